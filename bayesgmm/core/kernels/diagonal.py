@@ -1,43 +1,149 @@
-"""Temporary simple version."""
-import math
+"""The fused pass for diagonal whitening factors: diagonal and spherical covariances.
+
+As :mod:`~bayesgmm.core.kernels.triangular`, with ``y = (x - mu) / sd`` feature by feature, so that
+only the diagonal of ``sum r y y'`` is needed; y is cheap enough to be computed twice.
+"""
+
 import numpy as np
 from numba import njit
 
-@njit(cache=True, nogil=True)
-def log_joint(X, log_weights, means, factors):
-    n, d = X.shape; k = log_weights.shape[0]
-    out = np.empty((n, k))
-    for j in range(k):
-        c = log_weights[j] - 0.5 * d * math.log(2 * math.pi)
-        for i in range(d): c += math.log(factors[j, i])
-        for r in range(n):
-            q = 0.0
-            for i in range(d):
-                y = factors[j, i] * (X[r, i] - means[j, i])
-                q += y * y
-            out[r, j] = c - 0.5 * q
-    return out
+from bayesgmm.core.kernels import softmax, tiles
+from bayesgmm.core.kernels.tiles import TILE
+
 
 @njit(cache=True, nogil=True)
-def log_density(X, log_weights, means, factors):
-    lj = log_joint(X, log_weights, means, factors)
-    out = np.empty(X.shape[0])
-    for r in range(X.shape[0]):
-        m = lj[r].max(); out[r] = m + math.log(np.exp(lj[r] - m).sum())
+def _add_moments(resp, r0, U, means, factors, k, d, first, second, stride, n_rows):
+    for i in range(0, d, TILE):
+        height = min(TILE, d - i)
+        u0, m0 = i * stride, k * d + i
+        if height == 5:
+            tiles.moment_5(resp, r0, U, u0, means, factors, m0, first, second, stride, n_rows)
+        elif height == 4:
+            tiles.moment_4(resp, r0, U, u0, means, factors, m0, first, second, stride, n_rows)
+        elif height == 3:
+            tiles.moment_3(resp, r0, U, u0, means, factors, m0, first, second, stride, n_rows)
+        elif height == 2:
+            tiles.moment_2(resp, r0, U, u0, means, factors, m0, first, second, stride, n_rows)
+        else:
+            tiles.moment_1(resp, r0, U, u0, means, factors, m0, first, second, stride, n_rows)
+
+
+@njit(cache=True, nogil=True)
+def _constants(log_weights, factors, d):
+    n_components = log_weights.shape[0]
+    log_determinants = np.zeros(n_components)
+    for k in range(n_components):
+        for i in range(d):
+            log_determinants[k] += np.log(factors[k, i])
+    out = np.empty(n_components)
+    softmax.constants(log_weights, log_determinants, d, out)
     return out
+
+
+@njit(cache=True, nogil=True)
+def _block_joint(U, means, factors, offsets, d, joint, stride, n_rows):
+    for k in range(offsets.shape[0]):
+        for i in range(n_rows):
+            joint[k * stride + i] = offsets[k]
+        tiles.distance(U, means, factors, k * d, d, joint, k * stride, stride, n_rows)
+
 
 @njit(cache=True, nogil=True)
 def statistics(X, sample_weight, log_weights, means, factors):
-    lj = log_joint(X, log_weights, means, factors)
-    n, d = X.shape; k = log_weights.shape[0]
-    ll = 0.0; counts = np.zeros(k); first = np.zeros((k, d)); second = np.zeros((k, d))
-    for r in range(n):
-        w = 1.0 if sample_weight.shape[0] == 0 else sample_weight[r]
-        m = lj[r].max(); lse = m + math.log(np.exp(lj[r] - m).sum()); ll += w * lse
-        for j in range(k):
-            p = w * math.exp(lj[r, j] - lse)
-            counts[j] += p
-            for i in range(d):
-                y = factors[j, i] * (X[r, i] - means[j, i])
-                first[j, i] += p * y; second[j, i] += p * y * y
-    return ll, counts, first, second
+    """Log-likelihood and whitened sums of one pass.
+
+    Parameters
+    ----------
+    X : (N, D) in, float64 or float32, C order
+    sample_weight : (N,) in, or (0,) for weights of one
+    log_weights : (K,) in
+    means : (K, D) in, C order
+    factors : (K, D) in, C order, one over the standard deviations
+
+    Returns
+    -------
+    log_likelihood : float, the weighted sum of the rows' log densities
+    counts : (K,), sum of responsibilities
+    first : (K, D), sum of r y
+    second : (K, D), sum of r y^2
+    """
+    n, d = X.shape
+    n_components = log_weights.shape[0]
+    n_rows = softmax.block_rows(1, d)
+    stride = n_rows + 8
+    counts = np.zeros(n_components)
+    first = np.zeros((n_components, d))
+    second = np.zeros((n_components, d))
+    flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
+    flat_first, flat_second = first.reshape(-1), second.reshape(-1)
+    offsets = _constants(log_weights, factors, d)
+    U = np.empty(d * stride)
+    joint = np.empty(n_components * stride)
+    sums = np.empty(2 * stride)
+    weight = np.empty(stride)
+    log_likelihood = 0.0
+    for start in range(0, n, n_rows):
+        n_used = min(n_rows, n - start)
+        softmax.load_rows(X, sample_weight, start, n_used, n_rows, stride, U, weight)
+        _block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
+        log_likelihood += softmax.responsibilities(
+            joint, n_components, sums, weight, counts, stride, n_rows
+        )
+        for k in range(n_components):
+            _add_moments(
+                joint,
+                k * stride,
+                U,
+                flat_means,
+                flat_factors,
+                k,
+                d,
+                flat_first,
+                flat_second,
+                stride,
+                n_rows,
+            )
+    return log_likelihood, counts, first, second
+
+
+@njit(cache=True, nogil=True)
+def _for_each_block(X, log_weights, means, factors, density, joint_out):
+    n, d = X.shape
+    n_components = log_weights.shape[0]
+    n_rows = softmax.block_rows(1, d)
+    stride = n_rows + 8
+    flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
+    offsets = _constants(log_weights, factors, d)
+    U = np.empty(d * stride)
+    joint = np.empty(n_components * stride)
+    sums = np.empty(2 * stride)
+    weight = np.empty(stride)
+    none = np.empty(0)
+    for start in range(0, n, n_rows):
+        n_used = min(n_rows, n - start)
+        softmax.load_rows(X, none, start, n_used, n_rows, stride, U, weight)
+        _block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
+        if joint_out.shape[0] > 0:
+            for i in range(n_used):
+                for k in range(n_components):
+                    joint_out[start + i, k] = joint[k * stride + i]
+        else:
+            softmax.log_sum(joint, n_components, sums, stride, n_rows)
+            for i in range(n_used):
+                density[start + i] = sums[i]
+
+
+@njit(cache=True, nogil=True)
+def log_joint(X, log_weights, means, factors):
+    """``log w_k + log N(x_n | mu_k, diag(sd_k^2))``, (N, K); arguments as in :func:`statistics`."""
+    out = np.empty((X.shape[0], log_weights.shape[0]))
+    _for_each_block(X, log_weights, means, factors, np.empty(0), out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def log_density(X, log_weights, means, factors):
+    """The log density of each row under the mixture, (N,); arguments as in :func:`statistics`."""
+    out = np.empty(X.shape[0])
+    _for_each_block(X, log_weights, means, factors, out, np.empty((0, 0)))
+    return out

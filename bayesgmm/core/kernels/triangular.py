@@ -1,47 +1,191 @@
-"""Temporary simple version."""
-import math
+"""The fused pass for lower triangular whitening factors: full and tied covariances, and their kin.
+
+For row n and component k, ``y = W_k (x_n - mu_k)`` is standard normal under the component. One
+pass over the rows, a block at a time, computes every y, the responsibilities r, and their sums
+``sum r``, ``sum r y`` and ``sum r y y'``. Nothing of size (N, K) is formed. Whitened sums keep full
+accuracy for data far from zero and for narrow, distant components, where sums of raw products
+cancel.
+"""
+
 import numpy as np
 from numba import njit
 
-@njit(cache=True, nogil=True)
-def log_joint(X, log_weights, means, factors):
-    n, d = X.shape; k = log_weights.shape[0]
-    out = np.empty((n, k))
-    for j in range(k):
-        c = log_weights[j] - 0.5 * d * math.log(2 * math.pi)
-        for i in range(d): c += math.log(factors[j, i, i])
-        for r in range(n):
-            q = 0.0
-            for i in range(d):
-                y = 0.0
-                for l in range(i + 1): y += factors[j, i, l] * (X[r, l] - means[j, l])
-                q += y * y
-            out[r, j] = c - 0.5 * q
-    return out
+from bayesgmm.core.kernels import softmax, tiles
+from bayesgmm.core.kernels.tiles import TILE
+
 
 @njit(cache=True, nogil=True)
-def log_density(X, log_weights, means, factors):
-    lj = log_joint(X, log_weights, means, factors)
-    out = np.empty(X.shape[0])
-    for r in range(X.shape[0]):
-        m = lj[r].max(); out[r] = m + math.log(np.exp(lj[r] - m).sum())
+def _whiten(U, means, factors, k, d, Y, y0, joint, j0, stride, n_rows):
+    for i in range(0, d, TILE):
+        height = min(TILE, d - i)
+        m0, f0, y = k * d, (k * d + i) * d, y0 + i * stride
+        end = i + height
+        if height == 5:
+            tiles.whiten_5(U, means, m0, factors, f0, d, end, Y, y, joint, j0, stride, n_rows)
+        elif height == 4:
+            tiles.whiten_4(U, means, m0, factors, f0, d, end, Y, y, joint, j0, stride, n_rows)
+        elif height == 3:
+            tiles.whiten_3(U, means, m0, factors, f0, d, end, Y, y, joint, j0, stride, n_rows)
+        elif height == 2:
+            tiles.whiten_2(U, means, m0, factors, f0, d, end, Y, y, joint, j0, stride, n_rows)
+        else:
+            tiles.whiten_1(U, means, m0, factors, f0, d, end, Y, y, joint, j0, stride, n_rows)
+
+
+@njit(cache=True, nogil=True)
+def _add_products(resp, r0, Y, y0, Z, first, second, k, d, stride, n_rows):
+    for i in range(0, d, TILE):
+        height = min(TILE, d - i)
+        t0, y = k * d + i, y0 + i * stride
+        line = (k * d + i) * d
+        s0 = line + i
+        if height == 5:
+            tiles.gram_5(resp, r0, Y, y, Z, first, t0, second, s0, d, stride, n_rows)
+        elif height == 4:
+            tiles.gram_4(resp, r0, Y, y, Z, first, t0, second, s0, d, stride, n_rows)
+        elif height == 3:
+            tiles.gram_3(resp, r0, Y, y, Z, first, t0, second, s0, d, stride, n_rows)
+        elif height == 2:
+            tiles.gram_2(resp, r0, Y, y, Z, first, t0, second, s0, d, stride, n_rows)
+        else:
+            tiles.gram_1(resp, r0, Y, y, Z, first, t0, second, s0, d, stride, n_rows)
+        for j in range(0, i, TILE):
+            y, s = y0 + j * stride, line + j
+            if height == 5:
+                tiles.cross_5(Z, Y, y, second, s, d, stride, n_rows)
+            elif height == 4:
+                tiles.cross_4(Z, Y, y, second, s, d, stride, n_rows)
+            elif height == 3:
+                tiles.cross_3(Z, Y, y, second, s, d, stride, n_rows)
+            elif height == 2:
+                tiles.cross_2(Z, Y, y, second, s, d, stride, n_rows)
+            else:
+                tiles.cross_1(Z, Y, y, second, s, d, stride, n_rows)
+
+
+@njit(cache=True, nogil=True)
+def _constants(log_weights, factors, d):
+    n_components = log_weights.shape[0]
+    log_determinants = np.zeros(n_components)
+    for k in range(n_components):
+        for i in range(d):
+            log_determinants[k] += np.log(factors[k, i, i])
+    out = np.empty(n_components)
+    softmax.constants(log_weights, log_determinants, d, out)
     return out
+
+
+@njit(cache=True, nogil=True)
+def _block_joint(U, means, factors, offsets, d, Y, y_step, joint, stride, n_rows):
+    for k in range(offsets.shape[0]):
+        for i in range(n_rows):
+            joint[k * stride + i] = offsets[k]
+        _whiten(U, means, factors, k, d, Y, k * y_step, joint, k * stride, stride, n_rows)
+
 
 @njit(cache=True, nogil=True)
 def statistics(X, sample_weight, log_weights, means, factors):
-    lj = log_joint(X, log_weights, means, factors)
-    n, d = X.shape; k = log_weights.shape[0]
-    ll = 0.0; counts = np.zeros(k); first = np.zeros((k, d)); second = np.zeros((k, d, d)); y = np.empty(d)
-    for r in range(n):
-        w = 1.0 if sample_weight.shape[0] == 0 else sample_weight[r]
-        m = lj[r].max(); lse = m + math.log(np.exp(lj[r] - m).sum()); ll += w * lse
-        for j in range(k):
-            p = w * math.exp(lj[r, j] - lse)
-            for i in range(d):
-                y[i] = 0.0
-                for l in range(i + 1): y[i] += factors[j, i, l] * (X[r, l] - means[j, l])
-            counts[j] += p
-            for i in range(d):
-                first[j, i] += p * y[i]
-                for l in range(d): second[j, i, l] += p * y[i] * y[l]
-    return ll, counts, first, second
+    """Log-likelihood and whitened sums of one pass.
+
+    Parameters
+    ----------
+    X : (N, D) in, float64 or float32, C order
+    sample_weight : (N,) in, or (0,) for weights of one
+    log_weights : (K,) in
+    means : (K, D) in, C order
+    factors : (K, D, D) in, C order, lower triangular with zeros above
+
+    Returns
+    -------
+    log_likelihood : float, the weighted sum of the rows' log densities
+    counts : (K,), sum of responsibilities
+    first : (K, D), sum of r y
+    second : (K, D, D), sum of r y y', symmetric
+    """
+    n, d = X.shape
+    n_components = log_weights.shape[0]
+    n_rows = softmax.block_rows(n_components, d)
+    stride = n_rows + 8
+    counts = np.zeros(n_components)
+    first = np.zeros((n_components, d))
+    second = np.zeros((n_components, d, d))
+    flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
+    flat_first, flat_second = first.reshape(-1), second.reshape(-1)
+    offsets = _constants(log_weights, factors, d)
+    U = np.empty(d * stride)
+    Y = np.empty(n_components * d * stride)
+    Z = np.empty(TILE * stride)
+    joint = np.empty(n_components * stride)
+    sums = np.empty(2 * stride)
+    weight = np.empty(stride)
+    log_likelihood = 0.0
+    for start in range(0, n, n_rows):
+        n_used = min(n_rows, n - start)
+        softmax.load_rows(X, sample_weight, start, n_used, n_rows, stride, U, weight)
+        _block_joint(U, flat_means, flat_factors, offsets, d, Y, d * stride, joint, stride, n_rows)
+        log_likelihood += softmax.responsibilities(
+            joint, n_components, sums, weight, counts, stride, n_rows
+        )
+        for k in range(n_components):
+            _add_products(
+                joint,
+                k * stride,
+                Y,
+                k * d * stride,
+                Z,
+                flat_first,
+                flat_second,
+                k,
+                d,
+                stride,
+                n_rows,
+            )
+    for k in range(n_components):
+        for i in range(d):
+            for j in range(i):
+                second[k, j, i] = second[k, i, j]
+    return log_likelihood, counts, first, second
+
+
+@njit(cache=True, nogil=True)
+def _for_each_block(X, log_weights, means, factors, density, joint_out):
+    n, d = X.shape
+    n_components = log_weights.shape[0]
+    n_rows = softmax.block_rows(1, d)
+    stride = n_rows + 8
+    flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
+    offsets = _constants(log_weights, factors, d)
+    U = np.empty(d * stride)
+    Y = np.empty(d * stride)
+    joint = np.empty(n_components * stride)
+    sums = np.empty(2 * stride)
+    weight = np.empty(stride)
+    none = np.empty(0)
+    for start in range(0, n, n_rows):
+        n_used = min(n_rows, n - start)
+        softmax.load_rows(X, none, start, n_used, n_rows, stride, U, weight)
+        _block_joint(U, flat_means, flat_factors, offsets, d, Y, 0, joint, stride, n_rows)
+        if joint_out.shape[0] > 0:
+            for i in range(n_used):
+                for k in range(n_components):
+                    joint_out[start + i, k] = joint[k * stride + i]
+        else:
+            softmax.log_sum(joint, n_components, sums, stride, n_rows)
+            for i in range(n_used):
+                density[start + i] = sums[i]
+
+
+@njit(cache=True, nogil=True)
+def log_joint(X, log_weights, means, factors):
+    """``log w_k + log N(x_n | mu_k, Sigma_k)``, (N, K); arguments as in :func:`statistics`."""
+    out = np.empty((X.shape[0], log_weights.shape[0]))
+    _for_each_block(X, log_weights, means, factors, np.empty(0), out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def log_density(X, log_weights, means, factors):
+    """The log density of each row under the mixture, (N,); arguments as in :func:`statistics`."""
+    out = np.empty(X.shape[0])
+    _for_each_block(X, log_weights, means, factors, out, np.empty((0, 0)))
+    return out

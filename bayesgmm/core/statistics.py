@@ -1,0 +1,106 @@
+"""The one pass over the data, and the additive sums it leaves.
+
+Everything that fits a mixture asks the data the same question: what is the log-likelihood, and what
+are the responsibility-weighted sums of each component? The sums add over rows, so the parts of a
+large data set, or of a cluster, are simply added.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesgmm.core.mixture import Mixture, kernel_of
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What one pass over rows x_n under a mixture leaves, in whitened coordinates.
+
+    With ``y_nk = W_k (x_n - mu_k)`` and responsibilities ``r_nk`` (times the rows' weights):
+
+    Attributes
+    ----------
+    log_likelihood : float
+        Sum of the rows' log densities, in nats.
+    counts : (K,) array
+        ``sum_n r_nk``.
+    first : (K, D) array
+        ``sum_n r_nk y_nk``.
+    second : (K, D, D) or (K, D) array
+        ``sum_n r_nk y_nk y_nk'``, or its diagonal for families of diagonal structure.
+    """
+
+    log_likelihood: float
+    counts: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+
+    def __add__(self, other: "Statistics") -> "Statistics":
+        return Statistics(
+            self.log_likelihood + other.log_likelihood,
+            self.counts + other.counts,
+            self.first + other.first,
+            self.second + other.second,
+        )
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The same sums in the coordinates of the data.
+
+    Attributes
+    ----------
+    counts : (K,) array
+        Sums of the responsibilities.
+    means : (K, D) array
+        Weighted means of the rows.
+    scatter : (K, D, D) or (K, D) array
+        Weighted sums of squares and products about those means.
+    """
+
+    counts: np.ndarray
+    means: np.ndarray
+    scatter: np.ndarray
+
+
+def accumulate(
+    X: np.ndarray, mixture: Mixture, sample_weight: np.ndarray | None = None
+) -> Statistics:
+    """One pass over the rows of ``X`` under ``mixture`` (without leading axes).
+
+    Parameters
+    ----------
+    X : (N, D) array
+        float64 or float32, C order; read-only arrays are taken as they are.
+    mixture : Mixture
+        The current estimate.
+    sample_weight : (N,) float64 array, optional
+        Frequencies of the rows; one each by default.
+    """
+    kernel, arguments = kernel_of(mixture)
+    weight = np.empty(0) if sample_weight is None else sample_weight
+    return Statistics(*kernel.statistics(_read_only(X), weight, *arguments))
+
+
+def moments(statistics: Statistics, mixture: Mixture) -> Moments:
+    """Turn the sums of a pass under ``mixture`` into means and scatters in data coordinates."""
+    counts = statistics.counts
+    # An empty component keeps its mean and has no scatter.
+    shift = statistics.first / np.maximum(counts, np.finfo(float).tiny)[:, None]
+    factors = mixture.kernel_factors
+    if mixture.family.structure == "diagonal":
+        means = mixture.means + shift / factors
+        scatter = np.maximum(statistics.second - counts[:, None] * shift**2, 0.0) / factors**2
+        return Moments(counts, means, scatter)
+    cholesky = np.linalg.inv(factors)
+    means = mixture.means + np.einsum("kij,kj->ki", cholesky, shift)
+    centred = statistics.second - counts[:, None, None] * shift[:, :, None] * shift[:, None, :]
+    scatter = cholesky @ centred @ np.swapaxes(cholesky, -1, -2)
+    return Moments(counts, means, scatter)
+
+
+def _read_only(X: np.ndarray) -> np.ndarray:
+    # Numba compiles anew for read-only arrays (memory maps, Arrow): show it no others.
+    view = X.view()
+    view.flags.writeable = False
+    return view
