@@ -6,6 +6,7 @@ Every message states the rule, the value found and what to try.
 __all__ = [
     "ConvergenceWarning",
     "DataError",
+    "DataTypeError",
     "DegeneracyWarning",
     "DegenerateDataError",
     "PosteriorWarning",
@@ -16,6 +17,13 @@ from sklearn.exceptions import ConvergenceWarning
 
 class DataError(ValueError):
     """The data, or a file that should hold them, cannot be used as they are."""
+
+
+class DataTypeError(DataError, TypeError):
+    """The data are of a kind that is never accepted (sparse, dates, arbitrary objects).
+
+    A `TypeError` too, which is what scikit-learn's checks of an estimator expect here.
+    """
 
 
 class DegenerateDataError(DataError):

@@ -46,10 +46,9 @@ def icl(
     sample_weight : (N,) array, optional
     """
     certainty = np.max(log_responsibilities, axis=1)
-    return bic - 2.0 * float(
-        np.average(certainty, weights=sample_weight)
-        * (len(certainty) if sample_weight is None else np.sum(sample_weight))
-    )
+    if sample_weight is not None:
+        certainty = certainty * sample_weight
+    return bic - 2.0 * float(certainty.sum())
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ class Mixture:
 
     @cached_property
     def kernel_factors(self) -> np.ndarray:
-        """Whitening factors of every component, (..., K, D, D) or, for diagonal ones, (..., K, D)."""
+        """Whitening factors of every component: (..., K, D, D), or (..., K, D) if diagonal."""
         return self.family.kernel_factors(self.whitening, self.n_components, self.n_features)
 
     @cached_property
@@ -282,10 +282,9 @@ class Mixture:
 
     def _kernel(self, name: str, X: np.ndarray) -> np.ndarray:
         kernel, arguments = kernel_of(self)
-        return getattr(kernel, name)(X, *arguments)
+        return getattr(kernel, name)(read_only(np.ascontiguousarray(X)), *arguments)
 
     def _map_draws(self, function, X: np.ndarray, trailing: tuple[int, ...]) -> np.ndarray:
-        X = np.ascontiguousarray(X)
         if not self.batch_shape:
             return function(self, X)
         draws = self.flatten()
@@ -304,3 +303,10 @@ def kernel_of(mixture: Mixture) -> tuple[ModuleType, tuple[np.ndarray, ...]]:
         log_weights = np.log(mixture.weights)
     factors = np.ascontiguousarray(mixture.kernel_factors)
     return kernel, (log_weights, np.ascontiguousarray(mixture.means), factors)
+
+
+def read_only(X: np.ndarray) -> np.ndarray:
+    """A read-only view: Numba compiles anew for read-only arrays, so it is shown no others."""
+    view = X.view()
+    view.flags.writeable = False
+    return view

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesgmm.core.mixture import Mixture, kernel_of
+from bayesgmm.core.mixture import Mixture, kernel_of, read_only
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def accumulate(
     """
     kernel, arguments = kernel_of(mixture)
     weight = np.empty(0) if sample_weight is None else sample_weight
-    return Statistics(*kernel.statistics(_read_only(X), weight, *arguments))
+    return Statistics(*kernel.statistics(read_only(X), weight, *arguments))
 
 
 def moments(statistics: Statistics, mixture: Mixture) -> Moments:
@@ -97,10 +97,3 @@ def moments(statistics: Statistics, mixture: Mixture) -> Moments:
     centred = statistics.second - counts[:, None, None] * shift[:, :, None] * shift[:, None, :]
     scatter = cholesky @ centred @ np.swapaxes(cholesky, -1, -2)
     return Moments(counts, means, scatter)
-
-
-def _read_only(X: np.ndarray) -> np.ndarray:
-    # Numba compiles anew for read-only arrays (memory maps, Arrow): show it no others.
-    view = X.view()
-    view.flags.writeable = False
-    return view

@@ -1,0 +1,28 @@
+"""Priors on weights, means and covariances: one description for every engine.
+
+A :class:`Priors` holds three prior objects (:mod:`~bayesgmm.priors.choices`). They are scale-free
+until they meet data and a number of components, so one object serves a whole sweep.
+:func:`resolve` then turns them into numbers (:mod:`~bayesgmm.priors.resolved`), which MAP-EM, the
+PyMC model and the samplers share.
+"""
+
+__all__ = [
+    "ConjugateMeans",
+    "Dirichlet",
+    "GammaScale",
+    "InverseWishart",
+    "NormalMeans",
+    "Priors",
+    "ResolvedPriors",
+    "resolve",
+]
+
+from bayesgmm.priors.choices import (
+    ConjugateMeans,
+    Dirichlet,
+    GammaScale,
+    InverseWishart,
+    NormalMeans,
+    Priors,
+)
+from bayesgmm.priors.resolved import ResolvedPriors, resolve

@@ -1,0 +1,227 @@
+"""The prior objects a user chooses among."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesgmm.exceptions import DataError
+
+UserPrior = Callable[[int, int], Any]
+
+
+def _check_positive(value: Any, name: str) -> None:
+    if value is not None and not (np.all(np.isfinite(value)) and np.all(np.asarray(value) > 0)):
+        raise DataError(f"{name} must be positive and finite, got {value!r}.")
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """What data-scaled priors ask of the data: N rows (of positive weight), D features.
+
+    Attributes
+    ----------
+    mean, centre, spread : (D,) arrays
+        Mean, midrange and range of each feature.
+    covariance : (D, D) array
+        Sample covariance.
+    """
+
+    mean: np.ndarray
+    centre: np.ndarray
+    spread: np.ndarray
+    covariance: np.ndarray
+
+    @classmethod
+    def of(cls, X: np.ndarray) -> "DataSummary":
+        """Summarise the rows of ``X`` (N, D)."""
+        low, high = X.min(axis=0).astype(float), X.max(axis=0).astype(float)
+        if len(X) > 1:
+            covariance = np.atleast_2d(np.cov(X, rowvar=False, dtype=float))
+        else:
+            covariance = np.zeros((X.shape[1], X.shape[1]))
+        return cls(X.mean(axis=0, dtype=float), (low + high) / 2.0, high - low, covariance)
+
+
+@dataclass(frozen=True)
+class Dirichlet:
+    """Weights ~ Dirichlet(concentration, ..., concentration).
+
+    Parameters
+    ----------
+    concentration : float or (K,) array_like, default 1
+        One is uniform over the simplex; below one empties components, above one evens them out.
+    """
+
+    concentration: Any = 1.0
+
+    def __post_init__(self) -> None:
+        _check_positive(self.concentration, "Dirichlet(concentration=...)")
+
+
+@dataclass(frozen=True)
+class NormalMeans:
+    """Means ~ Normal(loc, scale^2), feature by feature, independent of the covariances.
+
+    Parameters
+    ----------
+    loc : float or (D,) array_like, optional
+        Prior mean, by default the midrange of each feature.
+    scale : float or (D,) array_like, optional
+        Prior standard deviation, by default the range of each feature: so wide that a component
+        may sit anywhere among the data, and proper (Richardson and Green, 1997,
+        doi:10.1111/1467-9868.00095).
+    """
+
+    loc: Any = None
+    scale: Any = None
+
+    def __post_init__(self) -> None:
+        _check_positive(self.scale, "NormalMeans(scale=...)")
+
+
+@dataclass(frozen=True)
+class ConjugateMeans:
+    """Means ~ Normal(loc, covariance of the component / strength).
+
+    Parameters
+    ----------
+    loc : float or (D,) array_like, optional
+        Prior mean, by default the mean of each feature.
+    strength : float, default 0.01
+        The prior counts as this many rows at ``loc`` (Fraley and Raftery, 2007,
+        doi:10.1007/s00357-007-0004-5).
+    """
+
+    loc: Any = None
+    strength: float = 0.01
+
+    def __post_init__(self) -> None:
+        _check_positive(self.strength, "ConjugateMeans(strength=...)")
+
+
+@dataclass(frozen=True)
+class InverseWishart:
+    """Covariances ~ inverse-Wishart(dof, scale): the precision is Wishart.
+
+    The density is proportional to ``|S|^-(dof + D + 1)/2 exp(-tr(scale S^-1) / 2)``. Diagonal and
+    spherical families take the marginal of a variance under it: inverse-gamma with shape
+    ``(dof - D + 1) / 2`` and rate half the scale of the feature (of the mean over features, for
+    spherical ones). It vanishes fast enough at zero for the posterior to be proper whatever the
+    ties in the data.
+
+    Parameters
+    ----------
+    dof : float, optional
+        Degrees of freedom, above D - 1; by default D + 2, the least for which the prior mean exists
+        by a margin of one (it is then the scale itself).
+    scale : float, (D,) or (D, D) array_like, optional
+        Scale matrix, or its diagonal. By default the covariance of the data divided by
+        ``K^(2/D)``: K equal clusters would share the volume of the data (Fraley and Raftery, 2007,
+        doi:10.1007/s00357-007-0004-5).
+    """
+
+    dof: float | None = None
+    scale: Any = None
+
+    def __post_init__(self) -> None:
+        _check_positive(self.dof, "InverseWishart(dof=...)")
+
+
+@dataclass(frozen=True)
+class GammaScale:
+    """A hierarchical scale: precisions ~ Gamma(shape, rate b), with b ~ Gamma(hyper_shape, h).
+
+    Richardson and Green's prior (1997, doi:10.1111/1467-9868.00095) for one feature; with more, the
+    covariances are inverse-Wishart with ``2 shape + D - 1`` degrees of freedom and scale
+    ``2 diag(b)``, so that every variance has the same marginal prior as in one dimension.
+
+    The posterior is improper for data with many tied values: b follows a spike to zero.
+
+    Parameters
+    ----------
+    shape : float, default 2
+    hyper_shape : float, default 0.2
+    hyper_rate : float or (D,) array_like, optional
+        By default 10 / range^2 of each feature.
+    """
+
+    shape: float = 2.0
+    hyper_shape: float = 0.2
+    hyper_rate: Any = None
+
+    def __post_init__(self) -> None:
+        _check_positive(self.shape, "GammaScale(shape=...)")
+        _check_positive(self.hyper_shape, "GammaScale(hyper_shape=...)")
+        _check_positive(self.hyper_rate, "GammaScale(hyper_rate=...)")
+
+
+@dataclass(frozen=True)
+class Priors:
+    """Priors on the three parts of a mixture, independent of each other.
+
+    Parameters
+    ----------
+    weights : Dirichlet or callable, default ``Dirichlet(1)``
+    means : NormalMeans, ConjugateMeans or callable, default ``NormalMeans()``
+    covariances : InverseWishart, GammaScale or callable, default ``InverseWishart()``
+        A callable ``f(n_components, n_features)`` runs inside a PyMC model and returns the weights
+        (K,), the means (K, D) or a :class:`~bayesgmm.bayes.Covariances`; it may register
+        hyperparameters of its own. Give a named function, not a lambda, where the fit is to be
+        pickled.
+
+    Notes
+    -----
+    The defaults are weakly informative, proper for any data, and move with the units of the data.
+    """
+
+    weights: Dirichlet | UserPrior = Dirichlet()
+    means: NormalMeans | ConjugateMeans | UserPrior = NormalMeans()
+    covariances: InverseWishart | GammaScale | UserPrior = InverseWishart()
+    summary: DataSummary | None = None
+
+    def __post_init__(self) -> None:
+        for slot, kinds in _KINDS.items():
+            value = getattr(self, slot)
+            if not isinstance(value, kinds) and (isinstance(value, type) or not callable(value)):
+                names = " or ".join(f"{kind.__name__}(...)" for kind in kinds)
+                raise DataError(
+                    f"Priors({slot}=...) must be {names} or a function "
+                    f"f(n_components, n_features), got {value!r}."
+                )
+
+    @classmethod
+    def default(cls, X: Any = None) -> "Priors":
+        """The default priors, scaled to ``X`` (N, D) if given, else to the data that are fitted."""
+        return cls(summary=_summarise(X))
+
+    @classmethod
+    def conjugate(cls, X: Any = None, strength: float = 0.01) -> "Priors":
+        """Fraley and Raftery's priors (2007, doi:10.1007/s00357-007-0004-5): closed-form MAP-EM."""
+        return cls(means=ConjugateMeans(strength=strength), summary=_summarise(X))
+
+    @classmethod
+    def richardson_green(cls, X: Any = None) -> "Priors":
+        """Richardson and Green's priors (1997, doi:10.1111/1467-9868.00095)."""
+        return cls(covariances=GammaScale(), summary=_summarise(X))
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether every slot holds one of our prior objects, none a user's function."""
+        return all(isinstance(getattr(self, slot), kinds) for slot, kinds in _KINDS.items())
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "weights": (Dirichlet,),
+    "means": (NormalMeans, ConjugateMeans),
+    "covariances": (InverseWishart, GammaScale),
+}
+
+
+def _summarise(X: Any) -> DataSummary | None:
+    if X is None:
+        return None
+    from bayesgmm.data.validate import as_data
+
+    return DataSummary.of(as_data(X).values)

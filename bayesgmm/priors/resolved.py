@@ -1,0 +1,307 @@
+"""Priors as numbers: what they are once data, K and the covariance family are known."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import gammaln, multigammaln
+
+from bayesgmm.core.covariance import CovarianceFamily, get_family
+from bayesgmm.exceptions import DataError
+from bayesgmm.priors.choices import (
+    ConjugateMeans,
+    DataSummary,
+    Dirichlet,
+    GammaScale,
+    InverseWishart,
+    NormalMeans,
+    Priors,
+)
+
+
+@dataclass(frozen=True)
+class ResolvedPriors:
+    """The numbers of a prior of ours for K components, D features and one covariance family.
+
+    Attributes
+    ----------
+    covariance_type : str
+    concentration : (K,) array
+        Of the Dirichlet on the weights.
+    loc : (D,) array
+        Prior mean of the means.
+    scale : (D,) array or None
+        Prior standard deviation of independent means; None for conjugate ones.
+    strength : float
+        Prior rows behind conjugate means; zero for independent ones.
+    dof : float
+        Degrees of freedom: of the inverse-Wishart (full, tied), or twice the shape of the
+        inverse-gamma of a variance (diag, spherical).
+    scatter : array
+        Scale: (D, D) for full and tied, (D,) for diag, () for spherical. With a hierarchical scale,
+        at the prior mean of the hyperparameter.
+    hyper_shape : float or None
+        Of the Gamma on half the scale of each feature; None if the scale is fixed.
+    hyper_rate : (D,) or () array or None
+        Its rate.
+    """
+
+    covariance_type: str
+    concentration: np.ndarray
+    loc: np.ndarray
+    scale: np.ndarray | None
+    strength: float
+    dof: float
+    scatter: np.ndarray
+    hyper_shape: float | None = None
+    hyper_rate: np.ndarray | None = None
+
+    @property
+    def family(self) -> CovarianceFamily:
+        """The covariance family."""
+        return get_family(self.covariance_type)
+
+    @property
+    def is_hierarchical(self) -> bool:
+        """Whether the scale of the covariances has a prior of its own."""
+        return self.hyper_shape is not None
+
+    @property
+    def divisor(self) -> float:
+        """What the prior adds to the divisor of a covariance's mode: its exponent, doubled."""
+        d = len(self.loc)
+        return self.dof + (d + 1 if self.family.structure == "triangular" else 2)
+
+    def scatter_at(self, hyper: np.ndarray | None) -> np.ndarray:
+        """The scale given the hyperparameter (D,) or (), or the fixed one."""
+        if hyper is None:
+            return self.scatter
+        return 2.0 * (np.diag(hyper) if self.scatter.ndim == 2 else np.asarray(hyper))
+
+    def log_density(
+        self,
+        weights: np.ndarray,
+        means: np.ndarray,
+        covariances: np.ndarray,
+        hyper: np.ndarray | None = None,
+    ) -> float:
+        """Log prior density with respect to Lebesgue measure on the parameters themselves.
+
+        Parameters
+        ----------
+        weights : (K,) array
+        means : (K, D) array
+        covariances : array
+            In the family's native shape: (K, D, D), (D, D), (K, D) or (K,).
+        hyper : (D,) or () array, optional
+            Half the scale, where it is hierarchical.
+        """
+        family, (k, d) = self.family, means.shape
+        a = self.concentration
+        total = gammaln(a.sum()) - gammaln(a).sum() + np.sum((a - 1.0) * np.log(weights))
+        offsets = means - self.loc
+        full = family.to_full(covariances, k, d)
+        if self.scale is not None:
+            z = offsets / self.scale
+            total -= 0.5 * np.sum(z**2) + k * np.sum(np.log(self.scale * np.sqrt(2 * np.pi)))
+        else:
+            precision = self.strength * np.linalg.inv(full)
+            quadratic = np.einsum("ki,kij,kj->", offsets, precision, offsets)
+            log_det = np.linalg.slogdet(precision / (2 * np.pi))[1].sum()
+            total += 0.5 * (log_det - quadratic)
+        if self.is_hierarchical:
+            g, h = self.hyper_shape, self.hyper_rate
+            total += np.sum(g * np.log(h) - gammaln(g) + (g - 1.0) * np.log(hyper) - h * hyper)
+        total += self._log_covariances(covariances, self.scatter_at(hyper))
+        return float(total)
+
+    def _log_covariances(self, covariances: np.ndarray, scatter: np.ndarray) -> float:
+        nu = self.dof
+        if self.family.structure == "diagonal":
+            shape, rate = nu / 2.0, scatter / 2.0
+            density = shape * np.log(rate) - gammaln(shape)
+            return np.sum(density - (shape + 1.0) * np.log(covariances) - rate / covariances)
+        d = len(self.loc)
+        matrices = covariances.reshape(-1, d, d)
+        log_det = np.linalg.slogdet(matrices)[1]
+        traces = np.trace(np.linalg.solve(matrices, scatter[None]), axis1=1, axis2=2)
+        constant = 0.5 * nu * (np.linalg.slogdet(scatter)[1] - d * np.log(2.0))
+        constant -= multigammaln(nu / 2.0, d)
+        return np.sum(constant - 0.5 * (nu + d + 1.0) * log_det - 0.5 * traces)
+
+    def describe(self) -> list[tuple[str, str, str]]:
+        """For each part of the mixture: its name, its prior, and what that assumes, in words."""
+        a = np.unique(self.concentration)
+        weights = f"Dirichlet({', '.join(_number(v) for v in a)})"
+        uniform = len(a) == 1 and a[0] == 1.0
+        rows = [
+            (
+                "weights",
+                weights,
+                "every division of the rows among the components is equally likely"
+                if uniform
+                else "above one evens the shares out, below one empties components",
+            )
+        ]
+        if self.scale is not None:
+            rows.append(
+                (
+                    "means",
+                    f"Normal(mean {_numbers(self.loc)}, sd {_numbers(self.scale)})",
+                    "independent of the covariances; by default wide enough for any place among "
+                    "the data",
+                )
+            )
+        else:
+            rows.append(
+                (
+                    "means",
+                    f"Normal(mean {_numbers(self.loc)}, covariance / {_number(self.strength)})",
+                    f"as strong as {_number(self.strength)} rows at the prior mean",
+                )
+            )
+        rows.append(("covariances", *self._describe_covariances()))
+        return rows
+
+    def _describe_covariances(self) -> tuple[str, str]:
+        nu, family = _number(self.dof), self.family
+        if family.structure == "triangular":
+            name = f"inverse-Wishart({nu} degrees of freedom, scale"
+            typical = np.sqrt(np.diag(np.atleast_2d(self.scatter)))
+            scale = f"with sds {_numbers(typical)})"
+        else:
+            name = f"variances inverse-gamma(shape {_number(self.dof / 2)}, rate"
+            scale = f"{_numbers(np.atleast_1d(self.scatter / 2))})"
+        if self.is_hierarchical:
+            rate = _numbers(np.atleast_1d(self.hyper_rate))
+            return (
+                f"{name} 2b), b ~ Gamma({_number(self.hyper_shape)}, rate {rate})"
+                if family.structure == "triangular"
+                else f"{name} b), b ~ Gamma({_number(self.hyper_shape)}, rate {rate})",
+                "the typical spread is learned from the data; improper for data with many ties",
+            )
+        return (
+            f"{name} {scale}",
+            "weak, but rules out components of no spread; proper for any data",
+        )
+
+
+def resolve(
+    priors: Priors, X: np.ndarray, n_components: int, covariance_type: str
+) -> ResolvedPriors:
+    """The numbers of ``priors`` for data ``X`` (N, D), K components and a covariance family.
+
+    Raises
+    ------
+    DataError
+        If a size given by the user does not fit, the degrees of freedom are too few, or the data
+        have no spread to scale a default by.
+    """
+    if not priors.is_ours:
+        raise DataError("priors given as functions have no numbers; they need a PyMC model.")
+    summary = priors.summary or DataSummary.of(X)
+    family = get_family(covariance_type)
+    d = X.shape[1]
+    if len(summary.centre) != d:
+        raise DataError(
+            f"the priors were scaled to data with {len(summary.centre)} columns, got {d}."
+        )
+    weights, means = priors.weights, priors.means
+    assert isinstance(weights, Dirichlet)
+    concentration = _sized(weights.concentration, n_components, "Dirichlet(concentration=...)")
+    loc, scale, strength = means.loc, None, 0.0
+    if isinstance(means, NormalMeans):
+        loc = summary.centre if loc is None else loc
+        scale = means.scale
+        scale = _spread(summary) if scale is None else _sized(scale, d, "NormalMeans(scale=...)")
+    elif isinstance(means, ConjugateMeans):
+        loc = summary.mean if loc is None else loc
+        strength = float(means.strength)
+    common: dict[str, Any] = {
+        "covariance_type": family.name,
+        "concentration": concentration,
+        "loc": _sized(loc, d, "the means' loc"),
+        "scale": scale,
+        "strength": strength,
+    }
+    if isinstance(priors.covariances, GammaScale):
+        return _hierarchical(priors.covariances, summary, family, common)
+    return _fixed(priors.covariances, summary, n_components, family, common)
+
+
+def _fixed(
+    prior: InverseWishart,
+    summary: DataSummary,
+    n_components: int,
+    family: CovarianceFamily,
+    common: dict[str, Any],
+) -> ResolvedPriors:
+    d = len(summary.centre)
+    dof = d + 2.0 if prior.dof is None else float(prior.dof)
+    if dof <= d - 1:
+        raise DataError(
+            f"InverseWishart(dof=...) must be above D - 1 = {d - 1}, got {dof:g}; "
+            "the default is D + 2."
+        )
+    if prior.scale is None:
+        scatter = summary.covariance / n_components ** (2.0 / d)
+    else:
+        scale = np.asarray(prior.scale, dtype=float)
+        scatter = scale if scale.shape == (d, d) else np.diag(_sized(scale, d, "the scale"))
+    if not np.all(np.linalg.eigvalsh(scatter) > 0):
+        raise DataError(
+            "the scale of InverseWishart must be positive definite; the default is not when "
+            "columns are constant or collinear: give scale=..., or drop those columns."
+        )
+    if family.structure == "diagonal":
+        dof = dof - d + 1.0
+        scatter = np.diag(scatter).copy()
+        if family.isotropic:
+            scatter = np.asarray(scatter.mean())
+    return ResolvedPriors(dof=dof, scatter=scatter, **common)
+
+
+def _hierarchical(
+    prior: GammaScale, summary: DataSummary, family: CovarianceFamily, common: dict[str, Any]
+) -> ResolvedPriors:
+    d = len(summary.centre)
+    if prior.hyper_rate is None:
+        rate = 10.0 / _spread(summary) ** 2
+    else:
+        rate = _sized(prior.hyper_rate, d, "GammaScale(hyper_rate=...)")
+    if family.isotropic:
+        rate = np.asarray(1.0 / np.mean(1.0 / rate))
+    half = prior.hyper_shape / rate
+    triangular = family.structure == "triangular"
+    return ResolvedPriors(
+        dof=2.0 * prior.shape + (d - 1 if triangular else 0),
+        scatter=2.0 * (np.diag(half) if triangular else np.asarray(half)),
+        hyper_shape=float(prior.hyper_shape),
+        hyper_rate=rate,
+        **common,
+    )
+
+
+def _spread(summary: DataSummary) -> np.ndarray:
+    if not np.all(summary.spread > 0):
+        column = int(np.argmin(summary.spread))
+        raise DataError(
+            f"column {column} has no spread to scale the default prior by; drop it, or give the "
+            "prior its scale."
+        )
+    return summary.spread
+
+
+def _sized(value: Any, n: int, name: str) -> np.ndarray:
+    array = np.asarray(value, dtype=float)
+    if array.shape not in ((), (n,)):
+        raise DataError(f"{name} must be one number or {n} of them, got shape {array.shape}.")
+    return np.broadcast_to(array, (n,)).copy()
+
+
+def _number(value: Any) -> str:
+    return f"{float(value):.3g}"
+
+
+def _numbers(values: np.ndarray) -> str:
+    return ", ".join(_number(v) for v in values)
