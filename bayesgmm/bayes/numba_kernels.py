@@ -1,0 +1,259 @@
+"""Value and finished gradients of a mixture's log-likelihood for the scales people write.
+
+The compiled pass (:mod:`bayesgmm.core.kernels`) speaks one language: the whitening factor ``W``
+with ``y = W (x - mu)``. Models are written in others, so each *kind* here turns its scale into
+``W``, runs the pass once and carries the sums back to the gradient of its own scale:
+
+===============  ==========================  =============================================
+kind             scale                       covariance
+===============  ==========================  =============================================
+``"whitening"``  ``W`` (K, D, D) lower       ``(W' W)^-1``
+``"cholesky"``   ``L`` (K, D, D) lower       ``L L'``
+``"diagonal"``   ``sigma`` (K, D), sds       ``diag(sigma ** 2)``
+===============  ==========================  =============================================
+
+Parameters outside the support (a diagonal entry that is not positive, anything not finite) have
+log-density ``-inf`` and gradient zero, so that a sampler rejects the point.
+
+The functions are ordinary Python: they run as they are, and compile where a graph is compiled.
+They are not compiled here because a compiled caller in one file does not notice that its callee
+in another has changed; :data:`VERSION` tells PyTensor's cache instead.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+import numpy as np
+from numba import njit
+
+from bayesgmm.core import kernels
+from bayesgmm.core.kernels import diagonal, gradient, softmax, triangular
+
+__all__ = ["KINDS", "VERSION", "FusedPass", "scale_ndim"]
+
+
+def _source_version() -> int:
+    files = [*sorted(Path(kernels.__path__[0]).glob("*.py")), Path(__file__)]
+    version = 0
+    for file in files:
+        version = crc32(file.read_bytes(), version)
+    return version
+
+
+VERSION = _source_version()
+"""Checksum of the kernels' source: part of the key of every cached compiled graph."""
+
+# The pass floors log-densities at LOG_ZERO; a sum this low holds a row that overflowed.
+_OVERFLOW = 1e-10 * softmax.LOG_ZERO
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _in_support(log_weights, means):
+    """Whether means are finite and log-weights are numbers below +inf, not all -inf."""
+    some = False
+    for value in log_weights:
+        if not value < np.inf:
+            return False
+        some = some or value > -np.inf
+    for value in means.flat:
+        if not np.isfinite(value):
+            return False
+    return some
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _is_triangular_factor(factors):
+    n_components, d, _ = factors.shape
+    for k in range(n_components):
+        for i in range(d):
+            if not factors[k, i, i] > 0:
+                return False
+            for j in range(i + 1):
+                if not np.isfinite(factors[k, i, j]):
+                    return False
+    return True
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _is_diagonal_factor(factors):
+    smallest, largest = np.inf, 0.0
+    for value in factors.flat:
+        if np.isnan(value):
+            return False
+        smallest, largest = min(smallest, value), max(largest, value)
+    return smallest > 0 and largest < np.inf
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _whiten_whitening(scale):
+    lower = np.zeros_like(scale)
+    for k in range(scale.shape[0]):
+        for i in range(scale.shape[1]):
+            lower[k, i, : i + 1] = scale[k, i, : i + 1]
+    return lower
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _whiten_cholesky(scale):
+    inverse = np.empty_like(scale)
+    for k in range(scale.shape[0]):
+        gradient.invert_lower(scale[k], inverse[k])
+    return inverse
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _whiten_diagonal(scale):
+    return 1.0 / scale
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _gradient_cholesky(log_weights, means, factors, counts, first, second):
+    """With respect to ``L = W^-1``: ``tril(W' (sum r y y' - counts I))``, no inverse needed."""
+    n_components, d = means.shape
+    d_means = np.empty((n_components, d))
+    d_scale = np.zeros((n_components, d, d))
+    for k in range(n_components):
+        for i in range(d):
+            total = 0.0
+            for m in range(i, d):
+                total += factors[k, m, i] * first[k, m]
+            d_means[k, i] = total
+            for j in range(i + 1):
+                total = -counts[k] * factors[k, i, i] if i == j else 0.0
+                for m in range(i, d):
+                    total += factors[k, m, i] * second[k, m, j]
+                d_scale[k, i, j] = total
+    return counts.copy(), d_means, d_scale
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _gradient_diagonal(log_weights, means, factors, counts, first, second):
+    """With respect to ``sigma = 1 / W``."""
+    n_components, d = means.shape
+    d_means = np.empty((n_components, d))
+    d_scale = np.empty((n_components, d))
+    for k in range(n_components):
+        for i in range(d):
+            d_means[k, i] = factors[k, i] * first[k, i]
+            d_scale[k, i] = factors[k, i] * (second[k, i] - counts[k])
+    return counts.copy(), d_means, d_scale
+
+
+@njit(cache=True, nogil=True)
+def _check_shapes(X, log_weights, means, scale):
+    """The compiled loops trust their shapes, so a mismatch must stop here."""
+    if X.shape[1] != means.shape[1]:
+        raise ValueError("MvNormalMixture: the data and mu differ in their number of columns.")
+    if log_weights.shape[0] != means.shape[0]:
+        raise ValueError("MvNormalMixture: w and mu differ in their number of components.")
+    if scale.shape[0] != means.shape[0] or scale.shape[scale.ndim - 1] != means.shape[1]:
+        raise ValueError("MvNormalMixture: the scale's shape does not fit mu's.")
+
+
+@njit(cache=True, nogil=True)
+def _check_weights(X, sample_weight):
+    if sample_weight.shape[0] not in (0, X.shape[0]):
+        raise ValueError("MvNormalMixture: weights must hold one number for each row of the data.")
+
+
+class FusedPass(NamedTuple):
+    """The functions of one kind; ``sample_weight`` is (N,), or (0,) for none.
+
+    Attributes
+    ----------
+    log_density : callable
+        ``(X, log_weights, means, scale) -> (N,)``.
+    value : callable
+        ``(X, log_weights, means, scale, sample_weight) -> ()``, the (weighted) sum.
+    value_and_gradient : callable
+        The same arguments ``-> (value, d_log_weights, d_means, d_scale)``.
+    """
+
+    log_density: Callable
+    value: Callable
+    value_and_gradient: Callable
+
+
+def _fused_pass(
+    statistics: Callable,
+    row_log_density: Callable,
+    is_factor: Callable,
+    whiten: Callable,
+    gradient_of_scale: Callable,
+) -> FusedPass:
+    def log_density(X, log_weights, means, scale):
+        X, log_weights = np.ascontiguousarray(X), np.ascontiguousarray(log_weights)
+        means, scale = np.ascontiguousarray(means), np.ascontiguousarray(scale)
+        _check_shapes(X, log_weights, means, scale)
+        factors = whiten(scale)
+        if not (_in_support(log_weights, means) and is_factor(factors)):
+            return np.full(X.shape[0], -np.inf)
+        return row_log_density(X, log_weights, means, factors)
+
+    def value(X, log_weights, means, scale, sample_weight):
+        X, log_weights = np.ascontiguousarray(X), np.ascontiguousarray(log_weights)
+        means, scale = np.ascontiguousarray(means), np.ascontiguousarray(scale)
+        _check_shapes(X, log_weights, means, scale)
+        _check_weights(X, sample_weight)
+        factors = whiten(scale)
+        total = -np.inf
+        if _in_support(log_weights, means) and is_factor(factors):
+            rows = row_log_density(X, log_weights, means, factors)
+            total = rows.sum() if sample_weight.size == 0 else (sample_weight * rows).sum()
+        return np.asarray(total if total > _OVERFLOW else -np.inf)
+
+    def value_and_gradient(X, log_weights, means, scale, sample_weight):
+        X, log_weights = np.ascontiguousarray(X), np.ascontiguousarray(log_weights)
+        means, scale = np.ascontiguousarray(means), np.ascontiguousarray(scale)
+        sample_weight = np.ascontiguousarray(sample_weight)
+        _check_shapes(X, log_weights, means, scale)
+        _check_weights(X, sample_weight)
+        factors = whiten(scale)
+        if _in_support(log_weights, means) and is_factor(factors):
+            total, counts, first, second = statistics(X, sample_weight, log_weights, means, factors)
+            if total > _OVERFLOW:
+                d_log_weights, d_means, d_scale = gradient_of_scale(
+                    log_weights, means, factors, counts, first, second
+                )
+                return np.asarray(total), d_log_weights, d_means, d_scale
+        return (
+            np.asarray(-np.inf),
+            np.zeros_like(log_weights),
+            np.zeros_like(means),
+            np.zeros_like(scale),
+        )
+
+    return FusedPass(log_density, value, value_and_gradient)
+
+
+KINDS: dict[str, FusedPass] = {
+    "whitening": _fused_pass(
+        triangular.statistics,
+        triangular.log_density,
+        _is_triangular_factor,
+        _whiten_whitening,
+        gradient.triangular,
+    ),
+    "cholesky": _fused_pass(
+        triangular.statistics,
+        triangular.log_density,
+        _is_triangular_factor,
+        _whiten_cholesky,
+        _gradient_cholesky,
+    ),
+    "diagonal": _fused_pass(
+        diagonal.statistics,
+        diagonal.log_density,
+        _is_diagonal_factor,
+        _whiten_diagonal,
+        _gradient_diagonal,
+    ),
+}
+"""The pass for each way of writing the scale."""
+
+
+def scale_ndim(kind: str) -> int:
+    """Return the number of axes of all components' scales, batch axes not counted."""
+    return 2 if kind == "diagonal" else 3
