@@ -1,1 +1,55 @@
-"""bayesgmm."""
+"""Gaussian mixture models by EM and by full Bayesian inference, side by side.
+
+Start with :class:`GaussianMixture` (EM, a drop-in for scikit-learn's) and
+:class:`BayesianGaussianMixture` (the posterior, as an ArviZ ``DataTree``), or let
+:func:`select_components` fit both over a range of components and covariance families, choose, and
+write a report.
+
+=================  ==============================================================================
+room               what lives there
+=================  ==============================================================================
+``core``           what a mixture is: families, the value, the one pass over the data
+``data``           tables in: validation, files, bundled data sets
+``priors``         priors on weights, means and covariances, for every engine
+``em``             maximum likelihood and posterior modes
+``bayes``          the PyMC distribution and model, samplers, relabelling, diagnostics
+``clustering``     what the clusters say: memberships, outliers
+``selection``      the sweep over models, their comparison, EM against posterior
+``plots``          Matplotlib pictures of all of it
+``report``         one self-contained page
+``cli``            the command line
+=================  ==============================================================================
+
+Names are loaded when they are first used, so that an EM fit never imports PyMC.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bayesgmm.core.mixture import Mixture as Mixture
+    from bayesgmm.data.datasets import load_dataset as load_dataset
+    from bayesgmm.em.estimator import GaussianMixture as GaussianMixture
+    from bayesgmm.priors import Priors as Priors
+
+_HOMES = {
+    "GaussianMixture": "bayesgmm.em.estimator",
+    "Mixture": "bayesgmm.core.mixture",
+    "Priors": "bayesgmm.priors",
+    "load_dataset": "bayesgmm.data.datasets",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'bayesgmm' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -97,3 +97,25 @@ def moments(statistics: Statistics, mixture: Mixture) -> Moments:
     centred = statistics.second - counts[:, None, None] * shift[:, :, None] * shift[:, None, :]
     scatter = cholesky @ centred @ np.swapaxes(cholesky, -1, -2)
     return Moments(counts, means, scatter)
+
+
+def mean_and_covariance(
+    X: np.ndarray, sample_weight: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted mean (D,) and covariance (D, D), divided by the sum of the weights.
+
+    Two passes, the second about the mean and in units of the standard deviations that the first
+    one finds: exact to rounding for data far from zero, and without a copy of the data.
+    """
+    d = X.shape[1]
+    mean = np.asarray(X[0], dtype=float)
+    sd = np.ones(d)
+    covariance = np.eye(d)
+    for _ in range(2):
+        whitening = np.diag(1.0 / sd)[None]
+        one = Mixture(np.ones(1), mean[None], whitening, "full")
+        found = moments(accumulate(X, one, sample_weight), one)
+        mean, covariance = found.means[0], found.scatter[0] / found.counts[0]
+        variance = np.diag(covariance)
+        sd = np.sqrt(np.where(variance > 0, variance, 1.0))
+    return mean, covariance

@@ -1,0 +1,307 @@
+"""The EM estimator, a drop-in for scikit-learn's."""
+
+import sys
+import warnings
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from bayesgmm.core import criteria
+from bayesgmm.core.covariance import FAMILIES, get_family
+from bayesgmm.core.random_state import as_generator
+from bayesgmm.data.validate import (
+    as_data,
+    as_sample_weight,
+    check_enough_rows,
+    check_not_degenerate,
+)
+from bayesgmm.em.degeneracy import describe_spike
+from bayesgmm.em.given import given_parts
+from bayesgmm.em.loop import Watch
+from bayesgmm.em.problem import Problem
+from bayesgmm.em.search import SearchResult, Settings, best_of, search
+from bayesgmm.exceptions import ConvergenceWarning, DataError, DegeneracyWarning
+from bayesgmm.prediction import MixturePredictor
+from bayesgmm.priors import Priors, resolve
+
+# Passes over the data for one run, where the user sets no limit.
+MAX_PASSES = 2000
+
+
+class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
+    """Gaussian mixture by EM: maximum likelihood, or the posterior mode when priors are given.
+
+    Takes the place of :class:`sklearn.mixture.GaussianMixture`: the same arguments, methods and
+    fitted attributes. Its defaults differ where better ones are known: many starts, acceleration, a
+    stopping rule on the distance to the optimum, and a regularisation that does not depend on the
+    units of the data. An explicit number for ``tol``, ``reg_covar`` or ``n_init`` means exactly what
+    it means in scikit-learn.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+        Number of components, K.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        Covariance family; mclust's codes VVV, EEE, VVI and VII are accepted.
+    tol : float, optional
+        A number stops plain EM once a step gains less than this many nats a row. None, the default,
+        runs accelerated EM until the optimum is estimated to be within 1e-9 nats a row.
+    reg_covar : float, optional
+        A number, in squared units of the data, is added to every variance after each step. None,
+        the default, adds 1e-10 of each column's variance.
+    max_iter : int, default 2000
+        Most passes over the data in one run of EM.
+    n_init : int or "auto", default "auto"
+        Number of starts. "auto" takes up to thirty of mixed kinds, fewer where they agree; on more
+        than 10,000 rows they race on a subsample and the leaders finish on all rows.
+    init_params : str, default "mixed"
+        Kind of start: "mixed", "kmeans", "k-means++", "random" or "random_from_data".
+    weights_init, means_init, precisions_init : array_like, optional
+        Parts of the start that are given: (K,), (K, D), and inverse covariances in the family's own
+        shape.
+    random_state : int, numpy.random.Generator, numpy.random.RandomState, optional
+        Seed of the starts. The global NumPy state is read only if this is None, never changed
+        otherwise.
+    warm_start : bool, default False
+        Begin from the previous fit of this object.
+    verbose : int, default 0
+        Print the objective to standard error every ``verbose_interval`` passes.
+    verbose_interval : int, default 10
+    priors : Priors, optional
+        With priors the fit is the mode of the joint posterior density of weights, means and
+        covariances (MAP-EM). None, the default, is maximum likelihood.
+
+    Attributes
+    ----------
+    mixture_ : Mixture
+        The fit as a value: densities, memberships, samples.
+    weights_ : (K,) array
+    means_ : (K, D) array
+    covariances_, precisions_, precisions_cholesky_ : arrays
+        In scikit-learn's shapes for the family.
+    converged_ : bool
+    n_iter_ : int
+        Passes over the data of the best run.
+    lower_bound_ : float
+        Log-likelihood a row (plus log prior, a row) at the fit.
+    lower_bounds_ : list of float
+        The same after each pass of the best run.
+    starts_ : StartSummary
+        How many starts were run, reached the fit, or collapsed.
+    n_features_in_ : int
+    feature_names_in_ : (D,) array of str
+        Set when the data name their columns.
+
+    See Also
+    --------
+    BayesianGaussianMixture : the full posterior.
+
+    References
+    ----------
+    Dempster, Laird and Rubin (1977), doi:10.1111/j.2517-6161.1977.tb01600.x.
+
+    Examples
+    --------
+    >>> from bayesgmm import GaussianMixture, load_dataset
+    >>> faithful = load_dataset("faithful")
+    >>> fit = GaussianMixture(2, random_state=0).fit(faithful)
+    >>> round(fit.bic(faithful), 1)
+    2322.2
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0.0, None, closed="left"), None],
+        "reg_covar": [Interval(Real, 0.0, None, closed="left"), None],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "covariance_type": [StrOptions({*FAMILIES, *(f.mclust_code for f in FAMILIES.values())})],
+        "init_params": [StrOptions({"mixed", "kmeans", "k-means++", "random", "random_from_data"})],
+        "weights_init": ["array-like", None],
+        "means_init": ["array-like", None],
+        "precisions_init": ["array-like", None],
+        "random_state": ["random_state", np.random.Generator],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+        "priors": [Priors, None],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float | None = None,
+        reg_covar: float | None = None,
+        max_iter: int = MAX_PASSES,
+        n_init: int | str = "auto",
+        init_params: str = "mixed",
+        weights_init: Any = None,
+        means_init: Any = None,
+        precisions_init: Any = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        priors: Priors | None = None,
+    ):
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.priors = priors
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit the mixture.
+
+        Parameters
+        ----------
+        X : (N, D) array_like or frame
+        y : ignored
+        sample_weight : (N,) array_like, optional
+            Frequencies: weight 0 is an absent row, weight 2 a repeated one.
+
+        Raises
+        ------
+        DataError
+            If the data cannot be used or an argument does not fit them.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the best run did not arrive within ``max_iter`` passes.
+        DegeneracyWarning
+            If every start collapsed onto a few rows.
+        """
+        self._validate_params()
+        data = as_data(X, min_rows=2)
+        weight = as_sample_weight(sample_weight, len(data.values))
+        values = data.values
+        if weight is not None and not weight.all():
+            values, weight = np.ascontiguousarray(values[weight > 0]), weight[weight > 0]
+        check_enough_rows(len(values), self.n_components)
+        family = get_family(self.covariance_type)
+        if self.priors is None and not self.reg_covar:
+            check_not_degenerate(values, family.name, data.feature_names, weight)
+        priors = self.priors
+        resolved = (
+            None if priors is None else resolve(priors, values, self.n_components, family.name)
+        )
+        problem = Problem(values, family.name, weight, resolved, self.reg_covar)
+        result = self._search(problem)
+        self._report_trouble(result, problem)
+        self._keep(result, problem, data.feature_names)
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
+        """Fit, and return the component of each row, (N,)."""
+        return self.fit(X, y, sample_weight).predict(X)
+
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
+        """Bayesian information criterion, -2 log L + p log n: lower is better."""
+        log_likelihood, n, _ = self._likelihood(X, sample_weight)
+        return criteria.bic(log_likelihood, self.mixture_.n_parameters, n)
+
+    def aic(self, X: Any) -> float:
+        """Akaike's information criterion, -2 log L + 2 p: lower is better."""
+        log_likelihood, _, _ = self._likelihood(X, None)
+        return criteria.aic(log_likelihood, self.mixture_.n_parameters)
+
+    def icl(self, X: Any, sample_weight: Any = None) -> float:
+        """Integrated completed likelihood: BIC with a charge for overlap; lower is better."""
+        log_likelihood, n, weight = self._likelihood(X, sample_weight)
+        bic = criteria.bic(log_likelihood, self.mixture_.n_parameters, n)
+        return criteria.icl(bic, self.mixture_.log_responsibilities(self._new_rows(X)), weight)
+
+    def _likelihood(self, X: Any, sample_weight: Any) -> tuple[float, float, np.ndarray | None]:
+        density = self.score_samples(X)
+        weight = as_sample_weight(sample_weight, len(density))
+        if weight is None:
+            return float(density.sum()), float(len(density)), None
+        return float(density @ weight), float(weight.sum()), weight
+
+    def _n_parameters(self) -> int:
+        """Number of free parameters (scikit-learn's name for it)."""
+        return self.mixture_.n_parameters
+
+    def _search(self, problem: Problem) -> SearchResult:
+        rng = as_generator(self.random_state)
+        settings = Settings(
+            self.n_components, self.n_init, self.init_params, self.tol, self.max_iter
+        )
+        watch = self._watch() if self.verbose else None
+        given = given_parts(
+            self.weights_init, self.means_init, self.precisions_init, self.n_components, problem
+        )
+        try:
+            if self.warm_start and hasattr(self, "mixture_"):
+                return best_of(problem, settings, [self.mixture_], watch)
+            return search(problem, settings, rng, watch, given)
+        except np.linalg.LinAlgError:
+            raise DataError(
+                "Fitting the mixture model failed because some components have ill-defined "
+                "empirical covariance (for instance caused by singleton or collapsed samples). "
+                "Try to decrease the number of components, increase reg_covar, or scale the input "
+                "data; priors= rules such components out."
+            ) from None
+
+    def _watch(self) -> Watch:
+        def tell(n_passes: int, objective: float) -> None:
+            if n_passes % self.verbose_interval == 0:
+                sys.stderr.write(f"pass {n_passes}: {objective:.8g} nats a row\n")
+
+        return tell
+
+    def _report_trouble(self, result: SearchResult, problem: Problem) -> None:
+        if not result.run.converged:
+            warnings.warn(
+                "Best performing initialization did not converge in "
+                f"{result.run.n_passes} passes over the data. "
+                "Try different init parameters, or increase max_iter, tol, or check for "
+                "degenerate data.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        if result.spikes and result.summary.n_starts == result.summary.n_spikes:
+            first = describe_spike(result.spikes[0], result.run.mixture, problem.X)
+            warnings.warn(f"Every start collapsed: {first}", DegeneracyWarning, stacklevel=3)
+
+    def _keep(self, result: SearchResult, problem: Problem, names: tuple[str, ...] | None) -> None:
+        run = result.run
+        mixture = replace(run.mixture, feature_names=names)
+        self.mixture_ = mixture
+        self.weights_ = mixture.weights
+        self.means_ = mixture.means
+        self.covariances_ = mixture.native_covariances
+        if mixture.family.structure == "diagonal":
+            self.precisions_cholesky_ = mixture.whitening
+            self.precisions_ = mixture.whitening**2
+        else:
+            self.precisions_cholesky_ = np.swapaxes(mixture.whitening, -1, -2)
+            self.precisions_ = self.precisions_cholesky_ @ mixture.whitening
+        self.converged_ = run.converged
+        self.n_iter_ = run.n_passes
+        self.lower_bounds_ = [value / problem.n for value in run.history]
+        self.lower_bound_ = run.objective / problem.n
+        self.starts_ = result.summary
+        self._keep_features(mixture.n_features, names)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = False
+        return tags

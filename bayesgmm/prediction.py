@@ -1,0 +1,79 @@
+"""What every fitted estimator can say about rows: memberships, densities, new draws.
+
+An EM fit is a posterior with one draw, so one set of methods serves both.
+"""
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from bayesgmm.core.mixture import Mixture
+from bayesgmm.core.random_state import as_generator
+from bayesgmm.data.validate import as_data, as_sample_weight, check_features
+from bayesgmm.exceptions import DataError
+
+
+class MixturePredictor:
+    """Methods of an estimator that has ``mixture_``, ``random_state`` and ``n_features_in_``."""
+
+    mixture_: Mixture
+    n_features_in_: int
+    random_state: Any
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probability that each row belongs to each component, (N, K).
+
+        For a posterior it is averaged over the draws, and so counts both the overlap of the
+        components and the doubt about them.
+        """
+        rows = self._new_rows(X)
+        return self.mixture_.mean_responsibilities(rows)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable component of each row, (N,)."""
+        return self.predict_proba(X).argmax(axis=1)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Log density of each row in nats, (N,); for a posterior, of the posterior predictive."""
+        rows = self._new_rows(X)
+        return self.mixture_.predictive_log_density(rows)
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Mean log density of the rows, in nats.
+
+        Parameters
+        ----------
+        X : (N, D) array_like or frame
+        y : ignored
+        sample_weight : (N,) array_like, optional
+        """
+        density = self.score_samples(X)
+        return float(np.average(density, weights=as_sample_weight(sample_weight, len(density))))
+
+    def sample(self, n_samples: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Draw new rows (n_samples, D) and their components (n_samples,).
+
+        For a posterior, each row comes from a draw chosen at random: the posterior predictive.
+        """
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise DataError(
+                f"Invalid value for 'n_samples': {n_samples}. The sampling requires at least one "
+                "sample."
+            )
+        return self.mixture_.sample(n_samples, as_generator(self.random_state))
+
+    def _new_rows(self, X: Any) -> np.ndarray:
+        check_is_fitted(self)
+        data = as_data(X)
+        names = getattr(self, "feature_names_in_", None)
+        check_features(data, self.n_features_in_, None if names is None else tuple(names))
+        return data.values
+
+    def _keep_features(self, n_features: int, names: tuple[str, ...] | None) -> None:
+        self.n_features_in_ = n_features
+        if names is not None:
+            self.feature_names_in_ = np.asarray(names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
