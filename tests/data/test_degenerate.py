@@ -77,7 +77,11 @@ def test_fewer_distinct_rows_than_needed():
     X = normal()[[0, 1, 2] * 10]
     with says("3 columns need at least 4 distinct rows, but only 3 are distinct; give more rows"):
         check_not_degenerate(X, "full")
-    check_not_degenerate(normal()[[0, 1, 2, 3] * 10], "full")
+    X = normal()[[0, 1, 2, 3] * 10]
+    check_not_degenerate(X, "full")
+    X[:, 2] = X[:, 0]
+    with says("column 2 equals column 0"):
+        check_not_degenerate(X, "full")
 
 
 def test_rows_of_weight_zero_do_not_count():
@@ -116,6 +120,12 @@ def test_sums_of_columns_are_found_in_wide_and_long_tables(shape):
     check_not_degenerate(X, "full")
     X[:, -1] = X[:, :-1].sum(axis=1)
     assert refused(X)
+
+
+def test_collinear_within_every_block_of_rows_is_not_collinear():
+    X = normal(200_000, 2)
+    X[:, 1] = X[:, 0] + (np.arange(200_000) >= 65_536)
+    check_not_degenerate(X, "full")
 
 
 @settings(max_examples=60, deadline=None)

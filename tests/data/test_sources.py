@@ -75,6 +75,7 @@ def test_a_missing_file_suggests_its_neighbour(write):
         ("t.csv", b"\n\n", "must hold the column names, but it is empty"),
         ("t.csv", b"a,b\n", "has no rows below its column names"),
         ("t.csv", b"3.6,79\n1.8,54\n", "but it holds numbers ('3.6,79'); add a line of names"),
+        ("t.csv", "\ufeff3.6\n1.8\n".encode(), "but it holds numbers ('3.6'); add a line"),
         ("t.csv", b"a,b\n1,2\n1,2,3,4\n", "could not be read as a table (Error tokenizing data."),
         ("t.csv", b"a,b\n\xff\xfe\x00,2\n", "could not be read as a table ('utf-8' codec"),
         ("t.csv.gz", b"a,b\n1,2\n", "could not be read as a table (Not a gzipped file"),
@@ -162,7 +163,11 @@ def test_every_kind_of_column_that_is_left_out_has_its_reason():
 def test_names_alone_do_not_leave_measurements_out():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
-        {"label": rng.normal(size=40), "acid": np.arange(40) * 3, "class": np.arange(40) ** 2}
+        {
+            "label": rng.choice([0.5, 1.5], 40),
+            "acid": np.arange(40) * 3,
+            "class": np.arange(40) ** 2,
+        }
     )
     assert numeric_columns(frame).left_out == {}
 

@@ -146,6 +146,8 @@ def test_text_columns_are_named_with_their_first_value(frame):
 def test_one_text_value_in_an_array_is_placed():
     with says("it holds text, 'q', at row 1, column 1 (counting from 0);"):
         as_data([[1, 2], [3, "q"]])
+    with says("it holds text, 'r', at row 1, column 0 (counting from 0), and the like in column 1"):
+        as_data([[1, "q"], ["r", 2]])
     with says("it holds text, 'q', at row 1, column 0"):
         as_data(np.array([["1", "2"], ["q", "3"]]))
 
@@ -215,7 +217,15 @@ def test_other_numbers_of_dimensions():
         as_data(3)
 
 
-@pytest.mark.parametrize("thing", ["faithful", {"a": [1]}, pl.LazyFrame({"a": [1.0]})])
+@pytest.mark.parametrize(
+    "thing",
+    [
+        "faithful",
+        {"a": [1]},
+        pl.LazyFrame({"a": [1.0]}),
+        np.array([(1, 2), (3, 4)], dtype=[("a", int), ("b", int)]),
+    ],
+)
 def test_things_that_are_no_tables(thing):
     with says(
         f"X must be a table of numbers, rows by columns, but its type is '{type(thing).__name__}'"
