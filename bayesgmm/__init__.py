@@ -27,19 +27,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bayesgmm.bayes.estimator import BayesianGaussianMixture as BayesianGaussianMixture
     from bayesgmm.core.mixture import Mixture as Mixture
     from bayesgmm.data.datasets import load_dataset as load_dataset
     from bayesgmm.em.estimator import GaussianMixture as GaussianMixture
     from bayesgmm.priors import Priors as Priors
 
 _HOMES = {
+    "BayesianGaussianMixture": "bayesgmm.bayes.estimator",
     "GaussianMixture": "bayesgmm.em.estimator",
     "Mixture": "bayesgmm.core.mixture",
     "Priors": "bayesgmm.priors",
     "load_dataset": "bayesgmm.data.datasets",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605
+__all__ = sorted(_HOMES)
 __version__ = "0.1.0"
 
 

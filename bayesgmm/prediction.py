@@ -68,7 +68,8 @@ class MixturePredictor:
         check_is_fitted(self)
         data = as_data(X)
         names = getattr(self, "feature_names_in_", None)
-        check_features(data, self.n_features_in_, None if names is None else tuple(names))
+        expected = None if names is None else tuple(names)
+        check_features(data, self.n_features_in_, expected, estimator=type(self).__name__)
         return data.values
 
     def _keep_features(self, n_features: int, names: tuple[str, ...] | None) -> None:

@@ -12,7 +12,7 @@ doi:10.1109/34.865189 (ICL). Watanabe (2010), JMLR 11:3571 (WAIC). Vehtari, Gelm
 doi:10.1007/s11222-016-9696-4 (standard error, PSIS-LOO).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.special import logsumexp
@@ -72,7 +72,7 @@ class WAIC:
     elpd: float
     se: float
     p: float
-    pointwise: np.ndarray
+    pointwise: np.ndarray = field(repr=False)
     n_high_variance: int
 
 

@@ -6,7 +6,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from scipy.special import logsumexp
 
 from bayesgmm.core.covariance import CovarianceFamily, get_family
 from bayesgmm.exceptions import DataError
@@ -152,7 +151,8 @@ class Mixture:
     def log_responsibilities(self, X: np.ndarray) -> np.ndarray:
         """Log probability that each row belongs to each component, (..., N, K)."""
         joint = self.log_joint(X)
-        return joint - logsumexp(joint, axis=-1, keepdims=True)
+        joint -= joint.max(axis=-1, keepdims=True)
+        return joint - np.log(np.exp(joint).sum(axis=-1, keepdims=True))
 
     def responsibilities(self, X: np.ndarray) -> np.ndarray:
         """Probability that each row belongs to each component, (..., N, K)."""

@@ -38,8 +38,8 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     Takes the place of :class:`sklearn.mixture.GaussianMixture`: the same arguments, methods and
     fitted attributes. Its defaults differ where better ones are known: many starts, acceleration, a
     stopping rule on the distance to the optimum, and a regularisation that does not depend on the
-    units of the data. An explicit number for ``tol``, ``reg_covar`` or ``n_init`` means exactly what
-    it means in scikit-learn.
+    units of the data. An explicit number for ``tol``, ``reg_covar`` or ``n_init`` means exactly
+    what it means in scikit-learn.
 
     Parameters
     ----------

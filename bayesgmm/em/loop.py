@@ -26,7 +26,7 @@ class Run:
     log_likelihood : float
         Log-likelihood at ``mixture``, in nats.
     history : tuple of float
-        The objective after each pass over the data.
+        The best objective so far after each pass over the data.
     converged : bool
     """
 
@@ -128,7 +128,7 @@ def run_accelerated(
                 step, coordinates.unpack(x0 + 2 * length * first + length**2 * curvature)
             )
             if tried is not None:
-                record(tried[1])
+                record(max(tried[1], value_after))
         if tried is not None and tried[1] >= value_after - 1e-12 * abs(value_after):
             at, value, log_likelihood, after = tried
             if length == longest:

@@ -93,7 +93,7 @@ class Problem:
             return statistics.log_likelihood
         covariances = mixture.native_covariances
         return statistics.log_likelihood + self.priors.log_density(
-            mixture.weights, mixture.means, covariances, self._hyper(covariances, mixture)
+            mixture.weights, mixture.means, covariances, self.hyper(mixture)
         )
 
     def maximisation(self, statistics: Statistics, mixture: Mixture) -> Mixture:
@@ -152,7 +152,7 @@ class Problem:
             k = np.full(len(means), prior.strength)
             scatter = scatter + self._outer(k, means - prior.loc)
             counts = counts + 1.0
-        hyper = self._hyper(mixture.native_covariances, mixture)
+        hyper = self.hyper(mixture)
         return self.family.estimate(scatter, counts, prior.scatter_at(hyper), prior.divisor)
 
     def _outer(self, counts: np.ndarray, vectors: np.ndarray) -> np.ndarray:
@@ -160,12 +160,13 @@ class Problem:
             return counts[:, None] * vectors**2
         return counts[:, None, None] * vectors[:, :, None] * vectors[:, None, :]
 
-    def _hyper(self, covariances: np.ndarray, mixture: Mixture) -> np.ndarray | None:
-        """The mode of half the scale given the covariances, where it has a prior."""
+    def hyper(self, mixture: Mixture) -> np.ndarray | None:
+        """The mode of half the prior's scale given the covariances, where it has a prior."""
         prior = self.priors
         if prior is None or prior.hyper_shape is None:
             return None
         k, d = mixture.means.shape
+        covariances = mixture.native_covariances
         if self.family.structure == "diagonal":
             precision = (1.0 / covariances).sum(axis=0)
             n_covariances = k

@@ -50,11 +50,15 @@ class StartSummary:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The best run, the spikes it stands on if all did, and what became of the starts."""
+    """The best run, the spikes it stands on if all did, and what became of the starts.
+
+    ``others`` are the best run of each other optimum that was found, best first.
+    """
 
     run: Run
     spikes: list[Spike]
     summary: StartSummary
+    others: tuple[Run, ...]
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,19 @@ def best_of(
     at_best = sum(run.objective - value < SAME * problem.n for value in objectives)
     n_spikes = n_failed + sum(bool(item[1]) for item in finished)
     summary = StartSummary(n_failed + len(finished), at_best, n_spikes, tuple(objectives))
-    return SearchResult(run, spikes, summary)
+    return SearchResult(run, spikes, summary, _other_optima(run, sound, SAME * problem.n))
+
+
+def _other_optima(
+    best: Run, finished: list[tuple[Run, list[Spike]]], distance: float
+) -> tuple[Run, ...]:
+    others: list[Run] = []
+    last = best.objective
+    for run, _ in sorted(finished, key=lambda item: -item[0].objective):
+        if last - run.objective > distance:
+            others.append(run)
+            last = run.objective
+    return tuple(others)
 
 
 def _run(problem: Problem, settings: Settings, start: Mixture, watch: Watch | None) -> Run:

@@ -10,8 +10,8 @@ class CovarianceFamily(ABC):
     """A rule on the K covariance matrices of a mixture of D-variate Gaussians.
 
     A family stores its covariances, and their whitening factors, in a shape of its own, called
-    *native*: no number twice. The whitening factor ``W`` of a covariance ``L L'`` is ``L^-1``, lower
-    triangular, so that ``W (x - mu)`` is standard normal. All arrays may carry leading axes.
+    *native*: no number twice. The whitening factor ``W`` of a covariance ``L L'`` is ``L^-1``,
+    lower triangular, so that ``W (x - mu)`` is standard normal. All arrays may carry leading axes.
 
     Attributes
     ----------

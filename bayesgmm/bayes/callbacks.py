@@ -1,0 +1,90 @@
+"""The log posterior as C functions that the NUTS of nutpie calls: no Python in its loop.
+
+Sizes and addresses are read from a block of integers handed over at run time, so the compiled code
+is cached on disk once and for all, and a fit compiles nothing. The sampler works in coordinates z,
+with theta = origin + basis z.
+"""
+
+import numpy as np
+from numba import carray, cfunc, njit, types
+from numba.extending import intrinsic
+
+from bayesgmm.bayes.log_posterior import log_posterior
+
+# Slots of the block of integers.
+N_ROWS, N_FEATURES, N_COORDINATES, N_NUMBERS = 0, 1, 2, 3
+ORIGIN, BASIS, ROWS, SIZES, NUMBERS = 4, 5, 6, 7, 8
+N_SLOTS = 9
+N_SIZES = 7
+
+# What nutpie takes as "this point has no density, reject it" rather than as a fatal error.
+_RECOVERABLE = 4
+
+_DOUBLES = types.CPointer(types.double)
+_INTEGERS = types.CPointer(types.int64)
+
+
+def _pointer(kind):
+    @intrinsic
+    def convert(typingctx, address):
+        def codegen(context, builder, signature, arguments):
+            return builder.inttoptr(arguments[0], context.get_value_type(kind))
+
+        return kind(address), codegen
+
+    return convert
+
+
+_as_doubles = _pointer(_DOUBLES)
+_as_integers = _pointer(_INTEGERS)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def log_posterior_along(z, origin, basis, X, sizes, numbers):
+    """Value and gradient in the coordinates z; arguments as in ``log_posterior``."""
+    value, slope = log_posterior(origin + basis @ z, X, sizes, numbers)
+    return value, basis.T @ slope
+
+
+@cfunc(
+    types.int64(types.uint64, _DOUBLES, _DOUBLES, _DOUBLES, _INTEGERS),
+    cache=True,
+    error_model="numpy",
+)
+def density(_, z_in, gradient_out, value_out, block_in):
+    """Write value and gradient at z; returns zero if they are finite."""
+    block = carray(block_in, (N_SLOTS,))
+    n = block[N_COORDINATES]
+    value, slope = log_posterior_along(
+        carray(z_in, (n,)),
+        carray(_as_doubles(block[ORIGIN]), (n,)),
+        carray(_as_doubles(block[BASIS]), (n, n)),
+        carray(_as_doubles(block[ROWS]), (block[N_ROWS], block[N_FEATURES])),
+        carray(_as_integers(block[SIZES]), (N_SIZES,)),
+        carray(_as_doubles(block[NUMBERS]), (block[N_NUMBERS],)),
+    )
+    out = carray(gradient_out, (n,))
+    fine = np.isfinite(value)
+    for i in range(n):
+        out[i] = slope[i]
+        fine = fine and np.isfinite(slope[i])
+    carray(value_out, (1,))[0] = value
+    return 0 if fine else _RECOVERABLE
+
+
+@cfunc(
+    types.int64(types.uint64, types.uint64, _DOUBLES, _DOUBLES, _INTEGERS),
+    cache=True,
+    error_model="numpy",
+)
+def expand(_, n_out, z_in, theta_out, block_in):
+    """Write theta at z; returns zero."""
+    block = carray(block_in, (N_SLOTS,))
+    n = block[N_COORDINATES]
+    origin = carray(_as_doubles(block[ORIGIN]), (n,))
+    basis = carray(_as_doubles(block[BASIS]), (n, n))
+    theta = origin + basis @ carray(z_in, (n,))
+    out = carray(theta_out, (n_out,))
+    for i in range(n):
+        out[i] = theta[i]
+    return 0

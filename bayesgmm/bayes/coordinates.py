@@ -1,0 +1,192 @@
+"""Between mixtures in the units of the data and the unconstrained coordinates of the samplers."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bayesgmm.bayes.log_posterior import Sizes, log_posterior
+from bayesgmm.core.covariance import CovarianceFamily
+from bayesgmm.core.mixture import Mixture
+from bayesgmm.em.problem import Problem
+from bayesgmm.priors import ResolvedPriors
+
+# Observed information below this, in coordinates of standardised data, is replaced by it: about
+# what the default priors alone supply.
+INFORMATION_FLOOR = 0.05
+_STEP = 1e-5
+
+
+@dataclass(frozen=True)
+class LogPosterior:
+    """The posterior of a mixture, as a density over unconstrained coordinates theta.
+
+    The data are standardised first (spherical family: by one common length), so that theta does not
+    depend on their units; see :mod:`bayesgmm.bayes.log_posterior` for what theta is.
+
+    Attributes
+    ----------
+    problem : Problem
+        Data, family and priors; without sample weights.
+    n_components : int
+    """
+
+    problem: Problem
+    n_components: int
+
+    @property
+    def family(self) -> CovarianceFamily:
+        """The covariance family."""
+        return self.problem.family
+
+    @property
+    def priors(self) -> ResolvedPriors:
+        """The priors, which must be ours."""
+        assert self.problem.priors is not None
+        return self.problem.priors
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """The integers that the compiled functions need."""
+        family, d = self.family, self.problem.n_features
+        n_hyper = 0
+        if self.priors.hyper_rate is not None:
+            n_hyper = 1 if family.isotropic else d
+        return Sizes(
+            n_components=self.n_components,
+            n_features=d,
+            is_triangular=int(family.structure == "triangular"),
+            n_factors=1 if family.shared else self.n_components,
+            is_isotropic=int(family.isotropic),
+            is_conjugate=int(self.priors.scale is None),
+            n_hyper=n_hyper,
+        )
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """The standardised data, float64."""
+        centre, scale = self.problem.centre_and_covariance[0], self.problem.scale
+        return np.ascontiguousarray((self.problem.X - centre) / scale, dtype=float)
+
+    @cached_property
+    def numbers(self) -> np.ndarray:
+        """The priors in standardised units, as the compiled functions expect them."""
+        priors, d = self.priors, self.problem.n_features
+        centre, scale = self.problem.centre_and_covariance[0], self.problem.scale
+        spread = np.full(d, priors.strength) if priors.scale is None else priors.scale / scale
+        scatter = np.zeros((d, d))
+        if priors.scatter.ndim == 2:
+            scatter[:] = priors.scatter / np.outer(scale, scale)
+        else:
+            scatter[0] = priors.scatter / scale**2
+        parts = [
+            priors.concentration,
+            (priors.loc - centre) / scale,
+            spread,
+            [priors.dof],
+            scatter.ravel(),
+        ]
+        if priors.hyper_rate is not None and priors.hyper_shape is not None:
+            rate = priors.hyper_rate * self._hyper_unit
+            parts += [[priors.hyper_shape], np.atleast_1d(rate)]
+        return np.concatenate(parts, dtype=float)
+
+    @property
+    def _hyper_unit(self) -> np.ndarray:
+        scale = self.problem.scale
+        return scale[0] ** 2 if self.family.isotropic else scale**2
+
+    def value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        """The log density at theta, up to a constant, and its gradient."""
+        sizes = np.asarray(self.sizes, dtype=np.int64)
+        return log_posterior(theta, self.rows, sizes, self.numbers)
+
+    def pack(self, mixture: Mixture, hyper: np.ndarray | None = None) -> np.ndarray:
+        """Coordinates of a mixture (without draws), and of half the hierarchical scale."""
+        centre, scale = self.problem.centre_and_covariance[0], self.problem.scale
+        log_weights = np.log(np.maximum(mixture.weights, 1e-300))
+        parts = [log_weights[:-1] - log_weights[-1], ((mixture.means - centre) / scale).ravel()]
+        if self.sizes.is_triangular:
+            d = self.problem.n_features
+            below = np.tril_indices(d, -1)
+            for factor in (mixture.whitening * scale).reshape(-1, d, d):
+                parts += [np.log(np.diag(factor)), factor[below]]
+        else:
+            unit = scale[0] if self.family.isotropic else scale
+            parts.append(np.log(mixture.whitening * unit).ravel())
+        if self.sizes.n_hyper:
+            parts.append(np.log(np.atleast_1d(hyper / self._hyper_unit)))
+        return np.concatenate(parts)
+
+    def unpack(self, theta: np.ndarray) -> tuple[Mixture, np.ndarray]:
+        """Mixtures at theta (..., P), in the units of the data, and half the hierarchical scale."""
+        centre, scale = self.problem.centre_and_covariance[0], self.problem.scale
+        sizes, batch = self.sizes, theta.shape[:-1]
+        k, d = sizes.n_components, sizes.n_features
+        log_odds = np.concatenate([theta[..., : k - 1], np.zeros((*batch, 1))], axis=-1)
+        odds = np.exp(log_odds - log_odds.max(axis=-1, keepdims=True))
+        p = k - 1
+        means = theta[..., p : p + k * d].reshape(*batch, k, d) * scale + centre
+        p += k * d
+        end = p + sizes.n_factors * sizes.factor_length
+        lines = theta[..., p:end].reshape(*batch, sizes.n_factors, sizes.factor_length)
+        if sizes.is_triangular:
+            factors = np.zeros((*batch, sizes.n_factors, d, d))
+            diagonal, below = np.arange(d), np.tril_indices(d, -1)
+            factors[..., diagonal, diagonal] = np.exp(lines[..., :d])
+            factors[..., below[0], below[1]] = lines[..., d:]
+            whitening = factors / scale
+            if self.family.shared:
+                whitening = whitening[..., 0, :, :]
+        elif sizes.is_isotropic:
+            whitening = np.exp(lines[..., 0]) / scale[0]
+        else:
+            whitening = np.exp(lines) / scale
+        mixture = Mixture(
+            odds / odds.sum(axis=-1, keepdims=True), means, whitening, self.family.name
+        )
+        return mixture, np.exp(theta[..., end:]) * self._hyper_unit if sizes.n_hyper else theta[
+            ..., end:
+        ]
+
+    def information(self, theta: np.ndarray) -> np.ndarray:
+        """Minus the second derivatives at theta, (P, P), by differences of the gradient."""
+        n = len(theta)
+        out = np.empty((n, n))
+        for i in range(n):
+            ahead, behind = theta.copy(), theta.copy()
+            ahead[i] += _STEP
+            behind[i] -= _STEP
+            slopes = self.value_and_gradient(behind)[1] - self.value_and_gradient(ahead)[1]
+            out[i] = slopes / (2.0 * _STEP)
+        return (out + out.T) / 2.0
+
+    def centre(self, theta: np.ndarray, n_steps: int = 3) -> tuple[np.ndarray, np.ndarray]:
+        """The mode in these coordinates near theta, and a basis of the posterior's shape there.
+
+        A few guarded Newton steps, then the observed information. The posterior at
+        ``mode + basis z`` is roughly standard normal in z.
+
+        Returns
+        -------
+        mode : (P,) array
+        basis : (P, P) array
+            ``basis basis'`` is the inverse information, its eigenvalues floored where the
+            information is not positive.
+        """
+        for _ in range(n_steps):
+            values, vectors = np.linalg.eigh(self.information(theta))
+            values = np.maximum(np.abs(values), INFORMATION_FLOOR)
+            value, slope = self.value_and_gradient(theta)
+            step = vectors @ ((vectors.T @ slope) / values)
+            length = 1.0
+            while length > 1e-3:
+                if self.value_and_gradient(theta + length * step)[0] >= value:
+                    theta = theta + length * step
+                    break
+                length /= 2.0
+            if np.abs(slope @ step) < 1e-6:
+                break
+        values, vectors = np.linalg.eigh(self.information(theta))
+        values = np.maximum(np.abs(values), INFORMATION_FLOOR)
+        return theta, np.ascontiguousarray(vectors / np.sqrt(values))

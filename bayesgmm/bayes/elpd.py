@@ -1,0 +1,101 @@
+"""PSIS-LOO and WAIC of a posterior, for any number of rows."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesgmm.core import criteria
+from bayesgmm.core.mixture import Mixture
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from arviz_stats.utils import ELPDData
+
+# Log-likelihoods held at once, in bytes, where the rows come in blocks.
+_BLOCK_BYTES = 64 * 2**20
+
+LogLikelihood = Callable[[slice], np.ndarray]
+
+
+def row_blocks(n_rows: int, n_draws: int) -> Iterator[slice]:
+    """Slices of rows whose pointwise log-likelihoods fit in memory together."""
+    size = max(1, _BLOCK_BYTES // (8 * n_draws))
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
+
+
+def pointwise(mixture: Mixture, X: np.ndarray) -> LogLikelihood:
+    """The log density of rows under each draw, (chain, draw, rows), a slice of rows at a time."""
+    return lambda rows: mixture.log_density(X[rows])
+
+
+def waic(log_likelihood: LogLikelihood, n_rows: int, n_draws: int) -> criteria.WAIC:
+    """WAIC, block by block.
+
+    Parameters
+    ----------
+    log_likelihood : callable
+        From a slice of rows to (chain, draw, rows).
+    n_rows, n_draws : int
+        ``n_draws`` over all chains.
+    """
+    parts = []
+    for rows in row_blocks(n_rows, n_draws):
+        values = log_likelihood(rows)
+        parts.append(criteria.waic(values.reshape(-1, values.shape[-1])))
+    elpd = np.concatenate([part.pointwise for part in parts])
+    return criteria.WAIC(
+        elpd=float(elpd.sum()),
+        se=float(np.sqrt(n_rows * elpd.var())),
+        p=sum(part.p for part in parts),
+        pointwise=elpd,
+        n_high_variance=sum(part.n_high_variance for part in parts),
+    )
+
+
+def loo(log_likelihood: LogLikelihood, n_rows: int, posterior: "xr.Dataset") -> "ELPDData":
+    """PSIS-LOO by ArviZ, block by block, with pointwise values.
+
+    ``mixture=True`` of ``arviz.loo`` is never asked for: it is for draws from a mixture of
+    leave-one-out posteriors, not for mixture models.
+
+    Parameters
+    ----------
+    log_likelihood : callable
+        From a slice of rows to (chain, draw, rows).
+    n_rows : int
+    posterior : xarray.Dataset
+        The draws, from which ArviZ takes their relative efficiency.
+    """
+    import arviz as az
+    import xarray as xr
+
+    n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+    parts = []
+    for rows in row_blocks(n_rows, n_draws):
+        values = log_likelihood(rows)
+        group = xr.Dataset(
+            {"X": (("chain", "draw", "observation"), values)},
+            {"observation": np.arange(n_rows)[rows]},
+        )
+        tree = xr.DataTree.from_dict({"log_likelihood": group, "posterior": posterior})
+        parts.append(az.loo(tree, pointwise=True))
+    return parts[0] if len(parts) == 1 else _combine(parts)
+
+
+def _combine(parts: "list[ELPDData]") -> "ELPDData":
+    import xarray as xr
+
+    elpd = xr.concat([part.elpd_i for part in parts], "observation")
+    return replace(
+        parts[0],
+        elpd=float(elpd.sum()),
+        se=float(np.sqrt(elpd.size * elpd.var())),
+        p=sum(part.p for part in parts),
+        n_data_points=elpd.size,
+        warning=any(part.warning for part in parts),
+        elpd_i=elpd,
+        pareto_k=xr.concat([part.pareto_k for part in parts], "observation"),
+    )

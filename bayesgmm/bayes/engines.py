@@ -1,0 +1,95 @@
+"""From data and priors to draws: which sampler runs, and on what."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesgmm.bayes.coordinates import LogPosterior
+from bayesgmm.bayes.nuts import NEAR, sample_nuts
+from bayesgmm.core.mixture import Mixture
+from bayesgmm.em.estimator import MAX_PASSES
+from bayesgmm.em.problem import Problem
+from bayesgmm.em.search import Settings, search
+from bayesgmm.priors import Priors, ResolvedPriors, resolve
+
+
+@dataclass(frozen=True)
+class EngineResult:
+    """What a sampler returns.
+
+    Attributes
+    ----------
+    draws : Mixture
+        With leading axes (chain, draw); labels may differ between draws.
+    hyper : (chain, draw, n) array
+        Half the hierarchical scale of the covariances' prior; n is zero if it is fixed.
+    sample_stats : dict of (chain, draw) arrays
+    map : Mixture
+        The mode of the joint posterior density.
+    priors : ResolvedPriors or Priors
+    """
+
+    draws: Mixture
+    hyper: np.ndarray
+    sample_stats: dict[str, np.ndarray]
+    map: Mixture
+    priors: ResolvedPriors | Priors
+
+
+def draw_posterior(
+    X: np.ndarray,
+    n_components: int,
+    covariance_type: str,
+    priors: Priors,
+    *,
+    draws: int,
+    tune: int | None,
+    chains: int,
+    rng: np.random.Generator,
+    progressbar: bool,
+) -> EngineResult:
+    """Draw from the posterior of a mixture.
+
+    With priors of ours NUTS runs on the compiled density, with a function among them on the PyMC
+    model.
+
+    Parameters
+    ----------
+    X : (N, D) array
+    n_components : int
+    covariance_type : str
+    priors : Priors
+    draws, chains : int
+    tune : int or None
+    rng : numpy.random.Generator
+    progressbar : bool
+    """
+    if not priors.is_ours:
+        from bayesgmm.bayes.model_nuts import sample_model
+
+        return sample_model(
+            X,
+            n_components,
+            covariance_type,
+            priors,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            rng=rng,
+            progressbar=progressbar,
+        )
+    resolved = resolve(priors, X, n_components, covariance_type)
+    problem = Problem(X, covariance_type, priors=resolved)
+    found = search(problem, Settings(n_components, "auto", "mixed", None, MAX_PASSES), rng)
+    near = [run for run in found.others if run.objective > found.run.objective - NEAR]
+    optima = [(run.mixture, problem.hyper(run.mixture)) for run in (found.run, *near)]
+    drawn = sample_nuts(
+        LogPosterior(problem, n_components),
+        optima,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        rng=rng,
+        progressbar=progressbar,
+    )
+    return EngineResult(drawn.mixture, drawn.hyper, drawn.sample_stats, found.run.mixture, resolved)

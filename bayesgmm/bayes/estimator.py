@@ -1,0 +1,296 @@
+"""The Bayesian estimator."""
+
+import warnings
+from dataclasses import replace
+from functools import cached_property
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from bayesgmm import __version__
+from bayesgmm.bayes import elpd
+from bayesgmm.bayes.diagnostics import diagnose
+from bayesgmm.bayes.labels import relabel
+from bayesgmm.bayes.tree import MAX_LOG_LIKELIHOOD_BYTES, build_tree
+from bayesgmm.core.covariance import FAMILIES, get_family
+from bayesgmm.core.criteria import WAIC
+from bayesgmm.core.random_state import as_generator
+from bayesgmm.data.validate import as_data, check_enough_rows, check_not_degenerate
+from bayesgmm.exceptions import DataError, PosteriorWarning
+from bayesgmm.prediction import MixturePredictor
+from bayesgmm.priors import Priors
+
+if TYPE_CHECKING:
+    import pymc as pm
+    from arviz_stats.utils import ELPDData
+
+    from bayesgmm.bayes.engines import EngineResult
+
+
+class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
+    """Gaussian mixture by full Bayesian inference: draws from the posterior.
+
+    Parameters
+    ----------
+    n_components : int, default 1
+        Number of components, K.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        Covariance family; mclust's codes VVV, EEE, VVI and VII are accepted.
+    priors : Priors, optional
+        Weakly informative and scaled to the data by default; see :class:`Priors`. A function in one
+        of its slots puts any PyMC prior there; the model is then compiled by PyMC, which takes half
+        a minute the first time, where priors of ours need no compilation.
+    sampler : {"nuts"}, default "nuts"
+        The No-U-Turn sampler of nutpie, started at the posterior's modes and preconditioned by its
+        curvature there.
+    draws : int, default 1000
+        Draws a chain.
+    tune : int, optional
+        Draws a chain to tune the sampler; by default 400, and 1000 for a PyMC model.
+    chains : int, default 4
+        R-hat needs two at least.
+    random_state : int, numpy.random.Generator, numpy.random.RandomState, optional
+        Seed. The global NumPy state is never touched.
+    progressbar : bool, default True
+        Show the progress of the chains.
+
+    Attributes
+    ----------
+    posterior_ : xarray.DataTree
+        Groups ``posterior`` (weights, means, covariances as full matrices, relabelled),
+        ``sample_stats``, ``observed_data`` and, up to 256 MB, ``log_likelihood``.
+    mixture_ : Mixture
+        The relabelled draws, with leading axes (chain, draw).
+    map_ : Mixture
+        The mode of the joint posterior density of weights, means and covariances.
+    diagnostics_ : Diagnostics
+        R-hat, effective sample sizes, divergences, label switching, in numbers and in words.
+    priors_ : ResolvedPriors or Priors
+        The priors as numbers; as given, where a slot holds a function.
+    model_ : pymc.Model
+        The equivalent PyMC model, built when first asked for.
+    n_features_in_ : int
+    feature_names_in_ : (D,) array of str
+        Set when the data name their columns.
+
+    See Also
+    --------
+    GaussianMixture : EM, with the same priors or none.
+
+    Notes
+    -----
+    The posterior is the same for every order of the components. Draws are sampled without
+    constraints and relabelled to the MAP afterwards; an ordering constraint would distort them.
+
+    Examples
+    --------
+    >>> from bayesgmm import BayesianGaussianMixture, load_dataset
+    >>> faithful = load_dataset("faithful")
+    >>> fit = BayesianGaussianMixture(2, random_state=0, progressbar=False).fit(faithful)
+    >>> fit.diagnostics_.ok
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "covariance_type": [StrOptions({*FAMILIES, *(f.mclust_code for f in FAMILIES.values())})],
+        "priors": [Priors, None],
+        "sampler": [StrOptions({"nuts"})],
+        "draws": [Interval(Integral, 4, None, closed="left")],
+        "tune": [Interval(Integral, 1, None, closed="left"), None],
+        "chains": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state", np.random.Generator],
+        "progressbar": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        priors: Priors | None = None,
+        sampler: str = "nuts",
+        draws: int = 1000,
+        tune: int | None = None,
+        chains: int = 4,
+        random_state: Any = None,
+        progressbar: bool = True,
+        **other: Any,
+    ):
+        _refuse(other)
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.priors = priors
+        self.sampler = sampler
+        self.draws = draws
+        self.tune = tune
+        self.chains = chains
+        self.random_state = random_state
+        self.progressbar = progressbar
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Draw from the posterior.
+
+        Parameters
+        ----------
+        X : (N, D) array_like or frame
+        y : ignored
+
+        Raises
+        ------
+        DataError
+            If the data cannot be used or an argument does not fit them.
+
+        Warns
+        -----
+        PosteriorWarning
+            If the diagnostics say that the draws are not to be trusted as they are.
+        """
+        from bayesgmm.bayes.engines import draw_posterior
+
+        self._validate_params()
+        data = as_data(X, min_rows=2)
+        check_enough_rows(len(data.values), self.n_components)
+        family = get_family(self.covariance_type)
+        if self.priors is None:
+            check_not_degenerate(data.values, family.name, data.feature_names)
+        result = draw_posterior(
+            data.values,
+            self.n_components,
+            family.name,
+            Priors() if self.priors is None else self.priors,
+            draws=self.draws,
+            tune=self.tune,
+            chains=self.chains,
+            rng=as_generator(self.random_state),
+            progressbar=self.progressbar,
+        )
+        names = data.feature_names or tuple(f"x{i}" for i in range(data.n_features))
+        self._keep(result, data.values, names)
+        self._keep_features(data.n_features, data.feature_names)
+        if self.diagnostics_.messages:
+            warnings.warn(" ".join(self.diagnostics_.messages), PosteriorWarning, stacklevel=2)
+        return self
+
+    def predict_proba(
+        self, X: Any, interval: float | None = None
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Probability that each row belongs to each component, averaged over the draws.
+
+        Parameters
+        ----------
+        X : (N, D) array_like or frame
+        interval : float, optional
+            Also return the equal-tailed interval that holds this share of the draws.
+
+        Returns
+        -------
+        (N, K) array, or three of them: mean, lower and upper bound
+        """
+        if interval is None:
+            return super().predict_proba(X)
+        if not 0.0 < interval < 1.0:
+            raise DataError(f"interval must be between 0 and 1, such as 0.9, got {interval!r}.")
+        return self.mixture_.responsibility_interval(self._new_rows(X), interval)
+
+    def loo(self) -> "ELPDData":
+        """Leave-one-out expected log predictive density, by Pareto-smoothed importance sampling.
+
+        Higher is better, in nats. Rows with a Pareto k above ``good_k`` are approximated badly.
+        See Vehtari, Gelman and Gabry (2017), doi:10.1007/s11222-016-9696-4.
+        """
+        check_is_fitted(self)
+        posterior = self.posterior_["posterior"].to_dataset()
+        return elpd.loo(self._log_likelihood(), self._n_rows, posterior)
+
+    def waic(self) -> WAIC:
+        """Widely applicable information criterion, as expected log predictive density.
+
+        Higher is better, in nats. Prefer :meth:`loo`, which has the smaller error.
+        """
+        check_is_fitted(self)
+        return elpd.waic(self._log_likelihood(), self._n_rows, self.chains * self.draws)
+
+    @cached_property
+    def model_(self) -> "pm.Model":
+        """The equivalent PyMC model of these data, for any sampler of PyMC."""
+        from bayesgmm.bayes.model import build_model
+
+        check_is_fitted(self)
+        return build_model(
+            self.posterior_["observed_data"]["X"].to_pandas(),
+            self.n_components,
+            self.covariance_type,
+            self.priors,
+        )
+
+    @property
+    def _n_rows(self) -> int:
+        return self.posterior_["observed_data"].sizes["observation"]
+
+    def _log_likelihood(self) -> elpd.LogLikelihood:
+        if "log_likelihood" in self.posterior_.children:
+            kept = self.posterior_["log_likelihood"]["X"].values
+            return lambda rows: kept[..., rows]
+        return elpd.pointwise(self.mixture_, self.posterior_["observed_data"]["X"].values)
+
+    def _keep(self, drawn: "EngineResult", X: np.ndarray, names: tuple[str, ...]) -> None:
+        self.__dict__.pop("model_", None)
+        relabelled = relabel(drawn.draws, drawn.map, X)
+        mixture = replace(relabelled.mixture, feature_names=names)
+        log_likelihood = elpd.pointwise(mixture, X)
+        n_draws = int(np.prod(mixture.batch_shape))
+        if 8 * n_draws * len(X) <= MAX_LOG_LIKELIHOOD_BYTES:
+            kept = log_likelihood(slice(None))
+            total = kept.sum(axis=-1)
+        else:
+            kept = None
+            blocks = elpd.row_blocks(len(X), n_draws)
+            total = sum(log_likelihood(rows).sum(axis=-1) for rows in blocks)
+        attributes = {
+            "covariance_type": mixture.covariance_type,
+            "sampler": self.sampler,
+            "created_by": f"bayesgmm {__version__}",
+        }
+        self.posterior_ = build_tree(
+            mixture, drawn.hyper, drawn.sample_stats, X, kept, names, attributes
+        )
+        self.mixture_ = mixture
+        self.map_ = replace(drawn.map, feature_names=names)
+        self.priors_ = drawn.priors
+        self.diagnostics_ = diagnose(
+            mixture, total, drawn.sample_stats["diverging"], relabelled.switched, names
+        )
+
+
+# Arguments of scikit-learn's variational class, and what takes their place here.
+_OURS = {
+    "weight_concentration_prior_type": "priors=Priors(weights=Dirichlet(...))",
+    "weight_concentration_prior": "priors=Priors(weights=Dirichlet(...))",
+    "mean_precision_prior": "priors=Priors(means=ConjugateMeans(strength=...))",
+    "mean_prior": "priors=Priors(means=NormalMeans(loc=...))",
+    "degrees_of_freedom_prior": "priors=Priors(covariances=InverseWishart(dof=...))",
+    "covariance_prior": "priors=Priors(covariances=InverseWishart(scale=...))",
+    "tol": "draws= and tune=",
+    "reg_covar": "priors=Priors(covariances=...)",
+    "max_iter": "draws= and tune=",
+    "n_init": "chains=",
+    "init_params": "chains=",
+    "warm_start": "draws=",
+    "verbose": "progressbar=",
+    "verbose_interval": "progressbar=",
+}
+
+
+def _refuse(other: dict[str, Any]) -> None:
+    for name in other:
+        if name in _OURS:
+            raise TypeError(
+                f"{name}= belongs to scikit-learn's variational class; this one samples the "
+                f"posterior: use {_OURS[name]}."
+            )
+        raise TypeError(f"BayesianGaussianMixture has no argument {name!r}.")

@@ -1,0 +1,79 @@
+"""Labels: draws of a mixture name their components in any order; here they are made to agree.
+
+The posterior is the same for every order of the components, so a sampler may change it from draw to
+draw. Constraining the order of the means instead distorts the posterior where components overlap;
+draws are therefore relabelled afterwards, each to the order in which its memberships agree best
+with those of a reference (the equivalence classes representatives of Papastamoulis and
+Iliopoulos, 2010, doi:10.1198/jcgs.2010.09008, with soft memberships).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from bayesgmm.core.mixture import Mixture
+
+# Memberships of this many rows settle the order of the components.
+MAX_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class Relabelling:
+    """Draws under agreed labels.
+
+    Attributes
+    ----------
+    mixture : Mixture
+        The relabelled draws.
+    orders : (..., K) array of int
+        Component ``j`` of a relabelled draw is component ``orders[..., j]`` of the draw.
+    switched : float
+        Fraction of draws whose order differs from the most common one of their chain: how often
+        labels switched while sampling.
+    """
+
+    mixture: Mixture
+    orders: np.ndarray
+    switched: float
+
+
+def relabel(draws: Mixture, reference: Mixture, X: np.ndarray) -> Relabelling:
+    """Order the components of each draw as in ``reference``.
+
+    Parameters
+    ----------
+    draws : Mixture
+        With leading axes (chain, draw).
+    reference : Mixture
+        Without leading axes, usually the MAP.
+    X : (N, D) array
+        The data; at most 2000 rows of it are looked at.
+    """
+    k = draws.n_components
+    if k == 1:
+        return Relabelling(draws, np.zeros((*draws.batch_shape, 1), dtype=int), 0.0)
+    rows = np.unique(np.linspace(0, len(X) - 1, min(len(X), MAX_ROWS)).astype(int))
+    seen = np.ascontiguousarray(X[rows])
+    target = reference.responsibilities(seen)
+    shared = np.stack([target.T @ draw.responsibilities(seen) for draw in draws.flatten()])
+    orders = _best_orders(shared).reshape(*draws.batch_shape, k)
+    return Relabelling(draws.permute(orders), orders, _switched(orders))
+
+
+def _best_orders(shared: np.ndarray) -> np.ndarray:
+    """For each (K, K) table of shared membership, the assignment with the largest total."""
+    orders = shared.argmax(axis=2)
+    # Where the best partners of all components differ, they are the best assignment.
+    clashes = (np.sort(orders, axis=1) != np.arange(shared.shape[1])).any(axis=1)
+    for s in np.flatnonzero(clashes):
+        orders[s] = linear_sum_assignment(shared[s], maximize=True)[1]
+    return orders
+
+
+def _switched(orders: np.ndarray) -> float:
+    away = 0
+    for chain in orders:
+        _, counts = np.unique(chain, axis=0, return_counts=True)
+        away += len(chain) - counts.max()
+    return away / (orders.shape[0] * orders.shape[1])

@@ -1,0 +1,273 @@
+"""The log posterior density and its gradient in unconstrained coordinates, compiled.
+
+Coordinates theta of a mixture of K components in D dimensions, data standardised:
+
+===============  ======================  ====================================================
+part             length                  meaning
+===============  ======================  ====================================================
+log odds         K - 1                   log(w_k / w_K)
+means            K D                     mu_k
+factors          F D (D + 1) / 2         log diagonal of W_f, then its lower triangle by rows
+                 or F D, or F            diagonal families: log of one over the sds
+log scale        D or 1, or nothing      log beta, where the prior's scale is hierarchical
+===============  ======================  ====================================================
+
+with ``W`` the whitening factor, ``W' W`` the precision, and F = 1 for tied covariances, else K.
+In these coordinates an inverse-Wishart prior with nu degrees of freedom and scale S, Jacobian
+included, is ``sum_i (nu - D + i) log W_ii - tr(S W' W) / 2`` with i = 1..D: log-gamma diagonals
+and, for S = I, standard normal off-diagonals (Bartlett's decomposition).
+
+Everything comes in as flat arrays, so that one compiled function serves every K, D and prior.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from bayesgmm.core.kernels import diagonal, gradient, triangular
+
+
+class Sizes(NamedTuple):
+    """The integers of a posterior, in the order the compiled functions expect."""
+
+    n_components: int
+    n_features: int
+    is_triangular: int
+    n_factors: int
+    is_isotropic: int
+    is_conjugate: int
+    n_hyper: int
+
+    @property
+    def factor_length(self) -> int:
+        """Coordinates of one whitening factor."""
+        d = self.n_features
+        if self.is_triangular:
+            return d * (d + 1) // 2
+        return 1 if self.is_isotropic else d
+
+    @property
+    def n_coordinates(self) -> int:
+        """Length of theta."""
+        k, d = self.n_components, self.n_features
+        return k - 1 + k * d + self.n_factors * self.factor_length + self.n_hyper
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def unpack(theta, sizes):
+    """The mixture at theta, as the kernels take it.
+
+    Returns
+    -------
+    log_weights : (K,)
+    means : (K, D)
+    factors : (K, D, D) lower triangular, or (K, D, 1) for diagonal families
+    hyper : (n_hyper,), beta
+    """
+    k, d, is_triangular, n_factors, is_isotropic = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]
+    log_weights = np.zeros(k)
+    top = 0.0
+    for j in range(k - 1):
+        log_weights[j] = theta[j]
+        top = max(top, theta[j])
+    total = 0.0
+    for j in range(k):
+        total += np.exp(log_weights[j] - top)
+    log_total = top + np.log(total)
+    for j in range(k):
+        log_weights[j] -= log_total
+    p = k - 1
+    means = theta[p : p + k * d].copy().reshape(k, d)
+    p += k * d
+    factors = np.zeros((k, d, d if is_triangular else 1))
+    for f in range(n_factors):
+        if is_triangular:
+            for i in range(d):
+                factors[f, i, i] = np.exp(theta[p + i])
+            p += d
+            for i in range(d):
+                for j in range(i):
+                    factors[f, i, j] = theta[p]
+                    p += 1
+        elif is_isotropic:
+            factors[f, :, 0] = np.exp(theta[p])
+            p += 1
+        else:
+            for i in range(d):
+                factors[f, i, 0] = np.exp(theta[p + i])
+            p += d
+    for f in range(n_factors, k):
+        factors[f] = factors[0]
+    return log_weights, means, factors, np.exp(theta[p : p + sizes[6]])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _likelihood(X, log_weights, means, factors, is_triangular):
+    """Log-likelihood and its gradient with respect to log weights, means, and factors."""
+    unweighted = np.empty(0)
+    if is_triangular:
+        value, counts, first, second = triangular.statistics(
+            X, unweighted, log_weights, means, factors
+        )
+        _, d_means, d_factors = gradient.triangular(
+            log_weights, means, factors, counts, first, second
+        )
+        return value, counts, d_means, d_factors
+    k, d = means.shape
+    flat = factors.reshape(k, d)
+    value, counts, first, squares = diagonal.statistics(X, unweighted, log_weights, means, flat)
+    _, d_means, d_flat = gradient.diagonal(log_weights, means, flat, counts, first, squares)
+    return value, counts, d_means, d_flat.reshape(k, d, 1)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _prior_on_means(means, factors, sizes, loc, scale, d_means, d_factors):
+    """Add the gradient of the log prior of the means; returns its value.
+
+    ``scale`` holds the prior standard deviations, or in its first place the strength of a
+    conjugate prior.
+    """
+    k, d, is_triangular = sizes[0], sizes[1], sizes[2]
+    value = 0.0
+    if not sizes[5]:
+        for j in range(k):
+            for i in range(d):
+                z = (means[j, i] - loc[i]) / scale[i]
+                value -= 0.5 * z * z
+                d_means[j, i] -= z / scale[i]
+        return value
+    strength = scale[0]
+    y = np.empty(d)
+    for j in range(k):
+        for i in range(d):
+            if is_triangular:
+                y[i] = 0.0
+                for m in range(i + 1):
+                    y[i] += factors[j, i, m] * (means[j, m] - loc[m])
+                diagonal_entry = factors[j, i, i]
+                d_factors[j, i, i] += 1.0 / diagonal_entry
+            else:
+                diagonal_entry = factors[j, i, 0]
+                y[i] = diagonal_entry * (means[j, i] - loc[i])
+                d_factors[j, i, 0] += 1.0 / diagonal_entry
+            value += np.log(diagonal_entry) - 0.5 * strength * y[i] * y[i]
+        for i in range(d):
+            if is_triangular:
+                for m in range(i + 1):
+                    d_means[j, m] -= strength * y[i] * factors[j, i, m]
+                    d_factors[j, i, m] -= strength * y[i] * (means[j, m] - loc[m])
+            else:
+                d_means[j, i] -= strength * y[i] * factors[j, i, 0]
+                d_factors[j, i, 0] -= strength * y[i] * (means[j, i] - loc[i])
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper):
+    """Add the gradient of the log prior of the factors, Jacobian included; returns its value.
+
+    ``scatter`` is the scale S (D, D), its diagonal in the first row for diagonal families; for a
+    hierarchical scale S = 2 diag(hyper).
+    """
+    d, is_triangular, n_factors, is_isotropic = sizes[1], sizes[2], sizes[3], sizes[4]
+    hierarchical = sizes[6] > 0
+    value = 0.0
+    for f in range(n_factors):
+        if is_triangular:
+            for i in range(d):
+                value += (dof - d + i + 1) * np.log(factors[f, i, i])
+                d_factors[f, i, i] += (dof - d + i + 1) / factors[f, i, i]
+                for j in range(i + 1):
+                    if hierarchical:
+                        product = 2.0 * hyper[j] * factors[f, i, j]
+                        d_hyper[j] -= factors[f, i, j] ** 2
+                    else:
+                        product = 0.0
+                        for m in range(i + 1):
+                            product += factors[f, i, m] * scatter[m, j]
+                    value -= 0.5 * product * factors[f, i, j]
+                    d_factors[f, i, j] -= product
+        else:
+            for i in range(1 if is_isotropic else d):
+                w = factors[f, i, 0]
+                scale = 2.0 * hyper[i] if hierarchical else scatter[0, i]
+                value += dof * np.log(w) - 0.5 * scale * w * w
+                d_factors[f, i, 0] += dof / w - scale * w
+                if hierarchical:
+                    d_hyper[i] -= w * w
+    return value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _gather(d_factors, sizes):
+    """Add up the gradients of factors that components, or features, share."""
+    k, d, n_factors, is_isotropic = sizes[0], sizes[1], sizes[3], sizes[4]
+    for f in range(n_factors, k):
+        d_factors[0] += d_factors[f]
+    if is_isotropic:
+        for j in range(k):
+            for i in range(1, d):
+                d_factors[j, 0] += d_factors[j, i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def log_posterior(theta, X, sizes, numbers):
+    """The log posterior density at theta, up to a constant, and its gradient.
+
+    Parameters
+    ----------
+    theta : (P,) in
+    X : (N, D) in, float64, C order
+    sizes : (7,) in, int64, see :class:`Sizes`
+    numbers : in, float64: concentration (K), loc (D), scale (D), dof, scatter (D D), and where the
+        scale is hierarchical its shape and rates (1 + n_hyper)
+
+    Returns
+    -------
+    value : float
+    gradient : (P,)
+    """
+    k, d, is_triangular, n_factors, is_isotropic = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]
+    n_hyper = sizes[6]
+    concentration = numbers[:k]
+    loc, scale = numbers[k : k + d], numbers[k + d : k + 2 * d]
+    q = k + 2 * d
+    dof = numbers[q]
+    scatter = numbers[q + 1 : q + 1 + d * d].reshape(d, d)
+    hyper_prior = numbers[q + 1 + d * d :]
+    log_weights, means, factors, hyper = unpack(theta, sizes)
+    value, counts, d_means, d_factors = _likelihood(X, log_weights, means, factors, is_triangular)
+    value += _prior_on_means(means, factors, sizes, loc, scale, d_means, d_factors)
+    _gather(d_factors, sizes)
+    d_hyper = np.zeros(n_hyper)
+    value += _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper)
+
+    out = np.empty(theta.shape[0])
+    total = X.shape[0] + concentration.sum()
+    for j in range(k):
+        value += concentration[j] * log_weights[j]
+        if j < k - 1:
+            out[j] = counts[j] + concentration[j] - np.exp(log_weights[j]) * total
+    p = k - 1
+    out[p : p + k * d] = d_means.reshape(k * d)
+    p += k * d
+    for f in range(n_factors):
+        if is_triangular:
+            for i in range(d):
+                out[p + i] = d_factors[f, i, i] * factors[f, i, i]
+            p += d
+            for i in range(d):
+                for j in range(i):
+                    out[p] = d_factors[f, i, j]
+                    p += 1
+        else:
+            for i in range(1 if is_isotropic else d):
+                out[p] = d_factors[f, i, 0] * factors[f, i, 0]
+                p += 1
+    for i in range(n_hyper):
+        shape, rate = hyper_prior[0], hyper_prior[1 + i]
+        power = shape + 0.5 * dof * n_factors
+        value += power * np.log(hyper[i]) - rate * hyper[i]
+        out[p + i] = power + (d_hyper[i] - rate) * hyper[i]
+    return value, out

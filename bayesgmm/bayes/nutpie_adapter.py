@@ -1,0 +1,115 @@
+"""The only place that knows nutpie's internals.
+
+nutpie compiles PyMC and Stan models; here it is handed C functions that are compiled already. If a
+release of nutpie changes what its model class wants, the test of this module says so.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class RawDraws:
+    """What NUTS returns.
+
+    Attributes
+    ----------
+    draws : (chain, draw, P) array
+        Coordinates.
+    sample_stats : dict of (chain, draw) arrays
+        "diverging", "lp", "n_steps", "step_size", "tree_depth", "energy".
+    """
+
+    draws: np.ndarray
+    sample_stats: dict[str, np.ndarray]
+
+
+def sample(
+    density: Any,
+    expand: Any,
+    block: np.ndarray,
+    n_coordinates: int,
+    starts: np.ndarray,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    seed: int,
+    progressbar: bool,
+) -> RawDraws:
+    """Run NUTS on compiled C functions.
+
+    Parameters
+    ----------
+    density, expand : numba.core.ccallback.CFunc
+        As in :mod:`bayesgmm.bayes.callbacks`.
+    block : (n,) array of int64
+        Handed to both on every call; what it points to must stay alive.
+    n_coordinates : int
+    starts : (chains, P) array
+        Where the chains start.
+    draws, tune, chains, seed : int
+    progressbar : bool
+    """
+    import nutpie
+    from nutpie.compile_pymc import CompiledPyMCModel
+
+    shape = (n_coordinates,)
+    seeds: list[int] = []
+
+    def remember(chain_seed: int) -> np.ndarray:
+        seeds.append(chain_seed)
+        return starts[len(seeds) - 1].copy()
+
+    def start_of(chain_seed: int) -> np.ndarray:
+        return starts[seeds.index(chain_seed)].copy()
+
+    def run(start, draws: int, tune: int, cores: int | None, progressbar: bool) -> Any:
+        model = CompiledPyMCModel(
+            dims={},
+            _coords={},
+            _n_dim=n_coordinates,
+            _shapes={"theta": shape},
+            compiled_logp_func=density,
+            compiled_expand_func=expand,
+            initial_point_func=start,
+            shared_data={},
+            shared_var_keys={},
+            user_data=block,
+            n_expanded=n_coordinates,
+            shape_info=(["theta"], [slice(0, n_coordinates)], [shape]),
+            logp_func=None,
+            expand_func=None,
+            reparameterized_names=[],
+        )
+        return nutpie.sample(
+            model,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            cores=cores,
+            seed=seed,
+            progress_bar=progressbar,
+            save_warmup=False,
+        )
+
+    # nutpie tells a chain's start only the seed it made for that chain, and asks from several
+    # threads. A few draws, one chain after another, tell which seed belongs to which chain.
+    run(remember, chains + 1, 1, 1, False)
+    tree = run(start_of, draws, tune, None, progressbar)
+    stats = tree["sample_stats"]
+    kept = {ours: stats[theirs].values for ours, theirs in _STATS.items() if theirs in stats}
+    return RawDraws(tree["posterior"]["theta"].values, kept)
+
+
+# ArviZ's names of the sampler's statistics, and nutpie's.
+_STATS = {
+    "diverging": "diverging",
+    "lp": "logp",
+    "n_steps": "n_steps",
+    "tree_depth": "depth",
+    "step_size": "step_size",
+    "energy": "energy",
+}
