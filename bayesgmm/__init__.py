@@ -28,16 +28,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bayesgmm.bayes.estimator import BayesianGaussianMixture as BayesianGaussianMixture
+    from bayesgmm.clustering.membership import membership_entropy as membership_entropy
+    from bayesgmm.clustering.membership import membership_table as membership_table
+    from bayesgmm.clustering.outliers import (
+        GaussianMixtureOutlierDetector as GaussianMixtureOutlierDetector,
+    )
     from bayesgmm.core.mixture import Mixture as Mixture
     from bayesgmm.data.datasets import load_dataset as load_dataset
     from bayesgmm.em.estimator import GaussianMixture as GaussianMixture
     from bayesgmm.priors import Priors as Priors
+    from bayesgmm.selection.estimates import compare_estimates as compare_estimates
+    from bayesgmm.selection.sweep import select_components as select_components
 
 _HOMES = {
     "BayesianGaussianMixture": "bayesgmm.bayes.estimator",
     "GaussianMixture": "bayesgmm.em.estimator",
+    "GaussianMixtureOutlierDetector": "bayesgmm.clustering.outliers",
     "Mixture": "bayesgmm.core.mixture",
     "Priors": "bayesgmm.priors",
+    "compare_estimates": "bayesgmm.selection.estimates",
+    "membership_entropy": "bayesgmm.clustering.membership",
+    "membership_table": "bayesgmm.clustering.membership",
+    "select_components": "bayesgmm.selection.sweep",
     "load_dataset": "bayesgmm.data.datasets",
 }
 

@@ -116,7 +116,9 @@ def run_accelerated(
         record(value_after)
         x0, x1, x2 = (coordinates.pack(m) for m in (at, after, after_2))
         first, second = x1 - x0, x2 - x1
-        if _remaining(value_after - value, first, second) < DISTANCE * problem.n:
+        gain = value_after - value
+        rounding = 1e-14 * abs(value) + 1e-13 * problem.n
+        if gain <= rounding or _remaining(gain, first, second) < DISTANCE * problem.n:
             at, value, log_likelihood, converged = after, value_after, log_likelihood_after, True
             break
         curvature = second - first
@@ -145,7 +147,7 @@ def run_accelerated(
 def _remaining(gain: float, first: np.ndarray, second: np.ndarray) -> float:
     """Estimated gain in objective beyond the second of two EM steps, in nats."""
     lengths = np.linalg.norm(first), np.linalg.norm(second)
-    if lengths[0] == 0.0 or gain <= 0.0:
+    if lengths[0] == 0.0:
         return 0.0
     rate = min(float(lengths[1] / lengths[0]) ** 2, 1.0 - 1e-9)
     return float(gain * rate / (1.0 - rate))

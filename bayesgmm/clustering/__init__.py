@@ -1,0 +1,1 @@
+"""What the clusters say about rows: who belongs where, and what is odd."""

@@ -1,0 +1,118 @@
+"""EM against the posterior, parameter by parameter, under aligned labels."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from bayesgmm.bayes.estimator import BayesianGaussianMixture
+from bayesgmm.core.mixture import Mixture
+from bayesgmm.em.estimator import GaussianMixture
+from bayesgmm.exceptions import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Every interval of the package: equal-tailed, 90%.
+PROB = 0.9
+
+
+@dataclass(frozen=True)
+class EstimatesComparison:
+    """The same parameters by EM and from the posterior.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row a parameter: ``parameter`` ("weight", "mean", "sd" or "correlation"), ``component``
+        (the posterior's number, or "all" for what the components share), ``feature``, ``em``,
+        ``map``, posterior ``mean`` and ``sd``, ``lower`` and ``upper`` bound of the interval, and
+        ``shift``: (em - mean) / sd.
+    prob : float
+        What the equal-tailed intervals hold.
+    order : (K,) array of int
+        Component ``j`` of the posterior is component ``order[j]`` of the EM fit.
+    """
+
+    table: "pd.DataFrame"
+    prob: float
+    order: np.ndarray
+
+
+def compare_estimates(em: GaussianMixture, bayes: BayesianGaussianMixture) -> EstimatesComparison:
+    """Set an EM fit beside a posterior of the same model and data.
+
+    Components are matched by the rows they hold: the assignment with the largest shared
+    membership. Spreads are shown as standard deviations and correlations, which can be read.
+
+    Parameters
+    ----------
+    em : GaussianMixture
+        Fitted.
+    bayes : BayesianGaussianMixture
+        Fitted to the same data with as many components and the same covariance family.
+
+    Raises
+    ------
+    DataError
+        If the two are not of one model.
+    """
+    import pandas as pd
+
+    point, draws, mode = em.mixture_, bayes.mixture_, bayes.map_
+    for what in ("n_components", "n_features", "covariance_type"):
+        if getattr(point, what) != getattr(draws, what):
+            raise DataError(
+                f"both fits must have the same {what}, got {getattr(point, what)!r} (EM) and "
+                f"{getattr(draws, what)!r} (posterior)."
+            )
+    X = bayes.posterior_["observed_data"]["X"].values
+    order = _matching(point, mode, X)
+    names = draws.feature_names or tuple(f"x{i}" for i in range(draws.n_features))
+    tail = (1.0 - PROB) / 2.0
+    rows = []
+    for (key, a), (_, b), (_, values) in zip(
+        _parameters(point.permute(order), names),
+        _parameters(mode, names),
+        _parameters(draws, names),
+        strict=True,
+    ):
+        mean, sd = float(values.mean()), float(values.std(ddof=1))
+        lower, upper = np.quantile(values, [tail, 1.0 - tail])
+        shift = (float(a) - mean) / sd if sd > 0 else np.nan
+        rows.append((*key, float(a), float(b), mean, sd, lower, upper, shift))
+    columns = ["parameter", "component", "feature", "em", "map", "mean", "sd", "lower", "upper"]
+    return EstimatesComparison(pd.DataFrame(rows, columns=[*columns, "shift"]), PROB, order)
+
+
+def _matching(point: Mixture, reference: Mixture, X: np.ndarray) -> np.ndarray:
+    shared = reference.responsibilities(X).T @ point.responsibilities(X)
+    return linear_sum_assignment(shared, maximize=True)[1]
+
+
+def _parameters(
+    mixture: Mixture, names: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, int | str, str], np.ndarray]]:
+    """((parameter, component, feature), values with the mixture's leading axes)."""
+    covariances = mixture.covariances
+    sds = np.sqrt(covariances.diagonal(axis1=-2, axis2=-1))
+    shared = mixture.family.shared
+    if mixture.n_components > 1:
+        for k in range(mixture.n_components):
+            yield ("weight", k, ""), mixture.weights[..., k]
+    for k in range(mixture.n_components):
+        for i, name in enumerate(names):
+            yield ("mean", k, name), mixture.means[..., k, i]
+    for k in range(1 if shared else mixture.n_components):
+        component = "all" if shared and mixture.n_components > 1 else k
+        for i, name in enumerate(names):
+            yield ("sd", component, name), sds[..., k, i]
+        if mixture.family.structure == "diagonal":
+            continue
+        for i, first in enumerate(names):
+            for j in range(i):
+                product = sds[..., k, i] * sds[..., k, j]
+                correlation = covariances[..., k, i, j] / product
+                yield ("correlation", component, f"{names[j]}, {first}"), correlation

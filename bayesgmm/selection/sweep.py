@@ -1,0 +1,383 @@
+"""The sweep over numbers of components, covariance families and engines."""
+
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesgmm.bayes.estimator import BayesianGaussianMixture
+from bayesgmm.core.covariance import FAMILIES, get_family
+from bayesgmm.core.random_state import as_generator
+from bayesgmm.data.validate import Data, as_data, as_sample_weight
+from bayesgmm.em.estimator import GaussianMixture
+from bayesgmm.exceptions import DataError
+from bayesgmm.priors import Priors
+from bayesgmm.selection.result import CRITERIA, Estimator, SelectionResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ENGINES = ("em", "bayes")
+
+COLUMNS = (
+    "engine", "covariance_type", "n_components", "n_parameters", "log_likelihood",
+    "bic", "aic", "icl",
+    "elpd_loo", "se_loo", "p_loo", "max_pareto_k", "n_high_pareto_k",
+    "elpd_waic", "se_waic", "p_waic", "n_high_variance",
+    "loo_weight", "seconds", "status", "note",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What every fit of a sweep has in common."""
+
+    data: Data
+    X: Any
+    sample_weight: np.ndarray | None
+    priors: Priors | None
+    seed: int
+    draws: int
+    chains: int
+    n_init: int | str
+
+    def estimator(self, engine: str, covariance_type: str, n_components: int) -> Estimator:
+        # A fit's seed depends on what it is, not on what else the sweep holds.
+        place = [ENGINES.index(engine), list(FAMILIES).index(covariance_type), n_components]
+        seed = int(np.random.SeedSequence([self.seed, *place]).generate_state(1)[0])
+        if engine == "em":
+            return GaussianMixture(
+                n_components,
+                covariance_type=covariance_type,
+                n_init=self.n_init,
+                random_state=seed,
+            )
+        return BayesianGaussianMixture(
+            n_components,
+            covariance_type=covariance_type,
+            priors=self.priors,
+            draws=self.draws,
+            chains=self.chains,
+            random_state=seed,
+            progressbar=False,
+        )
+
+
+def select_components(
+    X: Any,
+    n_components: Iterable[int] = range(1, 7),
+    covariance_types: Sequence[str] = ("full",),
+    engines: Sequence[str] = ENGINES,
+    *,
+    criterion: str | None = None,
+    posterior_for: str = "all",
+    priors: Priors | None = None,
+    sample_weight: Any = None,
+    random_state: Any = None,
+    draws: int = 1000,
+    chains: int = 4,
+    n_init: int | str = "auto",
+    progressbar: bool = True,
+    data_name: str | None = None,
+) -> SelectionResult:
+    """Fit mixtures over a range of sizes, families and engines, and compare them.
+
+    A fit that fails is a row with its reason; the sweep goes on.
+
+    Parameters
+    ----------
+    X : (N, D) array_like or frame
+    n_components : iterable of int, default 1 to 6
+    covariance_types : sequence of str, default ("full",)
+    engines : sequence of {"em", "bayes"}, default both
+    criterion : {"bic", "aic", "icl", "loo", "waic"}, optional
+        What ``best`` goes by: "bic" by default, or "loo" where there is no EM.
+    posterior_for : {"all", "leading"}, default "all"
+        "leading" samples, for each number of components, only the family with the best BIC and the
+        full one, if it is asked for. Needs EM among the engines.
+    priors : Priors, optional
+        For the posteriors; EM is by maximum likelihood.
+    sample_weight : (N,) array_like, optional
+        Frequencies, for EM; the posteriors do not take them yet.
+    random_state : int, Generator, RandomState or None
+    draws, chains : int
+        For the posteriors.
+    n_init : int or "auto"
+        For EM.
+    progressbar : bool, default True
+        Show progress on standard error.
+    data_name : str, optional
+        What a report calls the data.
+
+    Returns
+    -------
+    SelectionResult
+
+    Raises
+    ------
+    DataError
+        If the data or an argument cannot be used, or if every fit fails.
+
+    Examples
+    --------
+    >>> from bayesgmm import load_dataset, select_components
+    >>> sweep = select_components(
+    ...     load_dataset("faithful"), range(1, 4), engines=("em",), random_state=0,
+    ...     progressbar=False,
+    ... )
+    >>> sweep.best.n_components
+    2
+    """
+    began = time.perf_counter()
+    sizes = _checked_sizes(n_components)
+    families = _unique([get_family(name).name for name in covariance_types])
+    engines = _checked_engines(engines, sample_weight, posterior_for)
+    criterion = _checked_criterion(criterion, engines)
+    data = as_data(X, min_rows=2)
+    seed = _seed(random_state)
+    settings = _Settings(
+        data=data,
+        X=X,
+        sample_weight=as_sample_weight(sample_weight, data.n_rows),
+        priors=priors,
+        seed=seed,
+        draws=draws,
+        chains=chains,
+        n_init=n_init,
+    )
+    result = _Collected()
+    jobs = _Jobs(sizes, families, engines, posterior_for, result)
+    with _progress(progressbar, jobs.total) as advance:
+        for job in jobs:
+            advance("{} {} K={}".format(*job))
+            result.run(settings, *job)
+    if not result.fits:
+        raise DataError(f"every fit failed; the first: {result.rows[0]['note']}")
+    names = data.feature_names or tuple(f"x{i}" for i in range(data.n_features))
+    return SelectionResult(
+        table=result.table(),
+        fits=result.fits,
+        loo=result.loo,
+        waic=result.waic,
+        criterion=criterion,
+        X=data.values,
+        feature_names=names,
+        data_name=data_name,
+        random_state=seed,
+        seconds=time.perf_counter() - began,
+    )
+
+
+class _Collected:
+    """The fits and rows so far."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.fits: dict[tuple[str, str, int], Estimator] = {}
+        self.loo: dict[tuple[str, int], Any] = {}
+        self.waic: dict[tuple[str, int], Any] = {}
+
+    def run(
+        self, settings: _Settings, engine: str, covariance_type: str, n_components: int
+    ) -> None:
+        """Fit one model and add its row."""
+        row: dict[str, Any] = dict.fromkeys(COLUMNS)
+        row |= {"engine": engine, "covariance_type": covariance_type}
+        row |= {"n_components": n_components, "status": "ok", "note": ""}
+        began = time.perf_counter()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                fit = settings.estimator(engine, covariance_type, n_components)
+                row |= self._fit(fit, settings, engine, covariance_type, n_components)
+            except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+                row |= {"status": "failed", "note": str(error)}
+        row["seconds"] = time.perf_counter() - began
+        ours = _unique([str(w.message) for w in caught if _is_ours(w)])
+        if ours and row["status"] == "ok":
+            row |= {"status": "warning", "note": " ".join(ours)}
+        self.rows.append(row)
+
+    def _fit(
+        self, fit: Estimator, settings: _Settings, engine: str, covariance_type: str, k: int
+    ) -> dict[str, Any]:
+        if isinstance(fit, GaussianMixture):
+            fit.fit(settings.X, sample_weight=settings.sample_weight)
+            row = _em_row(fit, settings)
+        else:
+            fit.fit(settings.X)
+            loo, waic = fit.loo(), fit.waic()
+            self.loo[covariance_type, k], self.waic[covariance_type, k] = loo, waic
+            row = _bayes_row(fit, loo, waic)
+        self.fits[engine, covariance_type, k] = fit
+        return row | {"n_parameters": fit.mixture_.n_parameters}
+
+    def leading_family(self, n_components: int) -> str | None:
+        """The family with the best BIC at one number of components."""
+        rows = [r for r in self.rows if r["n_components"] == n_components and r["bic"] is not None]
+        return min(rows, key=lambda r: r["bic"])["covariance_type"] if rows else None
+
+    def table(self) -> "pd.DataFrame":
+        """All rows, with stacking weights among the posteriors."""
+        import pandas as pd
+
+        table = pd.DataFrame(self.rows, columns=list(COLUMNS))
+        numbers = [c for c in COLUMNS if c not in ("engine", "covariance_type", "status", "note")]
+        table[numbers] = table[numbers].apply(pd.to_numeric)
+        for key, weight in _stacking_weights(self.loo).items():
+            is_row = (table["covariance_type"] == key[0]) & (table["n_components"] == key[1])
+            table.loc[is_row & (table["engine"] == "bayes"), "loo_weight"] = weight
+        return table
+
+
+class _Jobs:
+    """(engine, covariance_type, n_components), EM first, since it may decide what is sampled."""
+
+    def __init__(
+        self,
+        sizes: list[int],
+        families: list[str],
+        engines: tuple[str, ...],
+        posterior_for: str,
+        result: _Collected,
+    ):
+        self.sizes, self.families, self.engines = sizes, families, engines
+        self.posterior_for, self.result = posterior_for, result
+        per_size = len(families) if posterior_for == "all" else min(2, len(families))
+        counts = {"em": len(families), "bayes": per_size}
+        self.total = len(sizes) * sum(counts[engine] for engine in engines)
+
+    def __iter__(self) -> Iterator[tuple[str, str, int]]:
+        for engine in sorted(self.engines, key=ENGINES.index):
+            for k in self.sizes:
+                for family in self._families(engine, k):
+                    yield engine, family, k
+
+    def _families(self, engine: str, k: int) -> list[str]:
+        if engine == "em" or self.posterior_for == "all":
+            return self.families
+        wanted = {self.result.leading_family(k), "full"}
+        return [family for family in self.families if family in wanted]
+
+
+def _em_row(fit: GaussianMixture, settings: _Settings) -> dict[str, Any]:
+    X, weight = settings.X, settings.sample_weight
+    n = settings.data.n_rows if weight is None else float(weight.sum())
+    return {
+        "log_likelihood": fit.lower_bound_ * n,
+        "bic": fit.bic(X, weight),
+        "aic": -2.0 * fit.lower_bound_ * n + 2.0 * fit.mixture_.n_parameters,
+        "icl": fit.icl(X, weight),
+    }
+
+
+def _bayes_row(fit: BayesianGaussianMixture, loo: Any, waic: Any) -> dict[str, Any]:
+    diagnostics = fit.diagnostics_.table.set_index("quantity")
+    pareto_k = np.asarray(loo.pareto_k)
+    return {
+        "log_likelihood": diagnostics.loc["log likelihood", "mean"],
+        "elpd_loo": loo.elpd,
+        "se_loo": loo.se,
+        "p_loo": loo.p,
+        "max_pareto_k": float(pareto_k.max()),
+        "n_high_pareto_k": int((pareto_k > loo.good_k).sum()),
+        "elpd_waic": waic.elpd,
+        "se_waic": waic.se,
+        "p_waic": waic.p,
+        "n_high_variance": waic.n_high_variance,
+    }
+
+
+def _stacking_weights(loo: dict[tuple[str, int], Any]) -> dict[tuple[str, int], float]:
+    if len(loo) < 2:
+        return dict.fromkeys(loo, 1.0)
+    import arviz as az
+
+    with warnings.catch_warnings():
+        # ArviZ repeats what the table says already: bad Pareto k, and many models compared.
+        warnings.simplefilter("ignore")
+        ranking = az.compare({f"{family} {k}": value for (family, k), value in loo.items()})
+    return {key: float(ranking.loc["{} {}".format(*key), "weight"]) for key in loo}
+
+
+def _is_ours(warning: warnings.WarningMessage) -> bool:
+    return warning.category.__module__ in ("bayesgmm.exceptions", "sklearn.exceptions")
+
+
+def _unique(items: list[Any]) -> list[Any]:
+    return list(dict.fromkeys(items))
+
+
+def _checked_sizes(n_components: Iterable[int]) -> list[int]:
+    sizes = _unique(list(n_components) if isinstance(n_components, Iterable) else [n_components])
+    for k in sizes:
+        if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
+            raise DataError(f"n_components must be whole numbers of at least 1, got {k!r}.")
+    if not sizes:
+        raise DataError("n_components must hold at least one number, such as range(1, 7).")
+    return sorted(int(k) for k in sizes)
+
+
+def _checked_engines(
+    engines: Sequence[str], sample_weight: Any, posterior_for: str
+) -> tuple[str, ...]:
+    engines = (engines,) if isinstance(engines, str) else tuple(_unique(list(engines)))
+    if not engines or any(engine not in ENGINES for engine in engines):
+        raise DataError(f"engines must be some of {ENGINES}, got {engines}.")
+    if posterior_for not in ("all", "leading"):
+        raise DataError(f"posterior_for must be 'all' or 'leading', got {posterior_for!r}.")
+    if posterior_for == "leading" and "em" not in engines:
+        raise DataError("posterior_for='leading' needs 'em' among the engines to say which lead.")
+    if sample_weight is not None and "bayes" in engines:
+        raise DataError("sample_weight serves EM only; leave it out, or use engines=('em',).")
+    return engines
+
+
+def _checked_criterion(criterion: str | None, engines: tuple[str, ...]) -> str:
+    if criterion is None:
+        return "bic" if "em" in engines else "loo"
+    if criterion not in CRITERIA:
+        raise DataError(f"criterion must be one of {', '.join(CRITERIA)}, got {criterion!r}.")
+    if CRITERIA[criterion][1] not in engines:
+        raise DataError(
+            f"criterion {criterion!r} needs engine {CRITERIA[criterion][1]!r} among the engines."
+        )
+    return criterion
+
+
+def _seed(random_state: Any) -> int:
+    if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
+        if random_state < 0:
+            raise DataError(f"random_state must be at least 0, got {random_state}.")
+        return int(random_state)
+    return int(as_generator(random_state).integers(2**31))
+
+
+class _progress:
+    """A progress bar on standard error, or nothing."""
+
+    def __init__(self, show: bool, total: int):
+        self.show, self.total = show, total
+
+    def __enter__(self) -> Callable[[str], None]:
+        if not self.show:
+            return lambda _: None
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self.bar = Progress(console=Console(stderr=True), transient=True)
+        self.bar.start()
+        task = self.bar.add_task("", total=self.total)
+        started = iter([0])
+
+        def advance(what: str) -> None:
+            self.bar.update(task, description=what, advance=next(started, 1))
+
+        return advance
+
+    def __exit__(self, *_: object) -> None:
+        if self.show:
+            self.bar.stop()
