@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from bayesgmm.core import criteria
 from bayesgmm.core.covariance import FAMILIES, get_family
+from bayesgmm.core.mixture import Mixture
 from bayesgmm.core.random_state import as_generator
 from bayesgmm.data.validate import (
     as_data,
@@ -92,6 +93,8 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         The same after each pass of the best run.
     starts_ : StartSummary
         How many starts were run, reached the fit, or collapsed.
+    n_rows_ : float
+        Rows that were fitted: the sum of their weights.
     n_features_in_ : int
     feature_names_in_ : (D,) array of str
         Set when the data name their columns.
@@ -284,6 +287,16 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     def _keep(self, result: SearchResult, problem: Problem, names: tuple[str, ...] | None) -> None:
         run = result.run
         mixture = replace(run.mixture, feature_names=names)
+        self._keep_mixture(mixture)
+        self.converged_ = run.converged
+        self.n_iter_ = run.n_passes
+        self.lower_bounds_ = [value / problem.n for value in run.history]
+        self.lower_bound_ = run.objective / problem.n
+        self.starts_ = result.summary
+        self.n_rows_ = problem.n
+        self._keep_features(mixture.n_features, names)
+
+    def _keep_mixture(self, mixture: Mixture) -> None:
         self.mixture_ = mixture
         self.weights_ = mixture.weights
         self.means_ = mixture.means
@@ -294,12 +307,6 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         else:
             self.precisions_cholesky_ = np.swapaxes(mixture.whitening, -1, -2)
             self.precisions_ = self.precisions_cholesky_ @ mixture.whitening
-        self.converged_ = run.converged
-        self.n_iter_ = run.n_passes
-        self.lower_bounds_ = [value / problem.n for value in run.history]
-        self.lower_bound_ = run.objective / problem.n
-        self.starts_ = result.summary
-        self._keep_features(mixture.n_features, names)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
