@@ -69,25 +69,28 @@ def statistics(X, sample_weight, log_weights, means, factors):
     """
     n, d = X.shape
     n_components = log_weights.shape[0]
-    n_rows = softmax.block_rows(1, d)
-    stride = n_rows + 8
-    counts = np.zeros(n_components)
+    block = softmax.block_rows(1, d)
+    stride = block + 8
+    counts = np.empty(n_components)
     first = np.zeros((n_components, d))
     second = np.zeros((n_components, d))
     flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
     flat_first, flat_second = first.reshape(-1), second.reshape(-1)
     offsets = _constants(log_weights, factors, d)
-    U = np.empty(d * stride)
-    joint = np.empty(n_components * stride)
-    sums = np.empty(2 * stride)
-    weight = np.empty(stride)
+    U = softmax.buffer(d * stride)
+    joint = softmax.buffer(n_components * stride)
+    weight = softmax.buffer(stride)
+    lanes = softmax.buffer(n_components * 8)
+    lanes[:] = 0.0
     log_likelihood = 0.0
-    for start in range(0, n, n_rows):
-        n_used = min(n_rows, n - start)
-        softmax.load_rows(X, sample_weight, start, n_used, n_rows, stride, U, weight)
+    for start in range(0, n, block):
+        n_used = min(block, n - start)
+        n_rows = softmax.filled(n_used)
+        softmax.load_rows(X, start, n_used, n_rows, stride, U)
+        is_uniform = softmax.load_weights(sample_weight, start, n_used, n_rows, weight)
         _block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
-            joint, n_components, sums, weight, counts, stride, n_rows
+            joint, n_components, weight, is_uniform, lanes, stride, n_rows
         )
         for k in range(n_components):
             _add_moments(
@@ -103,6 +106,7 @@ def statistics(X, sample_weight, log_weights, means, factors):
                 stride,
                 n_rows,
             )
+    softmax.add_lanes(lanes, counts)
     return log_likelihood, counts, first, second
 
 
@@ -110,18 +114,17 @@ def statistics(X, sample_weight, log_weights, means, factors):
 def _for_each_block(X, log_weights, means, factors, density, joint_out):
     n, d = X.shape
     n_components = log_weights.shape[0]
-    n_rows = softmax.block_rows(1, d)
-    stride = n_rows + 8
+    block = softmax.block_rows(1, d)
+    stride = block + 8
     flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
     offsets = _constants(log_weights, factors, d)
-    U = np.empty(d * stride)
-    joint = np.empty(n_components * stride)
-    sums = np.empty(2 * stride)
-    weight = np.empty(stride)
-    none = np.empty(0)
-    for start in range(0, n, n_rows):
-        n_used = min(n_rows, n - start)
-        softmax.load_rows(X, none, start, n_used, n_rows, stride, U, weight)
+    U = softmax.buffer(d * stride)
+    joint = softmax.buffer(n_components * stride)
+    sums = softmax.buffer(stride)
+    for start in range(0, n, block):
+        n_used = min(block, n - start)
+        n_rows = softmax.filled(n_used)
+        softmax.load_rows(X, start, n_used, n_rows, stride, U)
         _block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
         if joint_out.shape[0] > 0:
             for i in range(n_used):

@@ -20,64 +20,103 @@ def block_rows(n_components, d):
 
 
 @njit(cache=True, nogil=True)
-def log_sum(joint, n_components, out, stride, n_rows):
-    """``out[row] = log sum_k exp(joint[k, row])``; returns nothing, changes ``joint`` to exp.
-
-    joint : (K * stride) in: log joint; out: exp(joint - maximum over k)
-    out : (2 * stride) out: the log sum in the first line, the sum of the exponentials in the second
-    """
-    for v in range(0, n_rows, simd.WIDTH):
-        top = simd.broadcast(LOG_ZERO)
-        for k in range(n_components):
-            top = simd.maximum(simd.load(joint, k * stride + v), top)
-        total = simd.broadcast(0.0)
-        negative = simd.multiply(top, simd.broadcast(-1.0))
-        for k in range(n_components):
-            value = simd.exp(simd.add(simd.load(joint, k * stride + v), negative))
-            simd.store(joint, k * stride + v, value)
-            total = simd.add(total, value)
-        simd.store(out, v, simd.add(top, simd.log(total)))
-        simd.store(out, stride + v, total)
+def filled(n_used):
+    """Rows that a block of ``n_used`` rows is filled up to: the widest tile takes 64 at a time."""
+    return (n_used + 63) // 64 * 64
 
 
 @njit(cache=True, nogil=True)
-def responsibilities(joint, n_components, sums, weight, counts, stride, n_rows):
+def buffer(n):
+    """``n`` uninitialised doubles that begin on a cache line, so that no vector straddles two."""
+    memory = np.empty(n + simd.WIDTH)
+    skip = (-(memory.ctypes.data // 8)) % simd.WIDTH
+    return memory[skip : skip + n]
+
+
+@njit(cache=True, nogil=True)
+def _exponentials(joint, n_components, v, stride):
+    """Replace eight rows of ``joint`` by exp(joint - maximum); returns maximum and sum."""
+    top = simd.broadcast(LOG_ZERO)
+    for k in range(n_components):
+        top = simd.maximum(simd.load(joint, k * stride + v), top)
+    total = simd.broadcast(0.0)
+    negative = simd.multiply(top, simd.broadcast(-1.0))
+    for k in range(n_components):
+        value = simd.exp(simd.add(simd.load(joint, k * stride + v), negative))
+        simd.store(joint, k * stride + v, value)
+        total = simd.add(total, value)
+    return top, total
+
+
+@njit(cache=True, nogil=True)
+def log_sum(joint, n_components, out, stride, n_rows):
+    """``out[row] = log sum_k exp(joint[k, row])``; ``joint`` (K * stride) is overwritten."""
+    for v in range(0, n_rows, simd.WIDTH):
+        top, total = _exponentials(joint, n_components, v, stride)
+        simd.store(out, v, simd.add(top, simd.log(total)))
+
+
+@njit(cache=True, nogil=True)
+def responsibilities(joint, n_components, weight, is_uniform, counts, stride, n_rows):
     """Turn log joint densities into weighted responsibilities; returns the log-likelihood.
 
     joint : (K * stride) in: log joint densities; out: weight * responsibility
-    sums : (2 * stride) work space
     weight : (stride) in: the weight of each row, zero for the rows that only fill the block
-    counts : (K) in and out: the sum of the responsibilities is added
+    is_uniform : whether every row of the block has weight one
+    counts : (K * 8) in and out: the responsibilities are added, lane by lane
     """
-    log_sum(joint, n_components, sums, stride, n_rows)
     log_likelihood = simd.broadcast(0.0)
+    product = simd.broadcast(1.0)
     for v in range(0, n_rows, simd.WIDTH):
+        top, total = _exponentials(joint, n_components, v, stride)
         w = simd.load(weight, v)
-        log_likelihood = simd.add(log_likelihood, simd.multiply(w, simd.load(sums, v)))
-        simd.store(sums, v, simd.divide(w, simd.load(sums, stride + v)))
-    for k in range(n_components):
-        total = simd.broadcast(0.0)
-        for v in range(0, n_rows, simd.WIDTH):
-            value = simd.multiply(simd.load(joint, k * stride + v), simd.load(sums, v))
+        if is_uniform:
+            # A logarithm costs as much as two exponentials: one for sixteen rows of a lane.
+            log_likelihood = simd.add(log_likelihood, top)
+            product = simd.multiply(product, total)
+            if v % 128 == 120:
+                log_likelihood = simd.add(log_likelihood, simd.log(product))
+                product = simd.broadcast(1.0)
+        else:
+            density = simd.multiply(w, simd.add(top, simd.log(total)))
+            log_likelihood = simd.add(log_likelihood, density)
+        scale = simd.divide(w, total)
+        for k in range(n_components):
+            value = simd.multiply(simd.load(joint, k * stride + v), scale)
             simd.store(joint, k * stride + v, value)
-            total = simd.add(total, value)
-        counts[k] += simd.sum_lanes(total)
+            place = k * simd.WIDTH
+            simd.store(counts, place, simd.add(simd.load(counts, place), value))
+    log_likelihood = simd.add(log_likelihood, simd.log(product))
     return simd.sum_lanes(log_likelihood)
 
 
 @njit(cache=True, nogil=True)
-def load_rows(X, sample_weight, start, n_used, n_rows, stride, U, weight):
+def load_rows(X, start, n_used, n_rows, stride, U):
     """Transpose rows ``start`` to ``start + n_used`` of X into the block U; zeros after them."""
     d = X.shape[1]
-    for i in range(n_used):
-        for j in range(d):
+    for j in range(d):
+        for i in range(n_used):
             U[j * stride + i] = X[start + i, j]
-    for i in range(n_used):
-        weight[i] = 1.0 if sample_weight.shape[0] == 0 else sample_weight[start + i]
-    for i in range(n_used, n_rows):
-        weight[i] = 0.0
-        for j in range(d):
+        for i in range(n_used, n_rows):
             U[j * stride + i] = 0.0
+
+
+@njit(cache=True, nogil=True)
+def load_weights(sample_weight, start, n_used, n_rows, weight):
+    """The weights of a block, zero after its rows; returns whether all of them are one."""
+    if sample_weight.shape[0] > 0:
+        weight[:n_used] = sample_weight[start : start + n_used]
+    else:
+        weight[:n_used] = 1.0
+    weight[n_used:n_rows] = 0.0
+    return sample_weight.shape[0] == 0 and n_used == n_rows
+
+
+@njit(cache=True, nogil=True)
+def add_lanes(lanes, out):
+    """``out[k]`` = the sum of the k-th eight of ``lanes``."""
+    for k in range(out.shape[0]):
+        out[k] = simd.sum_lanes(simd.load(lanes, k * simd.WIDTH))
 
 
 @njit(cache=True, nogil=True)
