@@ -1,10 +1,11 @@
 """From many starts to one fit: which runs are worth finishing, and which end is the best."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.degeneracy import Spike, find_spikes
@@ -88,6 +89,18 @@ def search(
     starts = proposals(problem, settings.n_components, settings.method, rng)
     if given is not None:
         starts = map(given, starts)
+    # Clusterings of a few thousand rows lose more by waking threads than they gain.
+    with threadpool_limits(1):
+        return _search(problem, settings, rng, starts, watch)
+
+
+def _search(
+    problem: Problem,
+    settings: Settings,
+    rng: np.random.Generator,
+    starts: Iterator[Mixture],
+    watch: Watch | None,
+) -> SearchResult:
     automatic = settings.n_init == "auto"
     n_starts = N_STARTS if automatic else int(settings.n_init)
     candidates = islice(starts, 1 if settings.n_components == 1 else n_starts)

@@ -121,9 +121,9 @@ def _plus_plus(points: np.ndarray, rows: _Rows, k: int, rng: np.random.Generator
 
 
 def _nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    from sklearn.metrics import pairwise_distances_argmin
-
-    return _one_hot(pairwise_distances_argmin(points, centres), len(centres))
+    # Squared distances up to a term that is the same for all centres.
+    distance = np.sum(centres**2, axis=1) - 2.0 * points @ centres.T
+    return _one_hot(distance.argmin(axis=1), len(centres))
 
 
 def _random_rows(rows: _Rows, k: int, rng: np.random.Generator) -> np.ndarray:
