@@ -17,6 +17,7 @@ room               what lives there
 ``selection``      the sweep over models, their comparison, EM against posterior
 ``plots``          Matplotlib pictures of all of it
 ``report``         one self-contained page
+``persistence``    fits in files
 ``cli``            the command line
 =================  ==============================================================================
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from bayesgmm.core.mixture import Mixture as Mixture
     from bayesgmm.data.datasets import load_dataset as load_dataset
     from bayesgmm.em.estimator import GaussianMixture as GaussianMixture
+    from bayesgmm.persistence import load as load
+    from bayesgmm.persistence import save as save
     from bayesgmm.priors import Priors as Priors
     from bayesgmm.selection.estimates import compare_estimates as compare_estimates
     from bayesgmm.selection.sweep import select_components as select_components
@@ -50,7 +53,9 @@ _HOMES = {
     "membership_entropy": "bayesgmm.clustering.membership",
     "membership_table": "bayesgmm.clustering.membership",
     "select_components": "bayesgmm.selection.sweep",
+    "load": "bayesgmm.persistence",
     "load_dataset": "bayesgmm.data.datasets",
+    "save": "bayesgmm.persistence",
 }
 
 __all__ = sorted(_HOMES)

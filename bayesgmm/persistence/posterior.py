@@ -1,0 +1,164 @@
+"""A posterior as netCDF. What the file holds is in the docstring of `bayesgmm.persistence`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesgmm import __version__
+from bayesgmm.bayes.diagnostics import Diagnostics
+from bayesgmm.bayes.estimator import BayesianGaussianMixture
+from bayesgmm.core.mixture import Mixture
+from bayesgmm.persistence.settings import plain, restored_arguments, restored_resolved
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FORMAT = "bayesgmm.BayesianGaussianMixture"
+FORMAT_VERSION = 1
+_GROUP = "bayesgmm"
+_MAP, _DIAGNOSTICS = f"{_GROUP}/map", f"{_GROUP}/diagnostics"
+_STAMP = ("format", "format_version", "bayesgmm_version")
+_TEXTS = ("quantity", "kind")
+# A checksum of every block, so that a damaged file says so instead of giving other numbers.
+_ENCODING = {"fletcher32": True, "_FillValue": None}
+
+
+def write(fit: BayesianGaussianMixture, path: Path) -> None:
+    """Write the posterior and what else is needed to have the fit back."""
+    import xarray as xr
+
+    tree = fit.posterior_.copy()
+    for name, dataset in _groups(fit).items():
+        tree[name] = xr.DataTree(dataset)
+    tree.attrs = {
+        **tree.attrs,
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "bayesgmm_version": __version__,
+    }
+    encoding = {
+        node.path: {
+            name: _ENCODING
+            for name, variable in node.to_dataset(inherit=False).data_vars.items()
+            if variable.dtype.kind == "f" and variable.ndim
+        }
+        for node in tree.subtree
+    }
+    tree.to_netcdf(path, engine="netcdf4", encoding=encoding)
+
+
+def read(path: Path) -> "xr.DataTree":
+    """Read all of a file into memory and close it."""
+    import xarray as xr
+
+    with xr.open_datatree(path, engine="netcdf4", decode_times=False) as tree:
+        return tree.load()
+
+
+def from_tree(tree: "xr.DataTree") -> BayesianGaussianMixture:
+    """The fitted estimator that a file describes.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        If something is missing, or does not fit together.
+    """
+    ours, of_map, posterior = (_group(tree, name) for name in (_GROUP, _MAP, "posterior"))
+    arguments = restored_arguments(
+        json.loads(ours.attrs["settings"]), set(BayesianGaussianMixture._get_param_names())
+    )
+    fit = BayesianGaussianMixture(**arguments)
+    fit._validate_params()
+    family = str(ours.attrs["covariance_type"])
+    names = tuple(str(name) for name in posterior["feature"].values)
+    fit.mixture_ = _mixture(posterior, ours["whitening"].values, family, names)
+    fit.map_ = _mixture(of_map, of_map["whitening"].values, family, names)
+    fit.priors_ = restored_resolved(json.loads(ours.attrs["priors"]))
+    fit.diagnostics_ = _diagnostics(_group(tree, _DIAGNOSTICS))
+    fit._keep_features(len(names), names if ours.attrs["has_feature_names"] else None)
+    fit.posterior_ = _without_ours(tree)
+    return fit
+
+
+def _groups(fit: BayesianGaussianMixture) -> "dict[str, xr.Dataset]":
+    import xarray as xr
+
+    found = fit.diagnostics_
+    about = {
+        "covariance_type": fit.mixture_.covariance_type,
+        "has_feature_names": int(hasattr(fit, "feature_names_in_")),
+        "settings": json.dumps(plain(fit.get_params(deep=False)), allow_nan=False),
+        "priors": json.dumps(plain(fit.priors_), allow_nan=False),
+    }
+    names = list(fit.mixture_.feature_names or ())
+    map_covariances = np.ascontiguousarray(fit.map_.covariances)
+    return {
+        _GROUP: xr.Dataset(
+            {"whitening": _array(fit.mixture_.whitening, ("chain", "draw"))}, attrs=about
+        ),
+        _MAP: xr.Dataset(
+            {
+                "weights": ("component", fit.map_.weights),
+                "means": (("component", "feature"), fit.map_.means),
+                "covariances": (("component", "feature", "feature_other"), map_covariances),
+                "whitening": _array(fit.map_.whitening),
+            },
+            {"feature": names, "feature_other": names},
+        ),
+        _DIAGNOSTICS: xr.Dataset(
+            {name: ("row", found.table[name].to_numpy()) for name in found.table.columns},
+            attrs={
+                "n_divergences": int(found.n_divergences),
+                "n_draws": int(found.n_draws),
+                "switched": float(found.switched),
+                "messages": json.dumps(list(found.messages)),
+            },
+        ),
+    }
+
+
+def _array(values: np.ndarray, leading: tuple[str, ...] = ()) -> tuple[list[str], np.ndarray]:
+    own = [f"whitening_{axis}" for axis in range(values.ndim - len(leading))]
+    return [*leading, *own], np.ascontiguousarray(values)
+
+
+def _group(tree: "xr.DataTree", name: str) -> "xr.Dataset":
+    node: Any = tree[name]
+    return node.to_dataset()
+
+
+def _mixture(
+    group: "xr.Dataset", whitening: np.ndarray, family: str, names: tuple[str, ...]
+) -> Mixture:
+    mixture = Mixture(group["weights"].values, group["means"].values, whitening, family, names)
+    batch, k, d = mixture.batch_shape, mixture.n_components, mixture.n_features
+    shape = (*batch, *mixture.family.native_shape(k, d))
+    if mixture.weights.shape != (*batch, k) or whitening.shape != shape or len(names) != d:
+        raise ValueError("the shapes of weights, means and whitening do not fit together")
+    return mixture
+
+
+def _diagnostics(group: "xr.Dataset") -> Diagnostics:
+    import pandas as pd
+
+    columns = {}
+    for name in ("quantity", "kind", "mean", "sd", "rhat", "ess"):
+        values = group[name].values
+        columns[name] = [str(v) for v in values] if name in _TEXTS else values
+    about = group.attrs
+    return Diagnostics(
+        pd.DataFrame(columns),
+        int(about["n_divergences"]),
+        int(about["n_draws"]),
+        float(about["switched"]),
+        tuple(json.loads(about["messages"])),
+    )
+
+
+def _without_ours(tree: "xr.DataTree") -> "xr.DataTree":
+    tree = tree.copy()
+    del tree[_GROUP]
+    tree.attrs = {name: value for name, value in tree.attrs.items() if name not in _STAMP}
+    return tree
