@@ -84,7 +84,9 @@ def sample(
             expand_func=None,
             reparameterized_names=[],
         )
-        return nutpie.sample(
+        # Waiting for a sampler in the background lets an interrupt through; nutpie's own waiting
+        # would return the draws so far as if they were all.
+        sampler = nutpie.sample(
             model,
             draws=draws,
             tune=tune,
@@ -93,7 +95,13 @@ def sample(
             seed=seed,
             progress_bar=progressbar,
             save_warmup=False,
+            blocking=False,
         )
+        try:
+            return sampler.wait()
+        except BaseException:
+            sampler.cancel()
+            raise
 
     # nutpie tells a chain's start only the seed it made for that chain, and asks from several
     # threads. A few draws, one chain after another, tell which seed belongs to which chain.
