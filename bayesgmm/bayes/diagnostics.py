@@ -63,7 +63,8 @@ class Diagnostics:
     def worst(self, kind: str) -> tuple[str, float, float]:
         """Of one kind of quantity: the one with the largest R-hat, that, and the least ESS."""
         part = self.table[self.table["kind"] == kind]
-        row = part.loc[part["rhat"].idxmax()]
+        # One chain has no R-hat.
+        row = part.loc[part["rhat"].fillna(-np.inf).idxmax()]
         return str(row["quantity"]), float(row["rhat"]), float(part["ess"].min())
 
 
@@ -138,6 +139,12 @@ def _rhat_and_ess(values: np.ndarray) -> tuple[float, float]:
 def _messages(found: Diagnostics, n_chains: int) -> tuple[str, ...]:
     out = []
     enough = MIN_ESS_PER_CHAIN * n_chains
+    stuck = found.table.loc[~(found.table["sd"] > 0), "quantity"]
+    if len(stuck):
+        out.append(
+            f"The draws do not move: the {stuck.iloc[0]} is the same in all of them, or not "
+            "finite. Try another seed (random_state=), or fewer components."
+        )
     name, rhat, ess = found.worst("invariant")
     if rhat > MAX_RHAT:
         out.append(

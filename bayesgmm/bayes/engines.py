@@ -1,6 +1,6 @@
 """From data and priors to draws: which sampler runs, and on what."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,7 +25,8 @@ class EngineResult:
         Half the hierarchical scale of the covariances' prior; n is zero if it is fixed.
     sample_stats : dict of (chain, draw) arrays
     map : Mixture
-        The mode of the joint posterior density.
+        The mode of the joint posterior density; with a Dirichlet concentration below one, which
+        has none, that of a concentration of one.
     priors : ResolvedPriors or Priors
     """
 
@@ -80,7 +81,10 @@ def draw_posterior(
         )
     resolved = resolve(priors, X, n_components, covariance_type)
     problem = Problem(X, covariance_type, priors=resolved)
-    found = search(problem, Settings(n_components, "auto", "mixed", None, MAX_PASSES), rng)
+    # Below one the density of the weights has no bound where a component is empty, and no mode.
+    bounded = replace(resolved, concentration=np.maximum(resolved.concentration, 1.0))
+    settings = Settings(n_components, "auto", "mixed", None, MAX_PASSES)
+    found = search(replace(problem, priors=bounded), settings, rng)
     near = [run for run in found.others if run.objective > found.run.objective - NEAR]
     optima = [(run.mixture, problem.hyper(run.mixture)) for run in (found.run, *near)]
     drawn = sample_nuts(

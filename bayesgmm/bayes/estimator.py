@@ -66,7 +66,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     mixture_ : Mixture
         The relabelled draws, with leading axes (chain, draw).
     map_ : Mixture
-        The mode of the joint posterior density of weights, means and covariances.
+        The mode of the joint posterior density of weights, means and covariances. Where a Dirichlet
+        concentration below one leaves it without one: the mode under a concentration of one.
     diagnostics_ : Diagnostics
         R-hat, effective sample sizes, divergences, label switching, in numbers and in words.
     priors_ : ResolvedPriors or Priors

@@ -301,12 +301,13 @@ def kernel_of(mixture: Mixture) -> tuple[ModuleType, tuple[np.ndarray, ...]]:
     kernel = {"triangular": triangular, "diagonal": diagonal}[mixture.family.structure]
     with np.errstate(divide="ignore"):
         log_weights = np.log(mixture.weights)
-    factors = np.ascontiguousarray(mixture.kernel_factors)
-    return kernel, (log_weights, np.ascontiguousarray(mixture.means), factors)
+    # Copies are writable and in C order: the one kind of array that the kernels are compiled for.
+    means, factors = mixture.means.copy(order="C"), mixture.kernel_factors.copy(order="C")
+    return kernel, (log_weights, means, factors)
 
 
 def read_only(X: np.ndarray) -> np.ndarray:
-    """A read-only view: Numba compiles anew for read-only arrays, so it is shown no others."""
+    """A read-only view: Numba compiles anew for each kind of array, so rows are always this one."""
     view = X.view()
     view.flags.writeable = False
     return view

@@ -79,7 +79,7 @@ def accumulate(
     """
     kernel, arguments = kernel_of(mixture)
     weight = np.empty(0) if sample_weight is None else sample_weight
-    return Statistics(*kernel.statistics(read_only(X), weight, *arguments))
+    return Statistics(*kernel.statistics(read_only(X), read_only(weight), *arguments))
 
 
 def moments(statistics: Statistics, mixture: Mixture) -> Moments:

@@ -42,8 +42,11 @@ def find_spikes(mixture: Mixture, problem: Problem) -> list[Spike]:
     if problem.priors is not None:
         return []
     overall = problem.centre_and_covariance[1]
-    values, vectors = np.linalg.eigh(overall)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    variance = np.diag(overall)
+    sd = np.sqrt(np.where(variance > 0, variance, 1.0))
+    # In units of the standard deviations, so that columns of very different scale do no harm.
+    values, vectors = np.linalg.eigh(overall / np.outer(sd, sd))
+    root = sd[:, None] * vectors * np.sqrt(np.maximum(values, 0.0))
     whitening = mixture.kernel_factors
     if mixture.family.structure == "diagonal":
         relative = whitening[..., None] * root

@@ -203,8 +203,16 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             check_not_degenerate(values, family.name, data.feature_names, weight)
         priors = self.priors
         resolved = (
-            None if priors is None else resolve(priors, values, self.n_components, family.name)
+            None
+            if priors is None
+            else resolve(priors, values, self.n_components, family.name, weight)
         )
+        if resolved is not None and np.any(resolved.concentration < 1.0):
+            raise DataError(
+                "Dirichlet(concentration=...) must be 1 or above for a posterior mode, got "
+                f"{resolved.concentration.min():g}: below 1 the density has no bound where a "
+                "component is empty; sample the posterior instead (BayesianGaussianMixture)."
+            )
         problem = Problem(values, family.name, weight, resolved, self.reg_covar)
         result = self._search(problem)
         self._report_trouble(result, problem)

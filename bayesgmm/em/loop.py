@@ -90,7 +90,7 @@ def run_accelerated(
     problem : Problem
     start : Mixture
     max_passes : int
-        Passes over the data.
+        Passes over the data; one more scores the result where they do not suffice.
     watch : callable, optional
         Told the number of each pass and the objective a row.
     """
@@ -111,15 +111,16 @@ def run_accelerated(
     value, log_likelihood, after = step(at)
     record(value)
     longest, converged = 4.0, False
-    while len(history) + 2 <= max_passes:
+    while len(history) < max_passes:
         value_after, log_likelihood_after, after_2 = step(after)
         record(value_after)
         x0, x1, x2 = (coordinates.pack(m) for m in (at, after, after_2))
         first, second = x1 - x0, x2 - x1
         gain = value_after - value
         rounding = 1e-14 * abs(value) + 1e-13 * problem.n
-        if gain <= rounding or _remaining(gain, first, second) < DISTANCE * problem.n:
-            at, value, log_likelihood, converged = after, value_after, log_likelihood_after, True
+        converged = gain <= rounding or _remaining(gain, first, second) < DISTANCE * problem.n
+        if converged or len(history) == max_passes:
+            at, value, log_likelihood, after = after, value_after, log_likelihood_after, after_2
             break
         curvature = second - first
         length = np.linalg.norm(first) / max(float(np.linalg.norm(curvature)), 1e-300)
@@ -138,9 +139,16 @@ def run_accelerated(
         else:
             if length == longest:
                 longest = max(longest / 4.0, 4.0)
-            at = after_2
-            value, log_likelihood, after = step(at)
-            record(value)
+            at, value, log_likelihood, after = after, value_after, log_likelihood_after, after_2
+            if len(history) < max_passes:
+                at = after
+                value, log_likelihood, after = step(at)
+                record(value)
+    if not converged:
+        # The step that the last pass paid for is taken, and scored.
+        at = after
+        statistics = problem.expectation(at)
+        value, log_likelihood = problem.objective(statistics, at), statistics.log_likelihood
     return Run(at, value, log_likelihood, tuple(history), converged)
 
 

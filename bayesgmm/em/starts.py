@@ -4,12 +4,14 @@ Clusterings work on columns scaled to unit variance (spherical: to one common le
 whitened ones, so that a start does not depend on the units of the data.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.problem import Problem
+from bayesgmm.exceptions import ConvergenceWarning
 
 # Clusterings see at most this many rows: starts need no more, and k-means is dear.
 MAX_ROWS = 20_000
@@ -108,7 +110,11 @@ def _kmeans(points: np.ndarray, rows: _Rows, k: int, rng: np.random.Generator) -
 
     # The algorithm is fixed because the default one warns where memory leaks with threads.
     means = KMeans(k, n_init=1, random_state=_seed(rng), algorithm="lloyd")
-    return _one_hot(means.fit(points, sample_weight=rows.problem.sample_weight).labels_, k)
+    with warnings.catch_warnings():
+        # Fewer distinct rows than clusters: no trouble for a start.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        means.fit(points, sample_weight=rows.problem.sample_weight)
+    return _one_hot(means.labels_, k)
 
 
 def _plus_plus(points: np.ndarray, rows: _Rows, k: int, rng: np.random.Generator) -> np.ndarray:

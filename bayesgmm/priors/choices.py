@@ -16,6 +16,11 @@ def _check_positive(value: Any, name: str) -> None:
         raise DataError(f"{name} must be positive and finite, got {value!r}.")
 
 
+def _check_finite(value: Any, name: str) -> None:
+    if value is not None and not np.all(np.isfinite(value)):
+        raise DataError(f"{name} must be finite, got {value!r}.")
+
+
 @dataclass(frozen=True)
 class DataSummary:
     """What data-scaled priors ask of the data: N rows (of positive weight), D features.
@@ -25,7 +30,7 @@ class DataSummary:
     mean, centre, spread : (D,) arrays
         Mean, midrange and range of each feature.
     covariance : (D, D) array
-        Sample covariance.
+        Sample covariance, divided by the sum of the weights less one.
     """
 
     mean: np.ndarray
@@ -34,14 +39,15 @@ class DataSummary:
     covariance: np.ndarray
 
     @classmethod
-    def of(cls, X: np.ndarray) -> "DataSummary":
-        """Summarise the rows of ``X`` (N, D)."""
+    def of(cls, X: np.ndarray, sample_weight: np.ndarray | None = None) -> "DataSummary":
+        """Summarise the rows of ``X`` (N, D), with frequencies ``sample_weight`` (N,) if given."""
         low, high = X.min(axis=0).astype(float), X.max(axis=0).astype(float)
-        if len(X) > 1:
-            covariance = np.atleast_2d(np.cov(X, rowvar=False, dtype=float))
-        else:
-            covariance = np.zeros((X.shape[1], X.shape[1]))
-        return cls(X.mean(axis=0, dtype=float), (low + high) / 2.0, high - low, covariance)
+        weight = np.ones(len(X)) if sample_weight is None else sample_weight
+        n = weight.sum()
+        mean = weight @ X / n
+        offsets = X - mean
+        covariance = (offsets * weight[:, None]).T @ offsets / max(n - 1.0, 1.0)
+        return cls(mean, (low + high) / 2.0, high - low, covariance)
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,7 @@ class NormalMeans:
     scale: Any = None
 
     def __post_init__(self) -> None:
+        _check_finite(self.loc, "NormalMeans(loc=...)")
         _check_positive(self.scale, "NormalMeans(scale=...)")
 
 
@@ -98,6 +105,7 @@ class ConjugateMeans:
     strength: float = 0.01
 
     def __post_init__(self) -> None:
+        _check_finite(self.loc, "ConjugateMeans(loc=...)")
         _check_positive(self.strength, "ConjugateMeans(strength=...)")
 
 
@@ -127,6 +135,7 @@ class InverseWishart:
 
     def __post_init__(self) -> None:
         _check_positive(self.dof, "InverseWishart(dof=...)")
+        _check_finite(self.scale, "InverseWishart(scale=...)")
 
 
 @dataclass(frozen=True)

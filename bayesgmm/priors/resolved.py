@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln, multigammaln
+from scipy.special import gammaln, multigammaln, xlogy
 
 from bayesgmm.core.covariance import CovarianceFamily, get_family
 from bayesgmm.exceptions import DataError
@@ -17,6 +17,10 @@ from bayesgmm.priors.choices import (
     NormalMeans,
     Priors,
 )
+
+
+# An eigenvalue of a correlation matrix below this, a column, is zero but for rounding.
+_ROUNDING = 4.0 * np.finfo(float).eps
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ class ResolvedPriors:
         """
         family, (k, d) = self.family, means.shape
         a = self.concentration
-        total = gammaln(a.sum()) - gammaln(a).sum() + np.sum((a - 1.0) * np.log(weights))
+        total = gammaln(a.sum()) - gammaln(a).sum() + np.sum(xlogy(a - 1.0, weights))
         offsets = means - self.loc
         full = family.to_full(covariances, k, d)
         if self.scale is not None:
@@ -187,9 +191,15 @@ class ResolvedPriors:
 
 
 def resolve(
-    priors: Priors, X: np.ndarray, n_components: int, covariance_type: str
+    priors: Priors,
+    X: np.ndarray,
+    n_components: int,
+    covariance_type: str,
+    sample_weight: np.ndarray | None = None,
 ) -> ResolvedPriors:
     """The numbers of ``priors`` for data ``X`` (N, D), K components and a covariance family.
+
+    ``sample_weight`` (N,) are the frequencies of the rows, one each by default.
 
     Raises
     ------
@@ -199,7 +209,7 @@ def resolve(
     """
     if not priors.is_ours:
         raise DataError("priors given as functions have no numbers; they need a PyMC model.")
-    summary = priors.summary or DataSummary.of(X)
+    summary = priors.summary or DataSummary.of(X, sample_weight)
     family = get_family(covariance_type)
     d = X.shape[1]
     if len(summary.centre) != d:
@@ -248,10 +258,10 @@ def _fixed(
     else:
         scale = np.asarray(prior.scale, dtype=float)
         scatter = scale if scale.shape == (d, d) else np.diag(_sized(scale, d, "the scale"))
-    if not np.all(np.linalg.eigvalsh(scatter) > 0):
+    if not _is_positive(scatter, family):
         raise DataError(
-            "the scale of InverseWishart must be positive definite; the default is not when "
-            "columns are constant or collinear: give scale=..., or drop those columns."
+            "the scale of InverseWishart must be symmetric and positive definite; the default is "
+            "not when columns are constant or collinear: give scale=..., or drop those columns."
         )
     if family.structure == "diagonal":
         dof = dof - d + 1.0
@@ -259,6 +269,21 @@ def _fixed(
         if family.isotropic:
             scatter = np.asarray(scatter.mean())
     return ResolvedPriors(dof=dof, scatter=scatter, **common)
+
+
+def _is_positive(scatter: np.ndarray, family: CovarianceFamily) -> bool:
+    variances = np.diag(scatter)
+    if family.isotropic:
+        return bool(variances.mean() > 0)
+    if not np.all(variances > 0):
+        return False
+    if family.structure == "diagonal":
+        return True
+    # As correlations, so that the units of the columns make no difference.
+    sd = np.sqrt(variances)
+    correlation = scatter / np.outer(sd, sd)
+    least = np.linalg.eigvalsh(correlation)[0]
+    return bool(np.allclose(correlation, correlation.T) and least > _ROUNDING * len(sd))
 
 
 def _hierarchical(
