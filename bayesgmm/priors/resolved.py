@@ -18,7 +18,6 @@ from bayesgmm.priors.choices import (
     Priors,
 )
 
-
 # An eigenvalue of a correlation matrix below this, a column, is zero but for rounding.
 _ROUNDING = 4.0 * np.finfo(float).eps
 
