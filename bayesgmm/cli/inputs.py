@@ -1,0 +1,89 @@
+"""DATA: a bundled data set by its name, or a file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bayesgmm.cli.screen import Screen
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns to work on, all numbers.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+    name : str
+        What to call the data.
+    title : str or None
+        A longer name, where there is one.
+    units : dict of str to str
+    """
+
+    frame: "pd.DataFrame"
+    name: str
+    title: str | None = None
+    units: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def size(self) -> str:
+        """Rows and columns in words."""
+        from bayesgmm.data.wording import plural
+
+        n, d = self.frame.shape
+        return f"{plural(n, 'row')}, {plural(d, 'column')}"
+
+
+def read_data(
+    data: str, columns: Sequence[str] | None, screen: Screen, *, min_rows: int = 2
+) -> Table:
+    """Read what DATA names, pick the columns, and check that they hold numbers only.
+
+    Parameters
+    ----------
+    data : str
+        As typed.
+    columns : sequence of str or None
+        Take exactly these; None takes all measurements and says what was left out.
+    screen : Screen
+    min_rows : int, default 2
+        Fewest rows that are of use.
+
+    Raises
+    ------
+    DataError
+        If there is no such data set, file or column, or a value cannot be used.
+    """
+    from bayesgmm.data import as_data, numeric_columns
+
+    frame = _frame(data, columns)
+    about = frame.attrs
+    frame, left_out = numeric_columns(frame, columns)
+    as_data(frame, name=repr(data), min_rows=min_rows)
+    if left_out:
+        reasons = ", ".join(f"{column} ({reason})" for column, reason in left_out.items())
+        screen.note(f"left out: {reasons}")
+    name = about.get("name") or Path(data).name.split(".")[0]
+    return Table(frame, name, about.get("title"), dict(about.get("units", {})))
+
+
+def _frame(data: str, columns: Sequence[str] | None) -> "pd.DataFrame":
+    from bayesgmm.data import DATASETS, load_dataset, read_table
+    from bayesgmm.data.wording import did_you_mean
+    from bayesgmm.exceptions import DataError
+
+    if data in DATASETS:
+        return load_dataset(data)
+    path = Path(data).expanduser()
+    if path.exists() or not path.parent.is_dir():
+        return read_table(path, columns)
+    files = [file.name for file in path.parent.iterdir() if not file.name.startswith(".")]
+    raise DataError(
+        f"There is no bundled data set and no file {data!r}"
+        f"{did_you_mean(path.name, [*DATASETS, *files])}; bundled are {', '.join(DATASETS)}."
+    )

@@ -1,0 +1,91 @@
+"""``bayesgmm predict``: where new rows belong."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bayesgmm.cli import options
+from bayesgmm.cli.inputs import read_data
+from bayesgmm.cli.screen import Screen
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesgmm.bayes.estimator import BayesianGaussianMixture
+    from bayesgmm.em.estimator import GaussianMixture
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  bayesgmm fit faithful -k 2 -o fit.json
+  bayesgmm predict fit.json faithful | head
+  bayesgmm predict fit.nc new.csv --interval 0.9 -o out.csv
+"""
+)
+@click.argument("fit", type=click.Path(path_type=Path))
+@options.data
+@click.option(
+    "--interval",
+    type=click.FloatRange(0.0, 1.0, min_open=True, max_open=True),
+    metavar="P",
+    help="Also write the interval that holds this share of the posterior of each probability, "
+    "such as 0.9.",
+)
+@options.output("Write the table to this file (.csv) instead of standard output.")
+@options.quiet
+def predict(fit: Path, data: str, interval: float | None, output: Path | None, quiet: bool) -> None:
+    """Say to which component each row of DATA belongs.
+
+    FIT is a file that `fit` or `sample` wrote. The columns it was fitted to are taken from DATA by
+    their names; others are ignored. Writes a CSV with one line for each row: label (the most
+    probable component, numbered from 0), its probability in each component, and log_density (nats;
+    low where the row is unlike the data of the fit).
+    """
+    from bayesgmm.bayes.estimator import BayesianGaussianMixture
+    from bayesgmm.exceptions import DataError
+    from bayesgmm.persistence import load
+    from bayesgmm.persistence.files import check_target, replacing
+
+    screen = Screen(quiet)
+    if output is not None:
+        output = check_target(output, (".csv",), "A table")
+        if any(output.exists() and output.samefile(p) for p in (fit, Path(data)) if p.exists()):
+            raise DataError(f"'{output}' is what is read; write to another file.")
+    model = load(fit)
+    if interval is not None and not isinstance(model, BayesianGaussianMixture):
+        raise DataError(f"--interval needs a posterior, but '{fit}' holds an EM fit; leave it out.")
+    names = getattr(model, "feature_names_in_", None)
+    columns = None if names is None else [str(name) for name in names]
+    frame = read_data(data, columns, screen, min_rows=1).frame
+    table = _memberships(model, frame, interval)
+    if output is None:
+        click.echo(table.to_csv(index=False), nl=False)
+        return
+    with replacing(output) as part:
+        table.to_csv(part, index=False)
+    screen.note(f"the memberships are in {output}")
+
+
+def _memberships(
+    model: "GaussianMixture | BayesianGaussianMixture",
+    frame: "pd.DataFrame",
+    interval: float | None,
+) -> "pd.DataFrame":
+    import pandas as pd
+
+    values = {}
+    if interval is None:
+        probability = model.predict_proba(frame)
+        bounds = {}
+    else:
+        probability, lower, upper = model.predict_proba(frame, interval)
+        bounds = {"lower": lower, "upper": upper}
+    values["label"] = probability.argmax(axis=1)
+    for k in range(probability.shape[1]):
+        values[f"probability_{k}"] = probability[:, k]
+        for bound, at in bounds.items():
+            values[f"probability_{k}_{bound}"] = at[:, k]
+    values["log_density"] = model.score_samples(frame)
+    return pd.DataFrame(values)

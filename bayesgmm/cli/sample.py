@@ -1,0 +1,121 @@
+"""``bayesgmm sample``: draws from the posterior."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+
+from bayesgmm.cli import options
+from bayesgmm.cli.inputs import Table, read_data
+from bayesgmm.cli.screen import Screen
+from bayesgmm.cli.tables import aligned, decimals_for, fixed
+
+if TYPE_CHECKING:
+    from bayesgmm.bayes.estimator import BayesianGaussianMixture
+
+_TAIL = 0.05
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  bayesgmm sample faithful -k 2
+  bayesgmm sample data.csv -k 3 --family tied --draws 2000 -o fit.nc
+  bayesgmm predict fit.nc data.csv --interval 0.9
+"""
+)
+@options.data
+@options.components
+@options.columns
+@options.sampling
+@options.seed
+@options.output(
+    "Write the posterior to this file (.nc, netCDF), for `predict`, for load() in Python and for "
+    "ArviZ."
+)
+@options.quiet
+def sample(
+    data: str,
+    n_components: int,
+    family: str,
+    columns: tuple[str, ...] | None,
+    draws: int,
+    chains: int,
+    seed: int,
+    output: Path | None,
+    quiet: bool,
+) -> None:
+    """Draw from the posterior of one mixture.
+
+    Samples weights, means and covariances given the data by NUTS, under weak priors scaled to the
+    data, and gives the components the same numbers (from 0) in every draw. Prints the posterior
+    mean, standard deviation, 90 % interval and the posterior mode (MAP) of each parameter, and
+    whether the draws can be trusted.
+    """
+    from bayesgmm.bayes.estimator import BayesianGaussianMixture
+    from bayesgmm.persistence import save
+    from bayesgmm.persistence.files import check_target
+
+    screen = Screen(quiet)
+    if output is not None:
+        check_target(output, (".nc",), "A posterior")
+    table = read_data(data, columns, screen)
+    screen.note(f"sampling {n_components} components: {chains} chains of {draws} draws")
+    model = BayesianGaussianMixture(
+        n_components,
+        covariance_type=family,
+        draws=draws,
+        chains=chains,
+        random_state=seed,
+        progressbar=screen.has_bars,
+    )
+    model.fit(table.frame)
+    click.echo(_summary(model, table))
+    if output is not None:
+        save(model, output)
+        screen.note(f"the posterior is in {output}")
+
+
+def _summary(model: "BayesianGaussianMixture", table: Table) -> str:
+    mixture, found = model.mixture_, model.diagnostics_
+    n_chains, n_draws = mixture.batch_shape
+    verdict = "nothing is wrong" if found.ok else f"{len(found.messages)} warnings"
+    if len(found.messages) == 1:
+        verdict = "one warning"
+    return "\n".join(
+        [
+            f"Posterior, {mixture.n_components} components, {mixture.covariance_type} "
+            f"covariances: {table.name}, {table.size}",
+            "",
+            _parameters(model, list(table.frame.columns)),
+            "",
+            f"diagnostics: {verdict}; largest R-hat {fixed(found.max_rhat, 3)}, least effective "
+            f"sample size {found.min_ess:.0f}, {found.n_divergences} of {n_chains * n_draws} "
+            "draws diverged",
+        ]
+    )
+
+
+def _parameters(model: "BayesianGaussianMixture", names: list[str]) -> str:
+    draws, mode = model.mixture_.flatten(), model.map_
+    sds, map_sds = (np.sqrt(np.diagonal(m.covariances, axis1=-2, axis2=-1)) for m in (draws, mode))
+    rows = []
+    for k in range(draws.n_components):
+        named = [("weight", "", draws.weights[:, k], mode.weights[k])]
+        named += [("mean", n, draws.means[:, k, j], mode.means[k, j]) for j, n in enumerate(names)]
+        named += [("sd", n, sds[:, k, j], map_sds[k, j]) for j, n in enumerate(names)]
+        for i, (parameter, name, values, at_mode) in enumerate(named):
+            rows.append(
+                [str(k) if i == 0 else "", parameter, name, *_numbers(values, float(at_mode))]
+            )
+    header = ["component", "", "", "mean", "sd", "5 %", "95 %", "MAP"]
+    return aligned(header, rows, n_text=3)
+
+
+def _numbers(values: np.ndarray, at_mode: float) -> list[str]:
+    sd = float(values.std(ddof=1))
+    lower, upper = np.quantile(values, [_TAIL, 1.0 - _TAIL])
+    decimals = decimals_for(sd)
+    shown = (float(values.mean()), sd, float(lower), float(upper), at_mode)
+    return [fixed(value, decimals) for value in shown]

@@ -1,0 +1,149 @@
+"""``bayesgmm select``: how many components, of which family."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bayesgmm.cli import options
+from bayesgmm.cli.inputs import read_data
+from bayesgmm.cli.screen import Screen, warn
+from bayesgmm.cli.tables import aligned, fixed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesgmm.selection.result import SelectionResult
+
+_EM = {"log-lik.": "log_likelihood", "BIC": "bic", "ICL": "icl", "AIC": "aic"}
+_BAYES = {
+    "elpd LOO": "elpd_loo",
+    "se": "se_loo",
+    "p LOO": "p_loo",
+    "elpd WAIC": "elpd_waic",
+    "weight": "loo_weight",
+}
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  bayesgmm select faithful
+  bayesgmm select data.csv --max-components 9 --families all --engines em
+  bayesgmm select data.csv --criterion loo -o table.csv
+"""
+)
+@options.data
+@options.max_components(6)
+@options.families("full")
+@click.option(
+    "--engines",
+    type=options.Names(("em", "bayes")),
+    default="em,bayes",
+    show_default=True,
+    metavar="A,B",
+    help="em (fast; BIC, ICL, AIC), bayes (posteriors; LOO, WAIC), or both.",
+)
+@options.criterion
+@options.columns
+@options.sampling
+@options.seed
+@options.output("Also write the whole table to this file (.csv).")
+@options.quiet
+def select(
+    data: str,
+    max_components: int,
+    families: tuple[str, ...],
+    engines: tuple[str, ...],
+    criterion: str | None,
+    columns: tuple[str, ...] | None,
+    draws: int,
+    chains: int,
+    seed: int,
+    output: Path | None,
+    quiet: bool,
+) -> None:
+    """Compare mixtures with 1, 2, ... components.
+
+    BIC, ICL and AIC are of the EM fits: lower is better. BIC asks how many components describe the
+    density, ICL how many clusters stand apart. LOO and WAIC are of the posteriors: the expected log
+    density of new rows, in nats, higher is better; a difference within two standard errors is too
+    small to call. The best of each column is marked with *.
+    """
+    from bayesgmm.persistence.files import check_target, replacing
+    from bayesgmm.selection.sweep import select_components
+
+    screen = Screen(quiet)
+    if output is not None:
+        output = check_target(output, (".csv",), "A table")
+    table = read_data(data, columns, screen)
+    screen.note(f"comparing 1 to {max_components} components ({', '.join(families)})")
+    result = select_components(
+        table.frame,
+        range(1, max_components + 1),
+        families,
+        engines,
+        criterion=criterion,
+        draws=draws,
+        chains=chains,
+        random_state=seed,
+        progressbar=screen.has_bars,
+        data_name=table.name,
+    )
+    tell_troubles(result)
+    click.echo("\n".join(_summary(result)))
+    if output is not None:
+        with replacing(output) as part:
+            result.table.to_csv(part, index=False)
+        screen.note(f"the table is in {output}")
+
+
+def tell_troubles(result: "SelectionResult") -> None:
+    """Say which fits failed or ended with a warning."""
+    troubled = result.table[result.table["status"] != "ok"]
+    for row in troubled.to_dict("records"):
+        model = f"{row['engine']}, {row['covariance_type']}, {row['n_components']} components"
+        failed = "failed: " if row["status"] == "failed" else ""
+        warn(f"{model}: {failed}{' '.join(str(row['note']).split())}")
+
+
+def _summary(result: "SelectionResult") -> list[str]:
+    from bayesgmm.report.context import Context
+    from bayesgmm.report.evidence import Evidence
+    from bayesgmm.report.verdicts import choice as words
+
+    table, lines = result.table, []
+    for engine, title, shown in (
+        ("em", "EM (lower is better, but for the log-likelihood)", _EM),
+        ("bayes", "Posterior (higher is better, nats)", _BAYES),
+    ):
+        part = table[(table["engine"] == engine) & (table["status"] != "failed")]
+        if len(part):
+            lines += [title, _criteria(part, shown), ""]
+    evidence = Evidence(result)
+    choice = Context(evidence, result.data_name or "data").choice
+    sentences = (
+        words.preference(choice),
+        words.family_sentence(choice, len(evidence.families)),
+        words.criteria_sentence(choice),
+        words.edge_sentence(choice),
+    )
+    return [*lines, " ".join(sentence for sentence in sentences if sentence)]
+
+
+def _criteria(part: "pd.DataFrame", shown: dict[str, str]) -> str:
+    best = {}
+    for column in shown.values():
+        if column in ("bic", "icl", "aic"):
+            best[column] = part[column].idxmin()
+        elif column in ("elpd_loo", "elpd_waic"):
+            best[column] = part[column].idxmax()
+    rows = []
+    for index, row in part.iterrows():
+        cells = [str(row["covariance_type"]), str(row["n_components"]), f"{row['n_parameters']:g}"]
+        for column in shown.values():
+            mark = "*" if best.get(column) == index else " " if column in best else ""
+            cells.append(fixed(float(row[column]), 2) + mark)
+        rows.append(cells)
+    marked = [title + (" " if column in best else "") for title, column in shown.items()]
+    return aligned(["family", "K", "parameters", *marked], rows)
