@@ -1,0 +1,88 @@
+"""Which checks there are for a model, with their numbers."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from bayesgmm.report.blocks import Check
+from bayesgmm.report.clusters import Fitted
+from bayesgmm.report.verdicts import trust
+
+
+def run_checks(fitted: Fitted, waic: Any = None) -> tuple[Check, ...]:
+    """Every check that the fits of a model allow; ``waic`` is the posterior's, if known."""
+    model = fitted.model
+    return (
+        *(() if model.em is None else _em_checks(fitted, model.em)),
+        *(() if model.bayes is None else _posterior_checks(fitted, model.bayes, waic)),
+    )
+
+
+def narrowest_axis(fitted: Fitted) -> float:
+    """Smallest sd of a cluster in any direction, relative to that of all rows in that direction."""
+    overall = np.atleast_2d(np.cov(fitted.X, rowvar=False))
+    factor = np.linalg.cholesky(overall)
+    smallest = math.inf
+    for covariance in fitted.point.covariances:
+        relative = np.linalg.solve(factor, np.linalg.solve(factor, covariance).T)
+        smallest = min(smallest, float(np.linalg.eigvalsh(relative)[0]))
+    return math.sqrt(max(smallest, 0.0))
+
+
+def _em_checks(fitted: Fitted, em: Any) -> Iterator[Check]:
+    starts = em.starts_
+    yield trust.convergence_check(bool(em.converged_), int(em.n_iter_))
+    yield trust.starts_check(starts.n_starts, starts.n_at_best, fitted.k)
+    yield trust.spike_check(*_flatness(fitted), starts.n_spikes)
+
+
+def has_spike(fitted: Fitted) -> bool:
+    """Whether the EM fit stands on a handful of rows."""
+    return fitted.model.em is not None and trust.is_spike(*_flatness(fitted))
+
+
+def _flatness(fitted: Fitted) -> tuple[float, float, int]:
+    smallest = float(len(fitted.X) * fitted.point.weights.min())
+    return narrowest_axis(fitted), smallest, fitted.point.n_features
+
+
+def _posterior_checks(fitted: Fitted, bayes: Any, waic: Any) -> Iterator[Check]:
+    diagnostics, model = bayes.diagnostics_, fitted.model
+    total = math.prod(bayes.mixture_.batch_shape)
+    what, rhat, ess = diagnostics.worst("invariant")
+    agree = trust.chains_agree(rhat)
+    yield trust.rhat_check(rhat, what, fitted.chains)
+    yield trust.ess_check(ess, total, fitted.chains)
+    yield trust.divergence_check(int(diagnostics.n_divergences), total)
+    if fitted.k > 1:
+        what, rhat, _ = diagnostics.worst("component")
+        yield trust.stability_check(rhat, in_plain_words(what), agree)
+        yield trust.switching_check(float(diagnostics.switched), agree)
+    loo = model.loo
+    if loo is not None:
+        k_hat = np.ravel(loo.pareto_k)
+        high = np.flatnonzero(k_hat > loo.good_k)
+        order = high[np.argsort(-k_hat[high], kind="stable")]
+        yield trust.loo_check(float(k_hat.max()), float(loo.good_k), order.tolist())
+    if waic is not None:
+        yield trust.waic_check(int(waic.n_high_variance), waic.elpd, model.value("elpd_loo"))
+
+
+def in_plain_words(quantity: str) -> str:
+    """A component's quantity of the diagnostics in a reader's words, without its number.
+
+    Diagnostics count components from 0 and in the order of the posterior; a report does neither.
+    """
+    kind, _, feature = quantity.partition(", ")
+    word = {"weight": "share", "mean": "centre", "sd": "spread"}.get(kind.split(" ")[0])
+    if word is None:
+        return quantity
+    return f"a {word} in {feature}" if feature else f"a {word}"
+
+
+def chain_agreement(bayes: Any) -> tuple[str, float]:
+    """The quantity free of labels on which chains agree least, and its R-hat."""
+    what, rhat, _ = bayes.diagnostics_.worst("invariant")
+    return what, rhat

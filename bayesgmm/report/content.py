@@ -1,0 +1,171 @@
+"""From a sweep to a report: which sections there are, in which order."""
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from bayesgmm.report.blocks import (
+    Block,
+    Heading,
+    KeyValues,
+    Paste,
+    References,
+    Report,
+    Section,
+    Text,
+)
+from bayesgmm.report.context import Context
+from bayesgmm.report.evidence import Evidence
+from bayesgmm.report.methods import methods, references
+from bayesgmm.report.sections.answer import answer
+from bayesgmm.report.sections.clusters import clusters
+from bayesgmm.report.sections.estimates import estimates
+from bayesgmm.report.sections.how_many import how_many
+from bayesgmm.report.sections.picture import picture
+from bayesgmm.report.sections.rows import rows
+from bayesgmm.report.sections.trust import checks, priors
+from bayesgmm.report.wording import counted, fixed
+
+_ALWAYS_USED = ("bayesgmm", "numpy", "scipy", "numba", "scikit-learn")
+_USED_BY_POSTERIOR = ("pymc", "nutpie", "arviz")
+
+
+def build_report(
+    result: Any,
+    *,
+    title: str | None = None,
+    command: str | None = None,
+    units: Mapping[str, str] | None = None,
+    date: str = "",
+) -> Report:
+    """Everything a report says, as plain values.
+
+    Parameters
+    ----------
+    result : SelectionResult
+        From `bayesgmm.select_components`.
+    title : str, optional
+        What the data are; by default the name the result has for them.
+    command : str, optional
+        The command line that made the result; by default lines of Python that do.
+    units : mapping of str to str, optional
+        Column -> unit, printed beside its numbers.
+    date : str, default ""
+        As printed at the top.
+
+    Returns
+    -------
+    Report
+    """
+    evidence = Evidence(result)
+    name = title or result.data_name or "Data"
+    context = Context(evidence, str(name), dict(units or {}))
+    sections = (
+        clusters(context),
+        picture(context),
+        rows(context),
+        how_many(context),
+        estimates(context),
+        checks(context),
+        priors(context),
+        _methods(context),
+        _reproduce(context, command),
+    )
+    return Report(
+        title=context.data_name,
+        answer=answer(context, date),
+        sections=tuple(section for section in sections if section is not None),
+        n_clusters=context.chosen.k,
+        footer=(
+            "Every sentence and number is computed from the data by bayesgmm. This file is "
+            "self-contained and requests nothing from the network."
+        ),
+    )
+
+
+def _methods(context: Context) -> Section:
+    text = methods(context)
+    blocks: list[Block] = [Paste(text, button="Copy the paragraph")]
+    cited = references(text)
+    if cited:
+        blocks += [Heading("References"), References(cited)]
+    blocks += [
+        Heading("How to cite"),
+        Text(
+            "Cite the works above for the methods, and bayesgmm with its version "
+            f"({_version('bayesgmm')}) for the computation."
+        ),
+    ]
+    return Section("methods", "Methods", "Ready to paste", "Methods paragraph", tuple(blocks))
+
+
+def _reproduce(context: Context, command: str | None) -> Section:
+    evidence, result = context.evidence, context.evidence.result
+    n, d = context.X.shape
+    items = [
+        (
+            "Data",
+            f"{result.data_name or context.data_name}, {counted(n, 'row')} × "
+            f"{counted(d, 'column')} ({', '.join(context.names)}), no missing values; rows are "
+            "counted from 1",
+        ),
+        ("SHA-256", data_hash(context.X)),
+        ("Hash of", "the numbers as 64-bit floats, row by row, little-endian"),
+        ("Seed", str(result.random_state)),
+    ]
+    bayes = evidence.chosen.bayes
+    if bayes is not None:
+        n_chains, n_draws = (*bayes.mixture_.batch_shape, 1)[:2]
+        items.append(("Sampling", f"{counted(n_chains, 'chain')} × {counted(n_draws, 'draw')}"))
+    n_fits = counted(len(result.table), "fit")
+    items.append(("Time", f"{fixed(result.seconds, 1)} s for {n_fits}"))
+    packages = _ALWAYS_USED + (_USED_BY_POSTERIOR if evidence.has_posterior() else ())
+    found = [f"{package} {_version(package)}" for package in packages]
+    items.append(("Versions", ", ".join([f"python {platform.python_version()}", *found])))
+    blocks = (
+        Paste(command or python_lines(evidence), is_code=True, button="Copy the command"),
+        KeyValues(tuple(items)),
+    )
+    return Section("reproduce", "Reproduce", "Reproduce", "Run it again", blocks)
+
+
+def data_hash(X: np.ndarray) -> str:
+    """SHA-256 of the numbers as little-endian 64-bit floats, row by row."""
+    return hashlib.sha256(np.ascontiguousarray(X, dtype="<f8").tobytes()).hexdigest()
+
+
+def python_lines(evidence: Evidence) -> str:
+    """Python that repeats the sweep."""
+    result = evidence.result
+    records = result.table.to_dict("records")
+    numbers = sorted({int(row["n_components"]) for row in records})
+    families = list(dict.fromkeys(str(row["covariance_type"]) for row in records))
+    engines = list(dict.fromkeys(str(row["engine"]) for row in records))
+    several = numbers == list(range(numbers[0], numbers[-1] + 1)) and len(numbers) > 1
+    tried = f"range({numbers[0]}, {numbers[-1] + 1})" if several else repr(tuple(numbers))
+    return "\n".join(
+        [
+            "import bayesgmm",
+            "",
+            "result = bayesgmm.select_components(",
+            "    X,",
+            f"    n_components={tried},",
+            f"    covariance_types={tuple(families)!r},",
+            f"    engines={tuple(engines)!r},",
+            f"    criterion={evidence.criterion.key!r},",
+            f"    random_state={result.random_state!r},",
+            ")",
+            'result.report("report.html")',
+        ]
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "(not installed)"

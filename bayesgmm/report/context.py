@@ -1,0 +1,190 @@
+"""Everything the sections of one report share, computed once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from bayesgmm.report.blocks import Check
+from bayesgmm.report.checks import chain_agreement, run_checks
+from bayesgmm.report.clusters import Fitted, read_model
+from bayesgmm.report.estimates import Estimate, estimates
+from bayesgmm.report.evidence import CRITERIA, Evidence, Model
+from bayesgmm.report.verdicts.choice import Choice, Option, Placement, Prediction, shape_words
+from bayesgmm.report.verdicts.trust import chains_agree
+from bayesgmm.report.wording import NBSP, decimals_for, decimals_of
+
+
+@dataclass(frozen=True)
+class Context:
+    """A sweep read for a report.
+
+    Attributes
+    ----------
+    evidence : Evidence
+    data_name : str
+    units : mapping
+        Column -> unit, for the columns that have one.
+    """
+
+    evidence: Evidence
+    data_name: str
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def X(self) -> np.ndarray:
+        """The data, (N, D)."""
+        return self.evidence.X
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return self.evidence.feature_names
+
+    def unit_of(self, name: str) -> str:
+        """The unit of a column, unless its name says it already (``bill_length_mm``)."""
+        unit = self.units.get(name, "")
+        told = name.lower().replace(" ", "_").endswith(f"_{unit.lower()}")
+        return "" if told else unit
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The names with their units."""
+        return tuple(
+            f"{name} ({unit})" if (unit := self.unit_of(name)) else name for name in self.names
+        )
+
+    def unit(self, feature: int) -> str:
+        """The unit of a feature, after a space that does not break, or nothing."""
+        unit = self.units.get(self.names[feature], "")
+        return f"{NBSP}{'× ' if unit[:1].isdigit() else ''}{unit}" if unit else ""
+
+    @cached_property
+    def decimals(self) -> tuple[int, ...]:
+        """Decimals that each column was recorded with."""
+        return tuple(decimals_of(column) for column in self.X.T)
+
+    @cached_property
+    def fitted(self) -> dict[int, Fitted]:
+        """The clusters of the model shown at each K."""
+        return {k: read_model(model, self.X) for k, model in self.evidence.by_k.items()}
+
+    @property
+    def chosen(self) -> Fitted:
+        """The clusters of the chosen model."""
+        return self.fitted[self.evidence.chosen.n_components]
+
+    @cached_property
+    def centre_errors(self) -> np.ndarray:
+        """Posterior sd of each centre, or what it would be if the clusters were known, (K, D)."""
+        fitted = self.chosen
+        if fitted.draws is not None:
+            return fitted.draws.means.std(axis=0)
+        variances = np.diagonal(fitted.point.covariances, axis1=-2, axis2=-1)
+        return np.sqrt(variances / (len(self.X) * fitted.point.weights[:, None]))
+
+    def centre_decimals(self, feature: int) -> int:
+        """Decimals that a centre can be told to: one more than its first uncertain figure."""
+        return decimals_for(float(np.min(self.centre_errors[:, feature])), 1)
+
+    @cached_property
+    def separation(self) -> np.ndarray:
+        """How far apart the centres lie in each feature, in sds within clusters, (D,)."""
+        point = self.chosen.point
+        variances = np.diagonal(point.covariances, axis1=-2, axis2=-1)
+        within = np.sqrt(point.weights @ variances)
+        return np.ptp(point.means, axis=0) / within
+
+    @cached_property
+    def by_separation(self) -> tuple[int, ...]:
+        """The features, those that tell the clusters apart best first."""
+        return tuple(int(j) for j in np.argsort(-self.separation, kind="stable"))
+
+    @property
+    def drawn(self) -> tuple[int, ...]:
+        """The features that the picture draws: all of two, else those that separate best."""
+        return tuple(sorted(self.by_separation[:2]))
+
+    @cached_property
+    def placement(self) -> Placement | None:
+        """How surely the rows are placed; None for one cluster."""
+        fitted = self.chosen
+        if fitted.k == 1:
+            return None
+        return Placement(len(self.X), len(fitted.in_doubt), fitted.expected_wrong)
+
+    @cached_property
+    def choice(self) -> Choice:
+        """What there is to say about K."""
+        evidence = self.evidence
+        criterion = evidence.criterion
+        others = {}
+        for other in CRITERIA.values():
+            if other.key in (criterion.key, "loo", "waic"):
+                continue
+            # AIC is shown in the table, but it is no guide to the number of groups.
+            best = None if other.key == "aic" else evidence.best(other)
+            if best is not None:
+                others[other.name] = best.n_components
+        lead = None if criterion.in_nats else evidence.loo_lead
+        return Choice(
+            k=evidence.chosen.n_components,
+            tried=evidence.tried,
+            criterion=criterion.long_name,
+            shape=self.shape(evidence.chosen),
+            rival=self._option(evidence.rival),
+            other_family=self._option(evidence.family_rival),
+            others=others,
+            prediction=None
+            if lead is None
+            else Prediction(
+                lead.model.n_components,
+                lead.difference,
+                lead.se,
+                shape=self.shape(lead.model),
+                is_rough=not chains_agree(chain_agreement(lead.model.bayes)[1]),
+            ),
+            in_nats=criterion.in_nats,
+        )
+
+    def shape(self, model: Model) -> str:
+        """The shape of a model's clusters in words; nothing where only one family was tried."""
+        if len(self.evidence.families) < 2:
+            return ""
+        return shape_words(self.evidence.family(model), self.X.shape[1])
+
+    def _option(self, model: Model | None) -> Option | None:
+        margin = None if model is None else self.evidence.margin(model)
+        if model is None or margin is None:
+            return None
+        difference = self.evidence.loo_difference(model) if self.evidence.criterion.in_nats else None
+        se = None if difference is None else difference[1]
+        return Option(model.n_components, margin, se, self.shape(model))
+
+    @cached_property
+    def estimates(self) -> tuple[Estimate, ...]:
+        """The parameters of the chosen model by EM, MAP and posterior."""
+        return estimates(self.chosen)
+
+    def full_name(self, estimate: Estimate) -> str:
+        """What a parameter is called in a sentence, with its cluster."""
+        name = f"the {estimate.name}"
+        if self.chosen.k == 1:
+            return name
+        if estimate.component is None:
+            return f"{name} in every cluster"
+        return f"{name} {'in' if estimate.feature else 'of'} cluster {estimate.component + 1}"
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """The checks on the chosen model."""
+        model = self.evidence.chosen
+        key = (model.covariance_type, model.n_components)
+        return run_checks(self.chosen, self.evidence.result.waic.get(key))
+
+    @cached_property
+    def chains_agree(self) -> bool:
+        """Whether the posterior of the chosen model can be read; true without one."""
+        bayes = self.evidence.chosen.bayes
+        return bayes is None or chains_agree(chain_agreement(bayes)[1])

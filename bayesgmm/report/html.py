@@ -1,0 +1,68 @@
+"""A report as one HTML file that asks nothing of the network."""
+
+import base64
+import hashlib
+import json
+from functools import cache
+from importlib.resources import files
+
+import jinja2
+from markupsafe import Markup
+
+from bayesgmm.report.blocks import Report, Rows
+from bayesgmm.report.svg import COLOURS, N_CLUSTER_COLOURS
+
+_FOLDER = files("bayesgmm.report")
+
+
+def to_html(report: Report) -> str:
+    """Render a report.
+
+    Every string is escaped: names of columns and data come from anywhere. A content security
+    policy forbids requests, and every script but the one in the file.
+
+    Parameters
+    ----------
+    report : Report
+
+    Returns
+    -------
+    str
+        The whole file.
+    """
+    script = _read("script.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return _template().render(
+        report=report,
+        style=Markup(_read("style.css")),
+        script=Markup(script),
+        script_hash=f"sha256-{digest}",
+        colours=COLOURS,
+        n_colours=N_CLUSTER_COLOURS,
+    )
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_read),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["kind"] = lambda block: type(block).__name__
+    environment.filters["svg"] = Markup
+    environment.filters["rows_json"] = _rows_json
+    return environment.get_template("template.html.j2")
+
+
+def _rows_json(rows: Rows) -> Markup:
+    data = {"columns": rows.columns, "values": rows.values, "memberships": rows.memberships}
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    # Nothing inside may end the script element.
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _read(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")

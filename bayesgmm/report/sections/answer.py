@@ -1,0 +1,95 @@
+"""The first screen."""
+
+from bayesgmm.report.blocks import Answer, Fact
+from bayesgmm.report.checks import chain_agreement, has_spike
+from bayesgmm.report.context import Context
+from bayesgmm.report.verdicts import choice as words
+from bayesgmm.report.verdicts import trust
+from bayesgmm.report.wording import counted, fixed, joined, percent, row_list
+
+
+# Characters that fit a fact on one line.
+_ROOM = 12
+
+
+def answer(context: Context, date: str) -> Answer:
+    """Headline, what it rests on, and the facts.
+
+    Parameters
+    ----------
+    context : Context
+    date : str
+        As printed; may be empty.
+    """
+    choice, (n, d) = context.choice, context.X.shape
+    kicker = [context.data_name, f"{counted(n, 'row')} × {counted(d, 'measurement')}", date]
+    families = len(context.evidence.families)
+    lede = [
+        words.preference(choice),
+        words.family_sentence(choice, families),
+        words.criteria_sentence(choice),
+        words.edge_sentence(choice),
+        _rival_starts(context),
+    ]
+    spike = has_spike(context.chosen)
+    if spike:
+        lede.insert(0, next(c.means for c in context.checks if c.level == "fail"))
+    if not context.chains_agree:
+        what, rhat = chain_agreement(context.evidence.chosen.bayes)
+        lede.insert(0, trust.disagreement_sentence(rhat, what))
+    if context.placement is not None and context.placement.overlaps:
+        lede.append("Use memberships, not labels.")
+    return Answer(
+        kicker=" · ".join(part for part in kicker if part),
+        headline=words.headline(choice, context.placement, context.chains_agree, spike),
+        lede=tuple(sentence for sentence in lede if sentence),
+        facts=tuple(_facts(context)),
+        level="fail" if spike or not context.chains_agree else "pass",
+    )
+
+
+def _rival_starts(context: Context) -> str:
+    rival = context.evidence.rival
+    if rival is None or rival.em is None or context.evidence.criterion.in_nats:
+        return ""
+    starts = rival.em.starts_
+    return trust.rival_starts_sentence(rival.n_components, starts.n_at_best, starts.n_starts)
+
+
+def _facts(context: Context) -> list[Fact]:
+    fitted, tried = context.chosen, context.evidence.tried
+    if len(tried) == 1:
+        detail = "the only number tried"
+    elif tried == tuple(range(tried[0], tried[-1] + 1)):
+        detail = f"tried {tried[0]} to {tried[-1]}"
+    else:
+        detail = f"tried {joined(tried)}"
+    if len(context.evidence.families) > 1:
+        detail = f"{detail}, {len(context.evidence.families)} families"
+    facts = [Fact("Clusters", str(fitted.k), detail)]
+    if fitted.k > 1:
+        sizes = [int(size) for size in fitted.sizes]
+        shares = [percent(size / len(fitted.X)) for size in sizes]
+        value = joined(sizes) if fitted.k == 2 else ", ".join(map(str, sizes))
+        if len(value) <= _ROOM:
+            facts.append(Fact("Sizes", value, f"{joined(shares)} of rows"))
+        else:
+            facts.append(
+                Fact(
+                    "Sizes",
+                    f"{min(sizes)} to {max(sizes)}",
+                    f"rows; {percent(min(sizes) / len(fitted.X))} to "
+                    f"{percent(max(sizes) / len(fitted.X))}",
+                )
+            )
+        doubtful = fitted.in_doubt.tolist()
+        which = f": {row_list(doubtful, 3)}" if 0 < len(doubtful) <= 3 else ""
+        reach = "no cluster reaches 90\u00a0%" if doubtful else "every row reaches 90\u00a0%"
+        facts.append(Fact("Rows in doubt", str(len(doubtful)), f"{reach}{which}"))
+    else:
+        likelihood = context.evidence.chosen.value("log_likelihood")
+        if likelihood is not None:
+            facts.append(Fact("Log-likelihood", fixed(likelihood, 1), "of the EM fit, in nats"))
+    if context.checks:
+        facts.append(Fact("Checks", *trust.checks_fact(context.checks)))
+    return facts

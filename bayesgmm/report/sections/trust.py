@@ -1,0 +1,70 @@
+"""The checks, and the priors."""
+
+from bayesgmm.report import figures
+from bayesgmm.report.blocks import Block, Checks, Section, Table, Text, Verdict
+from bayesgmm.report.checks import chain_agreement
+from bayesgmm.report.context import Context
+from bayesgmm.report.verdicts import agreement, trust
+from bayesgmm.report.verdicts.trust import MAX_RHAT
+from bayesgmm.report.wording import NBSP, fixed, joined
+
+_ABOUT = {"weights": "Shares", "means": "Centres", "covariances": "Shapes"}
+
+
+def checks(context: Context) -> Section | None:
+    """What was checked on the chosen model, and which of the others to distrust."""
+    found = context.checks
+    if not found:
+        return None
+    blocks: list[Block] = [Checks(found)]
+    shaky = [
+        f"K{NBSP}={NBSP}{k} (R-hat {fixed(chain_agreement(model.bayes)[1], 2)})"
+        for k, model in context.evidence.by_k.items()
+        if model is not context.evidence.chosen
+        and model.bayes is not None
+        and not trust.chains_agree(chain_agreement(model.bayes)[1])
+    ]
+    if shaky:
+        blocks.append(
+            Verdict(
+                "Some of the other fits are not settled.",
+                f"Chains disagree (R-hat over {fixed(MAX_RHAT, 2)}) at {joined(shaky)}: read their "
+                "clusters, and comparisons with them, as rough.",
+            )
+        )
+    chains = figures.chains(context)
+    if chains is not None:
+        blocks.append(chains)
+    heading = trust.checks_heading(found)
+    return Section("checks", "Checks", "Can the numbers be trusted", heading, tuple(blocks))
+
+
+def priors(context: Context) -> Section | None:
+    """What was assumed; None without a posterior of the chosen model."""
+    bayes = context.evidence.chosen.bayes
+    if bayes is None:
+        return None
+    blocks: list[Block] = []
+    strongest = max(context.estimates, key=lambda row: abs(row.pull), default=None)
+    if strongest is not None:
+        name = context.full_name(strongest)
+        blocks.append(Text(agreement.prior_sentence(name, strongest.pull)))
+    describe = getattr(bayes.priors_, "describe", None)
+    if describe is None:
+        blocks.append(Text("The priors were given as functions of a PyMC model."))
+    else:
+        rows = tuple(
+            (_ABOUT.get(about, about), prior, _sentence(means)) for about, prior, means in describe()
+        )
+        blocks.append(
+            Table(
+                ("about", "prior", "means"), rows, align="lll", stacked=True, label="Priors"
+            )
+        )
+    heading = agreement.prior_heading(None if strongest is None else strongest.pull)
+    return Section("priors", "Priors", "What was assumed", heading, tuple(blocks))
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith(".") else f"{text}."

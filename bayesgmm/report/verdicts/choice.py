@@ -1,0 +1,365 @@
+"""How many clusters, by what margin, and what speaks against it."""
+
+from dataclasses import dataclass, field
+
+from bayesgmm.report.wording import NBSP, capital, fixed, in_words, joined, percent
+
+# Kass and Raftery (1995), doi:10.1080/01621459.1995.10476572: twice the log Bayes factor.
+_GRADES = (
+    (2.0, "barely", "under 2 is barely worth a mention"),
+    (6.0, "some", "2 to 6 is some evidence"),
+    (10.0, "strong", "6 to 10 is strong"),
+    (float("inf"), "very strong", "over 10 is very strong"),
+)
+# Above these, clusters are said to overlap.
+_WRONG = 0.05
+_DOUBT = 0.10
+
+
+@dataclass(frozen=True)
+class Option:
+    """A number of clusters and the shape they are given, for comparison with the chosen one.
+
+    Attributes
+    ----------
+    k : int
+    margin : float
+        How much worse than the chosen one it is, by the criterion of the choice.
+    se : float or None
+        Standard error of the margin, where the criterion has one.
+    shape : str
+        As `shape_words`; empty if only one family was tried.
+    """
+
+    k: int
+    margin: float
+    se: float | None = None
+    shape: str = ""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What leave-one-out says: the K it likes best and its lead over the chosen one.
+
+    ``shape`` is that of the clusters, empty if only one family was tried; ``is_rough`` if the
+    chains of that model disagree.
+    """
+
+    k: int
+    difference: float
+    se: float
+    shape: str = ""
+    is_rough: bool = False
+
+    @property
+    def is_tie(self) -> bool:
+        """Whether the lead is under two standard errors, or under 4 nats."""
+        return self.difference < 2.0 * self.se or self.difference < 4.0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is known about the choice of K.
+
+    Attributes
+    ----------
+    k : int
+    tried : tuple of int
+    criterion : str
+        Name of the criterion of the choice, as printed.
+    shape : str
+        Of the chosen clusters; empty if only one family was tried.
+    rival, other_family : Option or None
+        The best with another K, and the best of another family.
+    others : mapping of str to int
+        K that each other criterion of the same fits likes best.
+    prediction : Prediction or None
+    in_nats : bool
+        Whether margins are differences of elpd rather than points.
+    """
+
+    k: int
+    tried: tuple[int, ...]
+    criterion: str
+    shape: str = ""
+    rival: Option | None = None
+    other_family: Option | None = None
+    others: dict[str, int] = field(default_factory=dict)
+    prediction: Prediction | None = None
+    in_nats: bool = False
+
+    @property
+    def is_close(self) -> bool:
+        """Whether the best other K is about as good."""
+        return self.rival is not None and is_close(self.rival, self.in_nats)
+
+    @property
+    def is_at_edge(self) -> bool:
+        """Whether the chosen K is the largest of several tried."""
+        return len(self.tried) > 1 and self.k == max(self.tried)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """How surely the rows are placed: rows, rows in doubt, rows expected in the wrong cluster."""
+
+    n_rows: int
+    n_doubt: int
+    expected_wrong: float
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether clusters overlap so much that labels mislead."""
+        wrong, doubt = self.expected_wrong / self.n_rows, self.n_doubt / self.n_rows
+        return wrong > _WRONG or doubt > _DOUBT
+
+
+def grade(margin: float) -> str:
+    """How strong a difference in BIC is: barely, some, strong or very strong."""
+    return next(word for limit, word, _ in _GRADES if margin < limit or word == "very strong")
+
+
+def margin_words(margin: float, criterion: str = "BIC") -> str:
+    """What a margin of so many points means; AIC and ICL have no such scale."""
+    if criterion != "BIC":
+        return ""
+    return next(words for limit, word, words in _GRADES if margin < limit or word == "very strong")
+
+
+def is_close(option: Option, in_nats: bool = False) -> bool:
+    """Whether an option is about as good as the chosen one."""
+    if in_nats:
+        return Prediction(option.k, option.margin, option.se or 0.0).is_tie
+    return option.margin < 2.0
+
+
+def clusters(k: int, noun: bool = True) -> str:
+    """``two clusters``, ``one cluster``, or the number alone."""
+    return f"{in_words(k)} cluster{'s' if k != 1 else ''}" if noun else in_words(k)
+
+
+def shape_words(family: str, n_features: int) -> str:
+    """What a covariance family lets a cluster look like, and its name."""
+    if n_features == 1:
+        words = "one shared spread" if family == "tied" else "free spread"
+    else:
+        words = {
+            "full": "free shape",
+            "tied": "one shared shape",
+            "diag": "shape along the axes",
+            "spherical": "round shape",
+        }.get(family, "its family's shape")
+    return f"{words} ({family})"
+
+
+def headline(
+    choice: Choice,
+    placement: Placement | None,
+    chains_agree: bool = True,
+    has_spike: bool = False,
+) -> str:
+    """The one line that answers: as sure as the checks and the margin allow, no surer."""
+    many = capital(clusters(choice.k))
+    if has_spike:
+        return "No answer yet: a cluster has shrunk onto a handful of rows"
+    if not chains_agree:
+        return "No answer yet: the chains disagree"
+    if choice.k == 1:
+        if len(choice.tried) == 1:
+            return "One Gaussian for all rows: no other number was tried"
+        if choice.is_close:
+            assert choice.rival is not None
+            return f"One group, barely preferred to {in_words(choice.rival.k)}"
+        return "No groups found: one Gaussian describes the rows as well as more would"
+    if len(choice.tried) == 1:
+        many = f"{many}, as asked"
+    elif choice.is_close:
+        assert choice.rival is not None
+        return f"{many}, barely preferred to {in_words(choice.rival.k)}"
+    elif choice.is_at_edge:
+        return f"{many} so far: no larger number was tried"
+    if placement is None:
+        return many
+    if placement.overlaps:
+        return f"{many} that overlap: {_overlap_share(placement)}"
+    joint = ": " if "," in many else ", and "
+    return f"{many}{joint}{placed_rows(placement)} placed with confidence"
+
+
+def placed_rows(placement: Placement) -> str:
+    """``all 272 rows``, ``all but one of the 272 rows``, ``all but 7 of the 272 rows``."""
+    n, doubt = placement.n_rows, placement.n_doubt
+    if doubt == 0:
+        return f"all {n} rows"
+    return f"all but {in_words(doubt)} of the {n} rows"
+
+
+def _overlap_share(placement: Placement) -> str:
+    if placement.n_doubt / placement.n_rows > _DOUBT:
+        return f"{percent(placement.n_doubt / placement.n_rows)} of the rows are in doubt"
+    wrong = fixed(placement.expected_wrong, 0)
+    return f"about {wrong} of {placement.n_rows} rows are expected in the wrong one"
+
+
+def preference(choice: Choice) -> str:
+    """By how much the criterion of the choice prefers it to the nearest other K."""
+    rival = choice.rival
+    if rival is None:
+        if len(choice.tried) > 1:
+            return f"{choice.criterion} is known for {clusters(choice.k)} only."
+        return f"K = {choice.k} was given: no other number was tried, so nothing supports it yet."
+    ours = f"{clusters(choice.k)}{_of(choice.shape)}"
+    theirs = f"{in_words(rival.k)}{_of(rival.shape if rival.shape != choice.shape else '')}"
+    return capital(_prefers(choice, rival, ours, theirs))
+
+
+def family_sentence(choice: Choice, n_families: int) -> str:
+    """How the chosen family compares with the best of the others; empty for a single family."""
+    other = choice.other_family
+    if other is None or n_families < 2:
+        return ""
+    if choice.rival is not None and (other.k, other.shape) == (choice.rival.k, choice.rival.shape):
+        if n_families == 2:
+            return ""
+        return f"None of the other {in_words(n_families - 1)} covariance families comes closer."
+    others = "the other family" if n_families == 2 else f"the other {in_words(n_families - 1)} families"
+    return (
+        f"The best of {others}, {clusters(other.k)}{_of(other.shape)}, is {_behind(choice, other)}."
+    )
+
+
+def _prefers(choice: Choice, option: Option, ours: str, theirs: str) -> str:
+    barely = "barely " if not choice.in_nats and is_close(option) else ""
+    margin = _margin(choice, option)
+    return f"{choice.criterion} {barely}prefers {ours} to {theirs}, by {margin}."
+
+
+def _behind(choice: Choice, option: Option) -> str:
+    amount, bracket, meaning = _margin(choice, option).partition(" (")
+    return f"{amount} behind{bracket}{meaning}"
+
+
+def _margin(choice: Choice, option: Option) -> str:
+    if choice.in_nats:
+        lead = f"{fixed(option.margin, 1)} nats (standard error {fixed(option.se, 1)}"
+        return f"{lead}{': too little to call' if is_close(option, True) else ''})"
+    meaning = margin_words(option.margin, choice.criterion)
+    points = f"{fixed(option.margin, 2 if option.margin < 2.0 else 1)} points"
+    return f"{points}{f' ({meaning})' if meaning else ''}"
+
+
+def _of(shape: str) -> str:
+    return f" of {shape}" if shape else ""
+
+
+def criteria_sentence(choice: Choice) -> str:
+    """Whether the other criteria agree with the choice; empty if there are none."""
+    parts = []
+    agreeing = [name for name, k in choice.others.items() if k == choice.k]
+    if agreeing:
+        parts.append(f"{joined(agreeing)} {'agrees' if len(agreeing) == 1 else 'agree'}")
+    differing = {name: k for name, k in choice.others.items() if k != choice.k}
+    for name, k in differing.items():
+        why = ", because it charges for overlap" if name == "ICL" and k < choice.k else ""
+        parts.append(f"{name} prefers {in_words(k)}{why}")
+    text = "; ".join(parts)
+    prediction = choice.prediction
+    if prediction is None:
+        return f"{text}." if text else ""
+    if prediction.k == choice.k:
+        agrees = "Leave-one-out prediction is best at the same number."
+        return f"{text}. {agrees}" if text else agrees
+    lead = f"{fixed(prediction.difference, 1)}"
+    which = in_words(prediction.k)
+    if prediction.shape != choice.shape:
+        which = f"{which}{_of(prediction.shape)}"
+    error = f"a standard error of {fixed(prediction.se, 1)}"
+    if prediction.is_tie:
+        loo = (
+            f"Leave-one-out prediction leans to {which}, but by only {lead} nats "
+            f"with {error}: too little to call."
+        )
+    else:
+        loo = (
+            f"Leave-one-out prediction is better with {which}, by {lead} nats with "
+            f"{error}: take {in_words(choice.k)} to name groups, {in_words(prediction.k)} to "
+            "describe the density."
+        )
+    if prediction.is_rough:
+        loo = f"{loo} The chains of that model disagree, so read this as rough."
+    return f"{text}. {loo}" if text else loo
+
+
+def edge_sentence(choice: Choice) -> str:
+    """What to do when the largest K tried is the best; empty otherwise."""
+    if not choice.is_at_edge:
+        return ""
+    return (
+        f"{choice.k} is the largest number tried. Raise --max-components before trusting it."
+    )
+
+
+def how_many_heading(choice: Choice) -> str:
+    """Which criteria choose what, in one line."""
+    if len(choice.tried) == 1:
+        return f"Only K{NBSP}={NBSP}{choice.k} was tried"
+    votes: dict[int, list[str]] = {choice.k: [choice.criterion]}
+    for name, k in choice.others.items():
+        votes.setdefault(k, []).append(name)
+    tail = ""
+    if choice.prediction is not None and not choice.in_nats:
+        if choice.prediction.k != choice.k and choice.prediction.is_tie:
+            tail = f"; LOO cannot tell {in_words(choice.k)} from {in_words(choice.prediction.k)}"
+        else:
+            votes.setdefault(choice.prediction.k, []).append("LOO")
+    parts = [
+        f"{joined(names)} {'chooses' if len(names) == 1 else 'choose'} {in_words(k)}"
+        for k, names in votes.items()
+    ]
+    return f"{', '.join(parts)}{tail}"
+
+
+def disagreement(choice: Choice, pair: tuple[int, int] | None = None) -> tuple[str, str] | None:
+    """The finding and the advice when criteria do not agree, or None when they do.
+
+    ``pair`` are the two clusters (from 0) that are mistaken for each other most.
+    """
+    icl = choice.others.get("ICL")
+    prediction = choice.prediction
+    leans = prediction is not None and prediction.k != choice.k
+    differing = [name for name, k in choice.others.items() if k != choice.k]
+    if not differing and not leans:
+        return None
+    advice = []
+    if icl is not None and icl < choice.k:
+        which = f" (clusters {pair[0] + 1} and {pair[1] + 1} most)" if pair else ""
+        groups = "one group" if icl == 1 else f"{in_words(icl)} separate groups"
+        advice.append(
+            f"{choice.criterion} finds {in_words(choice.k)} components, ICL {groups}: some "
+            f"components lie on each other{which}."
+        )
+    elif icl is not None and icl > choice.k:
+        advice.append(f"ICL prefers {in_words(icl)}, although it charges for overlap.")
+    if leans and prediction is not None:
+        lead, error = fixed(prediction.difference, 1), fixed(prediction.se, 1)
+        if prediction.is_tie:
+            ratio = prediction.difference / prediction.se if prediction.se else 0.0
+            advice.append(
+                f"Leave-one-out is highest at {in_words(prediction.k)}, but its lead of {lead} has "
+                f"a standard error of {error} ({fixed(ratio, 1)} standard errors): a tie."
+            )
+        else:
+            advice.append(
+                f"Prediction is better with {in_words(prediction.k)}, by {lead} with a standard "
+                f"error of {error}. Take {in_words(choice.k)} to name groups, "
+                f"{in_words(prediction.k)} to describe the density."
+            )
+    rest = [name for name in differing if name != "ICL"]
+    if rest:
+        votes = joined(f"{name} prefers {in_words(choice.others[name])}" for name in rest)
+        advice.append(f"{votes}.")
+    agrees = prediction is not None and prediction.k == choice.k
+    is_tie = prediction is not None and prediction.is_tie
+    partly = agrees or is_tie or any(k == choice.k for k in choice.others.values())
+    lead_sentence = "The criteria partly disagree." if partly else "The criteria disagree."
+    return lead_sentence, " ".join(advice)

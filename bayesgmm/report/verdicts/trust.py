@@ -1,0 +1,243 @@
+"""The checks: what was found, what was wanted, what it means."""
+
+import math
+from collections.abc import Sequence
+
+from bayesgmm.report.blocks import Check, Level
+from bayesgmm.report.wording import NBSP, capital, counted, fixed, in_words, percent, row_list
+
+# Vehtari et al. (2021), doi:10.1214/20-BA1221.
+MAX_RHAT = 1.01
+MIN_ESS_PER_CHAIN = 100
+# Divergences rarer than this matter little.
+_FEW_DIVERGENCES = 1e-3
+
+
+def chains_agree(rhat: float) -> bool:
+    """Whether the chains tell one story; a single chain (R-hat unknown) cannot disagree."""
+    return not rhat > MAX_RHAT
+
+
+def starts_check(n_starts: int, n_at_best: int, k: int) -> Check:
+    """Whether EM's starts lead to one optimum."""
+    name, found = "EM found one optimum", f"{n_at_best} of {counted(n_starts, 'start')}"
+    wanted = "at least half"
+    if k == 1:
+        return Check(name, found, "any", "With one component there is only one.", "pass")
+    if n_starts == 1:
+        means = "One start cannot show whether others exist. Raise n_init."
+        return Check(name, found, wanted, means, "note")
+    if 2 * n_at_best >= n_starts:
+        means = "Other starting points lead to the same answer."
+        return Check(name, found, wanted, means, "pass")
+    means = (
+        f"Only {n_at_best} of {n_starts} starts reach the best optimum: better ones may exist. "
+        "Raise n_init."
+    )
+    return Check(name, found, wanted, means, "note")
+
+
+def rival_starts_sentence(k: int, n_at_best: int, n_starts: int) -> str:
+    """A warning that the rival's likelihood, and so the margin, rests on few starts; or nothing."""
+    if n_starts < 2 or 2 * n_at_best >= n_starts or n_at_best > 2:
+        return ""
+    return (
+        f"The optimum at K{NBSP}={NBSP}{k} was reached by {n_at_best} of {n_starts} starts, so a "
+        "better one may exist and the margin may shrink."
+    )
+
+
+def is_spike(narrowest: float, smallest: float, n_features: int) -> bool:
+    """Whether a cluster is so flat, or holds so few rows, that its likelihood has no bound."""
+    return narrowest < 0.01 or smallest < n_features + 1
+
+
+def spike_check(narrowest: float, smallest: float, n_features: int, n_spikes: int) -> Check:
+    """Whether a cluster has shrunk onto a handful of rows.
+
+    Parameters
+    ----------
+    narrowest : float
+        Smallest sd of a cluster in any direction, relative to that of all rows there.
+    smallest : float
+        Rows that the smallest cluster stands for: its share times the number of rows.
+    n_features : int
+    n_spikes : int
+        EM starts that collapsed and were passed over.
+    """
+    name, wanted = "No spike", f"over 0.01 sd, {n_features + 1} rows or more"
+    found = f"narrowest axis {fixed(narrowest, 2 if narrowest >= 0.1 else 4)} sd"
+    if is_spike(narrowest, smallest, n_features):
+        found = f"{found}, smallest cluster {fixed(smallest, 1)} rows"
+        means = (
+            "A cluster has shrunk onto a handful of rows, where the likelihood has no bound. "
+            "Use fewer components, another covariance family, or priors."
+        )
+        return Check(name, found, wanted, means, "fail")
+    if n_spikes:
+        one = n_spikes == 1
+        means = (
+            f"{'One EM start' if one else f'{n_spikes} EM starts'} collapsed onto a few rows "
+            f"(likelihood without bound). {'It was' if one else 'They were'} discarded; the fit "
+            "shown is the best without such a spike."
+        )
+        return Check(name, found, wanted, means, "note")
+    means = "No cluster has shrunk onto a handful of rows."
+    return Check(name, found, wanted, means, "pass")
+
+
+def convergence_check(converged: bool, n_iter: int) -> Check:
+    """Whether EM came to rest."""
+    found = f"{'yes' if converged else 'no'}, after {counted(n_iter, 'pass', 'passes')}"
+    if converged:
+        return Check("EM converged", found, "yes", "More passes would not change the fit.", "pass")
+    means = "EM was stopped on its way: the likelihood is too low. Raise max_iter."
+    return Check("EM converged", found, "yes", means, "fail")
+
+
+def rhat_check(rhat: float, worst: str, chains: int) -> Check:
+    """Whether the chains agree on what no naming of the clusters changes.
+
+    ``worst`` names what they agree on least; R-hat is NaN for a single chain.
+    """
+    name, wanted = "Chains agree (R-hat)", f"up to {fixed(MAX_RHAT, 2)}"
+    if math.isnan(rhat):
+        means = "One chain cannot show whether others would tell the same. Run several."
+        return Check(name, "unknown", wanted, means, "note")
+    found = f"{fixed(rhat, 3)} at worst"
+    if chains_agree(rhat):
+        means = f"{capital(in_words(chains))} chains tell the same story."
+        return Check(name, found, wanted, means, "pass")
+    return Check(name, found, wanted, disagreement_sentence(rhat, worst), "fail")
+
+
+def disagreement_sentence(rhat: float, worst: str) -> str:
+    """What to do when chains disagree."""
+    return f"R-hat is {fixed(rhat, 2)} for the {worst}. Run longer (--draws) or lower K."
+
+
+def stability_check(rhat: float, worst: str, agree: bool) -> Check:
+    """Whether numbers by cluster are the same in every chain.
+
+    Parameters
+    ----------
+    rhat : float
+        Largest over shares, centres and spreads.
+    worst : str
+        What it belongs to.
+    agree : bool
+        Whether the chains agree on everything else.
+    """
+    name, wanted = "Clusters are stable (R-hat)", f"up to {fixed(MAX_RHAT, 2)}"
+    if math.isnan(rhat):
+        means = "One chain cannot show whether others would find the same clusters."
+        return Check(name, "unknown", wanted, means, "note")
+    found = f"{fixed(rhat, 3)} at worst"
+    if chains_agree(rhat):
+        means = "Every chain finds the same clusters."
+        return Check(name, found, wanted, means, "pass")
+    start = "The fit is stable but its clusters are not" if agree else "Clusters are not stable"
+    means = f"{start}: R-hat is {fixed(rhat, 2)} for {worst}. Read numbers by cluster as rough."
+    return Check(name, found, wanted, means, "note")
+
+
+def ess_check(ess: float, total: int, chains: int) -> Check:
+    """Whether there are enough independent draws."""
+    least = MIN_ESS_PER_CHAIN * chains
+    name, found, wanted = "Enough draws (ESS)", f"{ess:.0f} at worst", f"{least} or more"
+    worth = f"{total} draws are worth at least {ess:.0f} independent ones"
+    if ess >= least:
+        return Check(name, found, wanted, f"{worth}.", "pass")
+    means = f"{worth}: too few for steady intervals. Run longer (--draws)."
+    return Check(name, found, wanted, means, "fail" if ess < least / 4 else "note")
+
+
+def divergence_check(n_divergent: int, total: int) -> Check:
+    """Whether the sampler met corners it could not enter."""
+    name, found = "No divergences", f"{n_divergent} of {total}"
+    if n_divergent == 0:
+        means = "The sampler met no corner that it could not enter."
+        return Check(name, found, "0", means, "pass")
+    means = (
+        f"{counted(n_divergent, 'draw')} of {total} diverged: the sampler could not enter a narrow "
+        "region."
+    )
+    if n_divergent < _FEW_DIVERGENCES * total:
+        return Check(name, found, "0", f"{means} Rates under 0.1 % matter little.", "note")
+    means = f"{means} What lies there is missing from every interval."
+    return Check(name, found, "0", means, "fail")
+
+
+def switching_check(switched: float, agree: bool) -> Check:
+    """Whether cluster 1 is the same cluster in every draw."""
+    name, found, wanted = "No label switching", f"{percent(switched)} of draws", "0 %"
+    if switched == 0:
+        means = "“Cluster 1” means the same cluster in every draw."
+        return Check(name, found, wanted, means, "pass")
+    stable = "The fit is stable but the names are not: labels" if agree else "Labels"
+    means = (
+        f"{stable} switch in {percent(switched)} of draws. Densities and LOO hold; read numbers by "
+        "cluster as rough."
+    )
+    return Check(name, found, wanted, means, "note")
+
+
+def loo_check(max_k: float, threshold: float, high: Sequence[int]) -> Check:
+    """Whether leave-one-out rests on single rows; ``high`` are positions from 0."""
+    name = "LOO is reliable (k-hat)"
+    found, wanted = f"{fixed(max_k, 2)} at worst", f"up to {fixed(threshold, 2)}"
+    if len(high) == 0:
+        means = "No single row rules the leave-one-out result."
+        return Check(name, found, wanted, means, "pass")
+    means = (
+        f"LOO leans on {row_list(high)} (k-hat up to {fixed(max_k, 2)}), so read it with care."
+    )
+    return Check(name, found, wanted, means, "note")
+
+
+def waic_check(n_high: int, elpd_waic: float | None, elpd_loo: float | None) -> Check:
+    """Whether WAIC can be read; it is second to LOO, so it never fails."""
+    name, found, wanted = "WAIC is reliable", f"{counted(n_high, 'row')} over 0.4", "0 rows"
+    if n_high == 0:
+        means = "No row's log density varies too much over the posterior."
+        return Check(name, found, wanted, means, "pass")
+    means = f"WAIC is shaky for {counted(n_high, 'row')}. Read LOO instead."
+    if elpd_waic is not None and elpd_loo is not None:
+        both = f"{fixed(elpd_waic, 1)} by WAIC, {fixed(elpd_loo, 1)} by LOO"
+        means = f"{means[:-1]}: elpd is {both}."
+    return Check(name, found, wanted, means, "note")
+
+
+def checks_heading(checks: Sequence[Check]) -> str:
+    """How many checks pass, in one line."""
+    passed = sum(check.level == "pass" for check in checks)
+    failed = [check.name for check in checks if check.level == "fail"]
+    if not checks:
+        return "Nothing could be checked"
+    if passed == len(checks):
+        return f"All {len(checks)} checks pass"
+    text = f"{passed} of {counted(len(checks), 'check')} pass{'es' if passed == 1 else ''}"
+    notes = len(checks) - passed - len(failed)
+    parts = []
+    if failed:
+        parts.append(f"{in_words(len(failed))} fail{'s' if len(failed) == 1 else ''}")
+    if notes:
+        parts.append(f"{in_words(notes)} carr{'ies' if notes == 1 else 'y'} a note")
+    return f"{text}; {', '.join(parts)}"
+
+
+def checks_fact(checks: Sequence[Check]) -> tuple[str, str]:
+    """The same as a value and a detail."""
+    passed = sum(check.level == "pass" for check in checks)
+    failed = sum(check.level == "fail" for check in checks)
+    notes = len(checks) - passed - failed
+    detail = f"{in_words(failed) if failed else 'none'} fail{'s' if failed < 2 else ''}"
+    return f"{passed} of {len(checks)} pass", (
+        f"{detail}; {counted(notes, 'note')}" if notes else detail
+    )
+
+
+def worst_level(checks: Sequence[Check]) -> Level:
+    """The gravest verdict among checks."""
+    levels = {check.level for check in checks}
+    return "fail" if "fail" in levels else "note" if "note" in levels else "pass"
