@@ -10,14 +10,18 @@ from threadpoolctl import threadpool_limits
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.degeneracy import Spike, find_spikes
 from bayesgmm.em.loop import Run, Watch, run_accelerated, run_plain
+from bayesgmm.em.moves import Moves
 from bayesgmm.em.problem import Problem
 from bayesgmm.em.starts import proposals, subsample
 
 # Starts of n_init="auto": enough that on the small reference data sets the best optimum known is
 # reached several times over for K up to six.
 N_STARTS = 30
-# Fewer will do where the first ones all end at the same place.
-N_AGREEING = 10
+# Fewer will do where the first ones all end at the same place, and a few moves fall back to it.
+N_AGREEING = 8
+N_MOVES_AGREEING = 4
+# The share of mixed starts that are moves.
+MOVES = 1 / 3
 # On larger data the starts first compete on this many rows, for a few passes a round.
 RACE_ROWS = 10_000
 RACE_PASSES = (8, 24)
@@ -33,7 +37,7 @@ class StartSummary:
     Attributes
     ----------
     n_starts : int
-        Runs that were finished.
+        Runs of EM; moves that fell back to where they set out from are left out.
     n_at_best : int
         Those that ended at the optimum that was kept (within 1e-5 nats a row).
     n_spikes : int
@@ -84,14 +88,16 @@ def search(
 
     With ``n_init="auto"`` all starts run to the end on small data; on large data they race on a
     subsample (successive halving) and the leaders finish on all rows. A number means that many full
-    runs. ``given`` puts the parts of a start that the user fixed in their place.
+    runs. Of mixed starts the last third are moves on the best fit so far. ``given`` puts the parts
+    of a start that the user fixed in their place.
     """
     starts = proposals(problem, settings.n_components, settings.method, rng)
     if given is not None:
         starts = map(given, starts)
     # Clusterings of a few thousand rows lose more by waking threads than they gain.
     with threadpool_limits(1):
-        return _search(problem, settings, rng, starts, watch)
+        may_move = given is None and settings.method == "mixed"
+        return _search(problem, settings, rng, starts, watch, may_move)
 
 
 def _search(
@@ -100,21 +106,32 @@ def _search(
     rng: np.random.Generator,
     starts: Iterator[Mixture],
     watch: Watch | None,
+    may_move: bool,
 ) -> SearchResult:
     automatic = settings.n_init == "auto"
     n_starts = N_STARTS if automatic else int(settings.n_init)
-    candidates = islice(starts, 1 if settings.n_components == 1 else n_starts)
-    if automatic and len(problem.X) > RACE_ROWS and settings.n_components > 1:
-        candidates = iter(_race(problem, list(candidates), rng))
-    return best_of(problem, settings, candidates, watch, may_stop_early=automatic)
+    runs = _Runs(problem, settings, watch)
+    if settings.n_components == 1:
+        return runs.add(next(starts)).result()
+    if automatic and len(problem.X) > RACE_ROWS:
+        for start in _race(problem, list(islice(starts, n_starts)), rng):
+            runs.add(start)
+        return runs.result()
+    n_moves = int(MOVES * n_starts) if may_move else 0
+    for i, start in enumerate(islice(starts, n_starts - n_moves), 1):
+        runs.add(start)
+        if automatic and i == N_AGREEING and runs.agree:
+            n_moves = min(n_moves, N_MOVES_AGREEING)
+            break
+    if n_moves and runs.finished:
+        moves = Moves(problem, rng)
+        for _ in range(n_moves):
+            runs.add_move(moves.relocate(runs.best.run.mixture))
+    return runs.result()
 
 
 def best_of(
-    problem: Problem,
-    settings: Settings,
-    candidates: Iterable[Mixture],
-    watch: Watch | None = None,
-    may_stop_early: bool = False,
+    problem: Problem, settings: Settings, candidates: Iterable[Mixture], watch: Watch | None = None
 ) -> SearchResult:
     """Run EM from each candidate to the end and keep the best that is no spike.
 
@@ -123,47 +140,98 @@ def best_of(
     numpy.linalg.LinAlgError
         If every run fails because a covariance becomes singular.
     """
-    finished: list[tuple[Run, list[Spike]]] = []
-    failure: np.linalg.LinAlgError | None = None
-    n_failed = 0
+    runs = _Runs(problem, settings, watch)
     for start in candidates:
+        runs.add(start)
+    return runs.result()
+
+
+@dataclass(frozen=True)
+class _End:
+    run: Run
+    spikes: list[Spike]
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        return not self.spikes, self.run.objective
+
+
+class _Runs:
+    """Runs EM from starts and keeps account of where they end."""
+
+    def __init__(self, problem: Problem, settings: Settings, watch: Watch | None):
+        self.problem, self.settings, self.watch = problem, settings, watch
+        self.finished: list[_End] = []
+        self.failures: list[np.linalg.LinAlgError] = []
+
+    def add(self, start: Mixture) -> "_Runs":
+        end = self._end_of(start)
+        if end is not None:
+            self.finished.append(end)
+        return self
+
+    def add_move(self, start: Mixture) -> None:
+        """Run from a move on the best end; if it falls back there it says nothing new."""
+        n_failures = len(self.failures)
+        end = self._end_of(start)
+        if end is None:
+            del self.failures[n_failures:]
+        elif abs(end.run.objective - self.best.run.objective) > self.distance or (
+            end.rank > self.best.rank
+        ):
+            self.finished.append(end)
+
+    def _end_of(self, start: Mixture) -> _End | None:
+        settings = self.settings
         try:
-            run = _run(problem, settings, start, watch)
+            if settings.tol is None:
+                run = run_accelerated(self.problem, start, settings.max_passes, self.watch)
+            else:
+                run = run_plain(self.problem, start, settings.max_passes, settings.tol, self.watch)
         except np.linalg.LinAlgError as error:
-            failure, n_failed = error, n_failed + 1
-            continue
-        finished.append((run, find_spikes(run.mixture, problem)))
-        if may_stop_early and len(finished) == N_AGREEING and n_failed == 0:
-            ends = [run.objective for run, _ in finished]
-            if max(ends) - min(ends) < SAME * problem.n:
-                break
-    if not finished:
-        raise failure or ValueError("no start to run from")
-    sound = [item for item in finished if not item[1]] or finished
-    run, spikes = max(sound, key=lambda item: item[0].objective)
-    objectives = sorted((item[0].objective for item in sound), reverse=True)
-    at_best = sum(run.objective - value < SAME * problem.n for value in objectives)
-    n_spikes = n_failed + sum(bool(item[1]) for item in finished)
-    summary = StartSummary(n_failed + len(finished), at_best, n_spikes, tuple(objectives))
-    return SearchResult(run, spikes, summary, _other_optima(run, sound, SAME * problem.n))
+            self.failures.append(error)
+            return None
+        return _End(run, find_spikes(run.mixture, self.problem))
+
+    @property
+    def best(self) -> _End:
+        return max(self.finished, key=lambda end: end.rank)
+
+    @property
+    def distance(self) -> float:
+        """Objectives that differ by less are the same optimum."""
+        return SAME * self.problem.n
+
+    @property
+    def agree(self) -> bool:
+        ends = [end.run.objective for end in self.finished]
+        return not self.failures and max(ends) - min(ends) < self.distance
+
+    def result(self) -> SearchResult:
+        if not self.finished:
+            raise self.failures[-1]
+        best = self.best
+        sound = [end.run for end in self.finished if not end.spikes]
+        kept = sorted(sound or [end.run for end in self.finished], key=lambda run: -run.objective)
+        n_failed = len(self.failures)
+        summary = StartSummary(
+            n_starts=n_failed + len(self.finished),
+            n_at_best=sum(best.run.objective - run.objective < self.distance for run in kept),
+            n_spikes=n_failed + len(self.finished) - len(sound),
+            log_likelihoods=tuple(run.objective for run in kept),
+        )
+        return SearchResult(best.run, best.spikes, summary, _other_optima(kept, self.distance))
 
 
-def _other_optima(
-    best: Run, finished: list[tuple[Run, list[Spike]]], distance: float
-) -> tuple[Run, ...]:
+def _other_optima(runs: list[Run], distance: float) -> tuple[Run, ...]:
+    """The best run of each optimum but the first; ``runs`` are sorted, best first."""
     others: list[Run] = []
-    last = best.objective
-    for run, _ in sorted(finished, key=lambda item: -item[0].objective):
+    last = runs[0].objective
+    for run in runs:
         if last - run.objective > distance:
             others.append(run)
             last = run.objective
     return tuple(others)
-
-
-def _run(problem: Problem, settings: Settings, start: Mixture, watch: Watch | None) -> Run:
-    if settings.tol is None:
-        return run_accelerated(problem, start, settings.max_passes, watch)
-    return run_plain(problem, start, settings.max_passes, settings.tol, watch)
 
 
 def _race(problem: Problem, candidates: list[Mixture], rng: np.random.Generator) -> list[Mixture]:

@@ -17,15 +17,21 @@ from bayesgmm.exceptions import ConvergenceWarning
 MAX_ROWS = 20_000
 
 # What "mixed" takes in turn: no one kind finds every optimum. Random rows find small clusters,
-# random memberships overlapping ones, whitened coordinates long ones that k-means cuts across.
+# random memberships overlapping ones, carving tight ones inside wide ones, whitened coordinates
+# long ones that k-means cuts across.
 MIXED = (
     "kmeans",
     "random_from_data",
-    "k-means++",
+    "carved",
     "random",
+    "k-means++",
+    "carved",
     "random_from_data",
     "whitened k-means++",
 )
+
+# Least and largest size of a carved cluster, in units of N / K rows.
+CARVED = (0.1, 1.2)
 
 
 def proposals(
@@ -41,7 +47,7 @@ def proposals(
         "mixed", "kmeans", "k-means++", "random" or "random_from_data".
     rng : numpy.random.Generator
     """
-    rows = _some_rows(problem, rng)
+    rows = clustering_rows(problem, rng)
     methods = MIXED if method == "mixed" else (method,)
     turn = 0
     while True:
@@ -50,7 +56,7 @@ def proposals(
         turn += 1
 
 
-class _Rows:
+class Rows:
     """The rows that clusterings see, in comparable and in whitened coordinates."""
 
     def __init__(self, problem: Problem):
@@ -67,19 +73,22 @@ class _Rows:
 
     @property
     def n(self) -> int:
+        """Number of rows."""
         return len(self.scaled)
 
     @property
     def probability(self) -> np.ndarray | None:
+        """The chance of each row to be chosen, (N,); None if all are alike."""
         weight = self.problem.sample_weight
         return None if weight is None else weight / weight.sum()
 
 
-def _some_rows(problem: Problem, rng: np.random.Generator) -> _Rows:
+def clustering_rows(problem: Problem, rng: np.random.Generator) -> Rows:
+    """The rows that clusterings of this problem see: all, or a sample of many."""
     n = len(problem.X)
     if n <= MAX_ROWS:
-        return _Rows(problem)
-    return _Rows(subsample(problem, MAX_ROWS, rng))
+        return Rows(problem)
+    return Rows(subsample(problem, MAX_ROWS, rng))
 
 
 def subsample(problem: Problem, n_rows: int, rng: np.random.Generator) -> Problem:
@@ -105,7 +114,7 @@ def _seed(rng: np.random.Generator) -> int:
     return int(rng.integers(2**31 - 1))
 
 
-def _kmeans(points: np.ndarray, rows: _Rows, k: int, rng: np.random.Generator) -> np.ndarray:
+def _kmeans(points: np.ndarray, rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
     from sklearn.cluster import KMeans
 
     # The algorithm is fixed because the default one warns where memory leaks with threads.
@@ -117,7 +126,7 @@ def _kmeans(points: np.ndarray, rows: _Rows, k: int, rng: np.random.Generator) -
     return _one_hot(means.labels_, k)
 
 
-def _plus_plus(points: np.ndarray, rows: _Rows, k: int, rng: np.random.Generator) -> np.ndarray:
+def _plus_plus(points: np.ndarray, rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
     from sklearn.cluster import kmeans_plusplus
 
     centres, _ = kmeans_plusplus(
@@ -132,21 +141,36 @@ def _nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return _one_hot(distance.argmin(axis=1), len(centres))
 
 
-def _random_rows(rows: _Rows, k: int, rng: np.random.Generator) -> np.ndarray:
+def _random_rows(rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
     chosen = rng.choice(rows.n, size=k, replace=False, p=rows.probability)
     return _nearest(rows.scaled, rows.scaled[chosen])
 
 
-def _random(rows: _Rows, k: int, rng: np.random.Generator) -> np.ndarray:
+def _carved(rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
+    """Neighbourhoods of random rows, of random sizes, one after another; the rest is the last."""
+    left = np.arange(rows.n)
+    labels = np.full(rows.n, k - 1)
+    for j in range(k - 1):
+        points = rows.scaled[left]
+        distance = np.sum((points - points[rng.integers(len(left))]) ** 2, axis=1)
+        size = int(rng.uniform(*CARVED) * rows.n / k)
+        near = np.argsort(distance, kind="stable")[: max(1, min(size, len(left) - k + j + 1))]
+        labels[left[near]] = j
+        left = np.delete(left, near)
+    return _one_hot(labels, k)
+
+
+def _random(rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
     responsibilities = rng.random((rows.n, k))
     return responsibilities / responsibilities.sum(axis=1, keepdims=True)
 
 
-_METHODS: dict[str, Callable[[_Rows, int, np.random.Generator], np.ndarray]] = {
+_METHODS: dict[str, Callable[[Rows, int, np.random.Generator], np.ndarray]] = {
     "kmeans": lambda rows, k, rng: _kmeans(rows.scaled, rows, k, rng),
     "k-means++": lambda rows, k, rng: _plus_plus(rows.scaled, rows, k, rng),
     "whitened k-means++": lambda rows, k, rng: _plus_plus(rows.whitened, rows, k, rng),
     "random_from_data": _random_rows,
+    "carved": _carved,
     "random": _random,
 }
 

@@ -1,0 +1,50 @@
+"""Moves: starts made from a fit, by taking one component away and putting it elsewhere.
+
+EM cannot carry a component across a gap between clusters. A fit with two components in one cluster
+and one across two others is therefore left behind more often by a move than by a new start.
+"""
+
+import numpy as np
+from scipy.special import softmax
+
+from bayesgmm.core.mixture import Mixture
+from bayesgmm.em.problem import Problem
+from bayesgmm.em.starts import clustering_rows, from_responsibilities
+
+# Least and largest part of a component that a relocated one takes over.
+PART = (0.1, 0.6)
+
+
+class Moves:
+    """Proposes moves on fits to one problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    rng : numpy.random.Generator
+    """
+
+    def __init__(self, problem: Problem, rng: np.random.Generator):
+        self._rows = clustering_rows(problem, rng)
+        self._rng = rng
+
+    def relocate(self, mixture: Mixture) -> Mixture:
+        """Give the rows of a random component to the others, and it a part of one of them.
+
+        The part is the neighbourhood of a random row; each row is as likely as any other.
+        """
+        rows, rng = self._rows, self._rng
+        k = mixture.n_components
+        moved = int(rng.integers(k))
+        rest = np.delete(np.arange(k), moved)
+        joint = mixture.log_joint(rows.problem.X)
+        r = np.zeros((rows.n, k))
+        r[:, rest] = softmax(joint[:, rest], axis=1)
+        centre = int(rng.choice(rows.n, p=rows.probability))
+        donor = int(rng.choice(k, p=r[centre] / r[centre].sum()))
+        distance = np.sum((rows.scaled - rows.scaled[centre]) ** 2, axis=1)
+        near = np.argsort(distance, kind="stable")
+        taken = np.cumsum(r[near, donor])
+        near = near[taken <= max(rng.uniform(*PART) * taken[-1], taken[0])]
+        r[near, moved], r[near, donor] = r[near, donor], 0.0
+        return from_responsibilities(rows.problem, r)
