@@ -108,12 +108,13 @@ def draw_differences(ax: Axes, differences: Mapping[int, tuple[float, float]], c
                 )
             ax.plot(k, difference, "o", color=palette.ink, markersize=5.5, zorder=3)
         edge = difference if inside else (low if difference < 0 else high)
+        beside = inside and k in others
         ax.annotate(
             signed(difference, 1, plus=True) if k in others else "reference",
             (k, edge),
-            (7, 0) if inside else (0, 26 if difference < 0 else -26),
+            (7, 0) if beside else (0, 10) if inside else (0, 26 if difference < 0 else -26),
             textcoords="offset points",
-            ha="left" if inside else "center",
+            ha="left" if beside else "center",
             va="center",
             fontsize="small",
             color=palette.ink,

@@ -27,6 +27,7 @@ _COLUMNS = ("parameter", "component", "em", "mean", "sd", "lower", "upper")
 _ROW_INCHES = 0.24
 # Beyond this an EM value is an arrow at the edge, and its number says how far out it lies.
 _FARTHEST = 4.0
+_COLUMN_GAP = 14.0
 
 
 def plot_estimates(comparison: Any, *, numbers: bool = True, ax: Axes | None = None) -> Axes:
@@ -110,7 +111,8 @@ def _read_table(comparison: Any) -> Any:
         what = f"column {missing[0]!r} is missing" if missing else "it has no rows"
         raise DataError(f"the table of estimates cannot be drawn: {what}.")
     # What the components share has no number, but "all", and comes last.
-    table = table.assign(number=pd.to_numeric(table["component"], errors="coerce").astype(float))
+    number = pd.Series(pd.to_numeric(table["component"], errors="coerce"), dtype=float)
+    table = table.assign(number=number)
     return table.sort_values("number", kind="stable", na_position="last").reset_index(drop=True)
 
 
@@ -176,24 +178,35 @@ def _write_numbers(ax: Axes, table: Any, palette: Palette) -> None:
     rows = [_numbers(row) for row in table.to_dict("records")]
     pixel = pixels_per_point(ax)
     right = 0.0
+    look: dict[str, Any] = {"textcoords": "offset points", "fontsize": "small", "ha": "right"}
     for column, head in enumerate(heads):
-        texts = [
+        top = ax.annotate(
+            head,
+            (1.0, 1.0),
+            (0.0, 0.0),
+            xycoords="axes fraction",
+            va="bottom",
+            color=palette.muted,
+            annotation_clip=False,
+            **look,
+        )
+        below = [
             ax.annotate(
-                text,
+                row[column],
                 (1.0, y),
                 (0.0, 0.0),
                 xycoords=("axes fraction", "data"),
-                textcoords="offset points",
-                ha="right",
                 va="center",
-                fontsize="small",
-                color=palette.muted if y < 0 else palette.ink,
+                color=palette.ink,
                 annotation_clip=False,
+                **look,
             )
-            for y, text in [(-0.95, head), *enumerate(row[column] for row in rows)]
+            for y, row in enumerate(rows)
         ]
-        right += 14.0 + max(text.get_window_extent().width for text in texts) / pixel
-        for text in texts:
+        widest = max(text.get_window_extent().width for text in (top, *below))
+        right += _COLUMN_GAP + widest / pixel
+        top.set_position((right, 3.0))
+        for text in below:
             text.set_position((right, 0.0))
 
 

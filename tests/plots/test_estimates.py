@@ -67,8 +67,10 @@ def test_row_names(table):
     assert top > bottom, "the first row is at the top"
 
 
-def test_number_columns_do_not_overlap(table):
-    ax = plot_estimates(table)
+@pytest.mark.parametrize("width", [5.5, 9.0])
+def test_number_columns_do_not_overlap(table, plt, width):
+    _, ax = plt.subplots(figsize=(width, 3.0), layout="constrained")
+    plot_estimates(table, ax=ax)
     ax.figure.canvas.draw()
     boxes = [text.get_window_extent() for text in ax.texts]
     for i, box in enumerate(boxes):
