@@ -1,0 +1,57 @@
+"""Sphinx configuration; `make docs` builds with warnings as errors and without the network."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import pages  # noqa: E402
+
+import bayesgmm  # noqa: E402
+
+project = "bayesgmm"
+author = "The bayesgmm developers"
+copyright = "2026, the bayesgmm developers"
+version = release = bayesgmm.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "myst_nb",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "**/.ipynb_checkpoints"]
+
+# Pages made from the code and from notebooks/: the API reference follows the public names.
+pages.write(HERE / "generated", notebooks=HERE.parent / "notebooks")
+
+autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings give shapes and units, which annotations cannot
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+
+# Targets in other packages' documentation, which a build without the network cannot look up.
+nitpick_ignore_regex = [(r"py:.*", r"(sklearn|pymc|pytensor|arviz|xarray|numpy|pandas|matplotlib)\..*")]
+
+myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "colon_fence"]
+myst_heading_anchors = 3
+myst_links_external_new_tab = False
+# Notebooks are executed by `make notebooks`; what it leaves in build/notebooks is shown.
+nb_execution_mode = "off"
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"bayesgmm {version}"
+html_static_path = ["_static"]
+html_css_files = ["bayesgmm.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "navbar_align": "left",
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_sidebars = {"changelog": [], "installation": [], "first-steps": []}
