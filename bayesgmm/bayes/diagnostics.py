@@ -1,7 +1,7 @@
 """Whether the draws can be trusted, in numbers and in words."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -53,19 +53,21 @@ class Diagnostics:
     @property
     def max_rhat(self) -> float:
         """Largest R-hat over all quantities."""
-        return float(self.table["rhat"].max())
+        return float(np.nanmax(self.table["rhat"].to_numpy()))
 
     @property
     def min_ess(self) -> float:
         """Smallest effective sample size over all quantities."""
-        return float(self.table["ess"].min())
+        return float(self.table["ess"].to_numpy().min())
 
     def worst(self, kind: str) -> tuple[str, float, float]:
         """Of one kind of quantity: the one with the largest R-hat, that, and the least ESS."""
-        part = self.table[self.table["kind"] == kind]
+        part = self.table.query("kind == @kind")
+        rhat = part["rhat"].to_numpy()
         # One chain has no R-hat.
-        row = part.loc[part["rhat"].fillna(-np.inf).idxmax()]
-        return str(row["quantity"]), float(row["rhat"]), float(part["ess"].min())
+        worst = int(np.argmax(np.where(np.isnan(rhat), -np.inf, rhat)))
+        names = part["quantity"].to_numpy()
+        return str(names[worst]), float(rhat[worst]), float(part["ess"].to_numpy().min())
 
 
 def diagnose(
@@ -127,13 +129,14 @@ def _components(mixture: Mixture, names: tuple[str, ...]) -> dict:
 
 
 def _rhat_and_ess(values: np.ndarray) -> tuple[float, float]:
-    from arviz_stats.base import array_stats
+    from arviz_stats import base
 
     values = np.ascontiguousarray(values)
-    axes = {"chain_axis": 0, "draw_axis": 1}
-    ess = float(array_stats.ess(values, method="bulk", **axes))
-    rhat = float(array_stats.rhat(values, **axes)) if len(values) > 1 else float("nan")
-    return rhat, ess
+    statistics: Any = base.array_stats  # pyright: ignore[reportPrivateImportUsage]
+    ess = float(statistics.ess(values, chain_axis=0, draw_axis=1, method="bulk"))
+    if len(values) == 1:
+        return float("nan"), ess
+    return float(statistics.rhat(values, chain_axis=0, draw_axis=1)), ess
 
 
 def _messages(found: Diagnostics, n_chains: int) -> tuple[str, ...]:

@@ -223,7 +223,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
 
         check_is_fitted(self)
         return build_model(
-            self.posterior_["observed_data"]["X"].to_pandas(),
+            self.posterior_["observed_data"].to_dataset()["X"].to_pandas(),
             self.n_components,
             self.covariance_type,
             self.priors,
@@ -235,9 +235,10 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
 
     def _log_likelihood(self) -> elpd.LogLikelihood:
         if "log_likelihood" in self.posterior_.children:
-            kept = self.posterior_["log_likelihood"]["X"].values
+            kept = self.posterior_["log_likelihood"].to_dataset()["X"].values
             return lambda rows: kept[..., rows]
-        return elpd.pointwise(self.mixture_, self.posterior_["observed_data"]["X"].values)
+        X = self.posterior_["observed_data"].to_dataset()["X"].values
+        return elpd.pointwise(self.mixture_, X)
 
     def _keep(self, drawn: "EngineResult", X: np.ndarray, names: tuple[str, ...]) -> None:
         self.__dict__.pop("model_", None)
@@ -251,7 +252,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         else:
             kept = None
             blocks = elpd.row_blocks(len(X), n_draws)
-            total = sum(log_likelihood(rows).sum(axis=-1) for rows in blocks)
+            total = np.sum([log_likelihood(rows).sum(axis=-1) for rows in blocks], axis=0)
         attributes = {
             "covariance_type": mixture.covariance_type,
             "sampler": self.sampler,

@@ -113,4 +113,4 @@ def _allot(modes: list[_Mode], chains: int) -> list[int]:
     counts = np.floor(quota).astype(int)
     remainders = np.argsort(-(quota - counts), kind="stable")
     counts[remainders[: chains - counts.sum()]] += 1
-    return list(np.repeat(np.arange(len(modes)), counts))
+    return np.repeat(np.arange(len(modes)), counts).tolist()

@@ -82,7 +82,7 @@ def build_tree(
 
 def mixture_from_tree(tree: "xr.DataTree", covariance_type: str) -> Mixture:
     """The draws of a DataTree as a mixture with leading axes (chain, draw)."""
-    posterior = tree["posterior"]
+    posterior = tree["posterior"].to_dataset()
     names = tuple(str(name) for name in posterior["feature"].values)
     return Mixture.from_covariances(
         posterior["weights"].values,

@@ -78,7 +78,8 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
         if self.estimator is None:
             self.estimator_ = _by_bic(X, rng)
         else:
-            self.estimator_ = clone(self.estimator).fit(X)
+            estimator: Any = clone(self.estimator)
+            self.estimator_ = estimator.fit(X)
         self.n_features_in_ = self.estimator_.n_features_in_
         if hasattr(self.estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.estimator_.feature_names_in_

@@ -289,8 +289,8 @@ class Mixture:
             return function(self, X)
         draws = self.flatten()
         out = np.empty((len(draws), len(X), *trailing))
-        for s, draw in enumerate(draws):
-            out[s] = function(draw, X)
+        for s in range(len(draws)):
+            out[s] = function(draws[s], X)
         return out.reshape(*self.batch_shape, len(X), *trailing)
 
 

@@ -163,7 +163,7 @@ class Problem:
     def hyper(self, mixture: Mixture) -> np.ndarray | None:
         """The mode of half the prior's scale given the covariances, where it has a prior."""
         prior = self.priors
-        if prior is None or prior.hyper_shape is None:
+        if prior is None or prior.hyper_shape is None or prior.hyper_rate is None:
             return None
         k, d = mixture.means.shape
         covariances = mixture.native_covariances

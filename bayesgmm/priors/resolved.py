@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln, multigammaln, xlogy
+from scipy.special import gammaln, multigammaln, xlogy  # pyright: ignore[reportAttributeAccessIssue]
 
 from bayesgmm.core.covariance import CovarianceFamily, get_family
 from bayesgmm.exceptions import DataError
@@ -112,8 +112,8 @@ class ResolvedPriors:
             quadratic = np.einsum("ki,kij,kj->", offsets, precision, offsets)
             log_det = np.linalg.slogdet(precision / (2 * np.pi))[1].sum()
             total += 0.5 * (log_det - quadratic)
-        if self.is_hierarchical:
-            g, h = self.hyper_shape, self.hyper_rate
+        g, h = self.hyper_shape, self.hyper_rate
+        if g is not None and h is not None and hyper is not None:
             total += np.sum(g * np.log(h) - gammaln(g) + (g - 1.0) * np.log(hyper) - h * hyper)
         total += self._log_covariances(covariances, self.scatter_at(hyper))
         return float(total)
@@ -175,7 +175,7 @@ class ResolvedPriors:
         else:
             name = f"variances inverse-gamma(shape {_number(self.dof / 2)}, rate"
             scale = f"{_numbers(np.atleast_1d(self.scatter / 2))})"
-        if self.is_hierarchical:
+        if self.hyper_rate is not None:
             rate = _numbers(np.atleast_1d(self.hyper_rate))
             return (
                 f"{name} 2b), b ~ Gamma({_number(self.hyper_shape)}, rate {rate})"
@@ -235,6 +235,7 @@ def resolve(
     }
     if isinstance(priors.covariances, GammaScale):
         return _hierarchical(priors.covariances, summary, family, common)
+    assert isinstance(priors.covariances, InverseWishart)
     return _fixed(priors.covariances, summary, n_components, family, common)
 
 

@@ -68,7 +68,7 @@ def compare_estimates(em: GaussianMixture, bayes: BayesianGaussianMixture) -> Es
                 f"both fits must have the same {what}, got {getattr(point, what)!r} (EM) and "
                 f"{getattr(draws, what)!r} (posterior)."
             )
-    X = bayes.posterior_["observed_data"]["X"].values
+    X = bayes.posterior_["observed_data"].to_dataset()["X"].values
     order = _matching(point, mode, X)
     names = draws.feature_names or tuple(f"x{i}" for i in range(draws.n_features))
     tail = (1.0 - PROB) / 2.0

@@ -88,7 +88,8 @@ class SelectionResult:
     def best(self) -> Estimator:
         """The fitted estimator that the criterion prefers."""
         row = self.best_row
-        return self.fits[row["engine"], row["covariance_type"], int(row["n_components"])]
+        key = str(row["engine"]), str(row["covariance_type"]), int(row["n_components"])  # pyright: ignore
+        return self.fits[key]
 
     def ranked(self, criterion: str) -> "pd.DataFrame":
         """The rows that have a criterion, best first.
@@ -101,13 +102,13 @@ class SelectionResult:
         if criterion not in CRITERIA:
             raise DataError(f"criterion must be one of {', '.join(CRITERIA)}, got {criterion!r}.")
         column, engine, lower = CRITERIA[criterion]
-        rows = self.table[self.table[column].notna()]
+        rows = self.table.dropna(subset=[column])
         if rows.empty:
             raise DataError(
                 f"no fit has a value of {criterion}: it needs engine {engine!r} and at least one "
                 "fit that did not fail (see .table['note'])."
             )
-        return rows.sort_values(column, ascending=lower, kind="stable")
+        return rows.sort_values(by=[column], ascending=lower, kind="stable")
 
     def fit_of(self, engine: str, covariance_type: str, n_components: int) -> Estimator | None:
         """One fitted estimator, or None if it failed or was not asked for."""
