@@ -118,7 +118,7 @@ def _kmeans(points: np.ndarray, rows: Rows, k: int, rng: np.random.Generator) ->
     from sklearn.cluster import KMeans
 
     # The algorithm is fixed because the default one warns where memory leaks with threads.
-    means = KMeans(k, n_init=1, random_state=_seed(rng), algorithm="lloyd")
+    means: Any = KMeans(k, n_init=1, random_state=_seed(rng), algorithm="lloyd")  # pyright: ignore
     with warnings.catch_warnings():
         # Fewer distinct rows than clusters: no trouble for a start.
         warnings.simplefilter("ignore", ConvergenceWarning)
