@@ -67,7 +67,8 @@ def plot_density_1d(
     view = scene.restrict((chosen,))
     entries = draw_density_1d(ax, view, prob)
     key(ax, entries, palette_of(ax))
-    ax.set_ylim(bottom=0.0)
+    # The labels of the peaks stand above them.
+    ax.set_ylim(0.0, 1.05 * ax.get_ylim()[1])
     ax.set_xlabel(view.labels[0])
     ax.set_ylabel("density")
     describe(ax, sentence_1d(view, prob))

@@ -18,7 +18,8 @@ def draw_strip(
     """Draw the density and, below its zero line, every row."""
     palette = palette_of(ax)
     entries = draw_density_1d(ax, scene, prob, overlay)
-    top = ax.get_ylim()[1]
+    # The labels of the peaks stand above them.
+    top = 1.05 * ax.get_ylim()[1]
     # Steps of the golden ratio spread neighbours apart and look the same at every run.
     order = np.argsort(np.argsort(scene.data[:, 0], kind="stable"))
     height = -top * (0.05 + 0.13 * ((order * _GOLDEN) % 1.0))
