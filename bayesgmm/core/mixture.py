@@ -244,6 +244,9 @@ class Mixture:
             raise TypeError("a mixture without draws has no length")
         return self.batch_shape[0]
 
+    def __bool__(self) -> bool:
+        return True  # also where there are no draws to count
+
     def __getitem__(self, index: Any) -> "Mixture":
         """The draws at ``index`` of the leading axes."""
         if not self.batch_shape:

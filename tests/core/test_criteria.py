@@ -1,0 +1,52 @@
+"""Criteria: known values and signs."""
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+
+from bayesgmm.core import criteria
+
+
+def test_bic_and_aic_of_the_geyser_are_mclusts_with_the_other_sign():
+    """mclust 6.0.0: faithful, VVV, G=2: log-likelihood -1130.264, df 11, BIC -2322.192."""
+    log_likelihood = -1130.2639601847527
+    assert criteria.bic(log_likelihood, 11, 272) == pytest.approx(2322.192, abs=5e-4)
+    assert criteria.aic(log_likelihood, 11) == pytest.approx(2 * 1130.2639601847527 + 22)
+
+
+def test_icl_charges_rows_that_no_component_claims():
+    """mclust: ICL = BIC + 2 sum log max z, larger is better; ours is its negative."""
+    r = np.array([[0.9, 0.1], [0.5, 0.5], [0.0, 1.0]])
+    with np.errstate(divide="ignore"):
+        log_r = np.log(r)
+    expected = 100.0 - 2.0 * (np.log(0.9) + np.log(0.5))
+    assert criteria.icl(100.0, log_r) == pytest.approx(expected)
+    assert expected > 100.0
+    weighted = criteria.icl(100.0, log_r, np.array([2.0, 0.0, 1.0]))
+    assert weighted == pytest.approx(100.0 - 4.0 * np.log(0.9))
+
+
+def test_icl_of_the_geyser_is_mclusts(faithful):
+    """mclust 6.0.0, tolerance 1e-10: faithful, EEE, G=3."""
+    from bayesgmm import GaussianMixture
+
+    fit = GaussianMixture(3, covariance_type="EEE", random_state=0).fit(faithful)
+    assert fit.bic(faithful) == pytest.approx(2314.29567927424, abs=1e-6)
+    assert fit.icl(faithful) == pytest.approx(2358.38163968551, abs=1e-3)
+
+
+def test_waic_is_lppd_less_the_posterior_variances(rng):
+    draws = rng.normal(-2.0, 0.1, size=(500, 40))
+    draws[:, 7] += rng.normal(0.0, 2.0, size=500)
+    found = criteria.waic(draws)
+    lppd = logsumexp(draws, axis=0) - np.log(500)
+    variance = ((draws - draws.mean(0)) ** 2).sum(0) / 499
+    assert found.elpd == pytest.approx(np.sum(lppd - variance), abs=1e-10)
+    assert found.p == pytest.approx(variance.sum(), abs=1e-10)
+    assert found.se == pytest.approx(np.sqrt(40) * np.std(lppd - variance), abs=1e-10)
+    assert found.n_high_variance == 1
+    np.testing.assert_allclose(found.pointwise, lppd - variance)
+
+
+def test_waic_survives_log_densities_far_below_zero():
+    assert criteria.waic(np.full((10, 3), -5e4)).elpd == pytest.approx(-1.5e5)

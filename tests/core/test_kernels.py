@@ -1,0 +1,259 @@
+"""The compiled pass: against SciPy, in extended precision, and its costs."""
+
+import tracemalloc
+
+import numpy as np
+import oracle
+import pytest
+
+from bayesgmm.core.kernels import diagonal, gradient, triangular
+from bayesgmm.core.mixture import Mixture
+from bayesgmm.core.statistics import accumulate, mean_and_covariance, moments
+
+NO_WEIGHTS = np.empty(0)
+
+
+def kernel_arguments(mixture):
+    factors = np.ascontiguousarray(mixture.kernel_factors)
+    return np.log(mixture.weights), np.ascontiguousarray(mixture.means), factors.copy()
+
+
+@pytest.mark.parametrize("family", ["full", "diag"])
+@pytest.mark.parametrize(("n", "d", "k"), oracle.SHAPES)
+def test_every_shape_agrees_with_scipy(family, n, d, k):
+    rng = np.random.default_rng([n, d, k])
+    mixture = oracle.random_mixture(family, k, d, rng)
+    X = 2.0 * rng.normal(size=(n, d))
+    kernel = triangular if family == "full" else diagonal
+    found = kernel.statistics(X, NO_WEIGHTS, *kernel_arguments(mixture))
+    expected = oracle.statistics(X, mixture)
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-12)
+    for ours, theirs in zip(found[1:], expected[1:], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10 * n)
+    joint = oracle.log_joint(X, mixture.weights, mixture.means, mixture.covariances)
+    arguments = kernel_arguments(mixture)
+    np.testing.assert_allclose(kernel.log_joint(X, *arguments), joint, rtol=1e-11)
+    np.testing.assert_allclose(
+        kernel.log_density(X, *arguments), np.logaddexp.reduce(joint, axis=1), rtol=1e-11
+    )
+
+
+def test_families_agree_with_scipy(family, rng):
+    mixture = oracle.random_mixture(family, 3, 4, rng)
+    X = oracle.random_data(mixture, 300)
+    weight = rng.uniform(0.0, 3.0, size=300)
+    found = accumulate(X, mixture, weight)
+    expected = oracle.statistics(X, mixture, weight)
+    np.testing.assert_allclose(found.log_likelihood, expected[0], rtol=1e-12)
+    np.testing.assert_allclose(found.counts, expected[1], rtol=1e-11)
+    np.testing.assert_allclose(found.first, expected[2], rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(found.second, expected[3], rtol=1e-10, atol=1e-10)
+
+
+def test_weight_zero_is_an_absent_row_and_weight_three_three_rows(family, rng):
+    mixture = oracle.random_mixture(family, 3, 3, rng)
+    X = oracle.random_data(mixture, 400)
+    weight = rng.integers(0, 4, size=400)
+    weighted = accumulate(X, mixture, weight.astype(float))
+    repeated = accumulate(np.repeat(X, weight, axis=0), mixture)
+    for name in ("log_likelihood", "counts", "first", "second"):
+        np.testing.assert_allclose(
+            getattr(weighted, name), getattr(repeated, name), rtol=1e-11, atol=1e-10
+        )
+
+
+def test_statistics_of_parts_add_up(family, rng):
+    mixture = oracle.random_mixture(family, 2, 3, rng)
+    X = oracle.random_data(mixture, 777)
+    whole = accumulate(X, mixture)
+    parts = accumulate(X[:300].copy(), mixture) + accumulate(X[300:].copy(), mixture)
+    for name in ("log_likelihood", "counts", "first", "second"):
+        np.testing.assert_allclose(
+            getattr(parts, name), getattr(whole, name), rtol=1e-12, atol=1e-11
+        )
+
+
+def test_float32_rows_give_the_answer_of_their_exact_values(family, rng):
+    mixture = oracle.random_mixture(family, 3, 5, rng)
+    X = oracle.random_data(mixture, 500).astype(np.float32)
+    single, double = accumulate(X, mixture), accumulate(X.astype(float), mixture)
+    assert single.log_likelihood == double.log_likelihood
+    np.testing.assert_array_equal(single.second, double.second)
+
+
+def test_memory_map_is_read_without_a_copy(tmp_path, rng):
+    mixture = oracle.random_mixture("full", 3, 4, rng)
+    X = oracle.random_data(mixture, 200_000)
+    np.save(tmp_path / "rows.npy", X)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    expected = accumulate(X, mixture)
+    tracemalloc.start()
+    found = accumulate(mapped, mixture)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.log_likelihood == expected.log_likelihood
+    assert peak < X.nbytes / 50
+
+
+def test_no_array_of_rows_by_components_is_formed(family, rng):
+    n, k = 200_000, 20
+    mixture = oracle.random_mixture(family, k, 2, rng)
+    X = rng.normal(size=(n, 2))
+    accumulate(X[:10], mixture)
+    tracemalloc.start()
+    accumulate(X, mixture)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * n * k / 20
+
+
+def test_one_signature_serves_every_kind_of_array(family, rng):
+    kernel = triangular if family in ("full", "tied") else diagonal
+    for k, d in ((1, 1), (1, 3), (3, 1), (3, 3)):
+        mixture = oracle.random_mixture(family, k, d, rng)
+        X = rng.normal(size=(50, d))
+        weight = np.ones(50)
+        accumulate(X, mixture)
+        before = len(kernel.statistics.signatures)
+        for array in (X, weight, mixture.means, mixture.whitening):
+            array.flags.writeable = False
+        accumulate(X, mixture)
+        accumulate(X, mixture, weight)
+        assert len(kernel.statistics.signatures) == before
+
+
+@pytest.mark.parametrize("distance", [1e3, 1e8, 1e100])
+def test_far_outliers_have_exact_log_densities_and_belong_to_one_component(family, distance):
+    mixture = Mixture.from_covariances(
+        np.array([0.3, 0.7]), np.array([[0.0], [1.0]]), np.array([[[1.0]], [[4.0]]]), "full"
+    )
+    if family != "full":
+        native = {"tied": np.eye(1), "diag": np.array([[1.0], [4.0]]), "spherical": [1.0, 4.0]}
+        mixture = Mixture.from_covariances(
+            mixture.weights, mixture.means, np.asarray(native[family], float), family
+        )
+    X = np.array([[distance]])
+    joint = mixture.log_joint(X)[0]
+    variance = mixture.covariances[:, 0, 0]
+    expected = (
+        np.log(mixture.weights)
+        - 0.5 * np.log(2 * np.pi * variance)
+        - 0.5 * (distance - mixture.means[:, 0]) ** 2 / variance
+    )
+    np.testing.assert_allclose(joint, expected, rtol=1e-14)
+    r = mixture.responsibilities(X)[0]
+    assert r.sum() == pytest.approx(1.0, abs=1e-15)
+    assert np.isfinite(accumulate(X, mixture).log_likelihood)
+    if distance > 1e3 and family != "tied":
+        np.testing.assert_array_equal(r, [0.0, 1.0])
+
+
+def test_component_of_weight_zero_takes_part_in_nothing(family, rng):
+    mixture = oracle.random_mixture(family, 2, 2, rng)
+    X = oracle.random_data(mixture, 100)
+    silent = Mixture(np.array([1.0, 0.0]), mixture.means, mixture.whitening, family)
+    found = accumulate(X, silent)
+    assert found.counts[1] < 1e-290
+    alone = oracle.log_joint(X, [1.0], mixture.means[:1], mixture.covariances[:1])
+    assert found.log_likelihood == pytest.approx(alone.sum(), rel=1e-13)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e8])
+@pytest.mark.parametrize("sd", [1.0, 1e-4])
+def test_accuracy_against_extended_precision(offset, sd, rng):
+    """Data far from zero; components a ten-thousandth as wide as they are apart."""
+    n, k, d = 5_000, 3, 2
+    centres = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, -1.0]]) + offset
+    X = centres[rng.integers(k, size=n)] + sd * rng.normal(size=(n, d))
+    means = centres + 0.1 * sd * rng.normal(size=(k, d))
+    factors = np.exp(0.1 * rng.normal(size=(k, d))) / sd
+    weights = np.array([0.2, 0.3, 0.5])
+    expected = oracle.long_double_statistics(X, weights, means, factors)
+    full = np.zeros((k, d, d))
+    full[:, range(d), range(d)] = factors
+    found = {
+        "diagonal": diagonal.statistics(X, NO_WEIGHTS, np.log(weights), means, factors),
+        "triangular": triangular.statistics(X, NO_WEIGHTS, np.log(weights), means, full),
+    }
+    found["triangular"] = (
+        *found["triangular"][:3],
+        found["triangular"][3].diagonal(axis1=1, axis2=2),
+    )
+    for ours in found.values():
+        assert abs(ours[0] - expected[0]) < 1e-12 * abs(expected[0])
+        for a, b in zip(ours[1:], expected[1:], strict=True):
+            scale = float(np.abs(b).max())
+            np.testing.assert_allclose(a, b.astype(float), rtol=0, atol=1e-12 * scale + 1e-12 * n)
+
+
+@pytest.mark.parametrize(("offset", "sd"), [(1e8, 1.0), (0.0, 1e-4)])
+def test_covariances_of_the_m_step_against_extended_precision(offset, sd, rng):
+    n, k, d = 4_000, 2, 2
+    centres = np.array([[0.0, 0.0], [1.0, 1.0]]) + offset
+    labels = rng.integers(k, size=n)
+    X = centres[labels] + sd * rng.normal(size=(n, d))
+    mixture = Mixture(
+        np.array([0.5, 0.5]),
+        centres + 0.3 * sd,
+        np.broadcast_to(np.array([[1.0, 0.0], [0.4, 1.3]]) / sd, (k, d, d)).copy(),
+    )
+    found = moments(accumulate(X, mixture), mixture)
+    Xl, means = X.astype(np.longdouble), mixture.means.astype(np.longdouble)
+    y = np.einsum("kij,nkj->nki", mixture.whitening.astype(np.longdouble), Xl[:, None] - means)
+    joint = -(y**2).sum(2) / 2
+    r = np.exp(joint - joint.max(1, keepdims=True))
+    r /= r.sum(1, keepdims=True)
+    centre = np.einsum("nk,nd->kd", r, Xl) / r.sum(0)[:, None]
+    z = Xl[:, None] - centre
+    scatter = np.einsum("nk,nki,nkj->kij", r, z, z)
+    error = np.abs(found.scatter - scatter) / np.abs(scatter).max()
+    assert error.max() < 1e-10
+    assert np.abs(found.means - centre).max() < 1e-12 * max(offset, 1.0)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_mean_and_covariance_survive_offsets_and_units(weighted, rng):
+    X = rng.normal(size=(3_000, 3)) * [1e-12, 1.0, 1e12] + [1e-4, 1e8, 0.0]
+    X[0] = [1e-4 + 1e-7, 1e8 + 1e5, 1e16]  # the first row is far from all others
+    weight = rng.uniform(0.5, 2.0, size=3_000) if weighted else None
+    mean, covariance = mean_and_covariance(X, weight)
+    w = np.ones(3_000, np.longdouble) if weight is None else weight.astype(np.longdouble)
+    Xl = X.astype(np.longdouble)
+    expected_mean = w @ Xl / w.sum()
+    z = Xl - expected_mean
+    expected = ((z * w[:, None]).T @ z / w.sum()).astype(float)
+    sd = np.sqrt(np.diag(expected))
+    np.testing.assert_allclose(mean, expected_mean.astype(float), rtol=1e-15)
+    assert np.abs((covariance - expected) / np.outer(sd, sd)).max() < 1e-10
+
+
+@pytest.mark.parametrize("family", ["full", "diag"])
+@pytest.mark.parametrize("d", [1, 3, 6])
+def test_gradients_from_statistics_are_those_of_the_log_likelihood(family, d, rng):
+    k = 3
+    mixture = oracle.random_mixture(family, k, d, rng)
+    X = oracle.random_data(mixture, 200)
+    kernel = triangular if family == "full" else diagonal
+    log_weights, means, factors = kernel_arguments(mixture)
+    flat = np.concatenate([log_weights, means.ravel(), factors.ravel()])
+    free = np.ones(len(flat), dtype=bool)
+    if family == "full":
+        free[k + k * d :] = np.broadcast_to(np.tri(d, dtype=bool), (k, d, d)).ravel()
+
+    def value(vector):
+        whole = flat.copy()
+        whole[free] = vector
+        return kernel.statistics(
+            X,
+            NO_WEIGHTS,
+            whole[:k].copy(),
+            whole[k : k + k * d].reshape(means.shape).copy(),
+            whole[k + k * d :].reshape(factors.shape).copy(),
+        )[0]
+
+    _, counts, first, second = kernel.statistics(X, NO_WEIGHTS, log_weights, means, factors)
+    algebra = gradient.triangular if family == "full" else gradient.diagonal
+    parts = algebra(log_weights, means, factors, counts, first, second)
+    found = np.concatenate([part.ravel() for part in parts])[free]
+    expected = oracle.gradient(value, flat[free])
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-5)
