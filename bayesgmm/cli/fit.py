@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
 from bayesgmm.cli import options
 from bayesgmm.cli.inputs import Table, read_data
@@ -44,7 +43,8 @@ def fit(
     deviations of each component, numbered from 0. How sure these numbers are, EM does not say: for
     that there is `sample`. For how many components to take there is `select`.
     """
-    from bayesgmm.em import GaussianMixture
+    from bayesgmm.data.wording import plural
+    from bayesgmm.em.estimator import GaussianMixture
     from bayesgmm.persistence import save
     from bayesgmm.persistence.files import check_target
 
@@ -52,7 +52,7 @@ def fit(
     if output is not None:
         check_target(output, (".json",), "An EM fit")
     table = read_data(data, columns, screen)
-    with screen.working(f"fitting {n_components} components by EM"):
+    with screen.working(f"fitting {plural(n_components, 'component')} by EM"):
         model = GaussianMixture(n_components, covariance_type=family, random_state=seed)
         model.fit(table.frame)
     click.echo(_summary(model, table))
@@ -62,12 +62,14 @@ def fit(
 
 
 def _summary(model: "GaussianMixture", table: Table) -> str:
+    from bayesgmm.data.wording import plural
+
     frame, mixture, starts = table.frame, model.mixture_, model.starts_
     bic, icl = model.bic(frame), model.icl(frame)
     reached = f"{starts.n_at_best} of {starts.n_starts}"
     spikes = f" ({starts.n_spikes} collapsed)" if starts.n_spikes else ""
     lines = [
-        f"EM, {mixture.n_components} components, {mixture.covariance_type} covariances: "
+        f"EM, {plural(mixture.n_components, 'component')}, {mixture.covariance_type} covariances: "
         f"{table.name}, {table.size}",
         "",
         _parameters(model, list(frame.columns)),
@@ -81,6 +83,8 @@ def _summary(model: "GaussianMixture", table: Table) -> str:
 
 
 def _parameters(model: "GaussianMixture", names: list[str]) -> str:
+    import numpy as np
+
     mixture = model.mixture_
     sds = np.sqrt(np.diagonal(mixture.covariances, axis1=-2, axis2=-1))
     rows = [["weight", "", *map(number, mixture.weights)]]

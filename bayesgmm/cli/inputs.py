@@ -39,10 +39,8 @@ class Table:
         return f"{plural(n, 'row')}, {plural(d, 'column')}"
 
 
-def read_data(
-    data: str, columns: Sequence[str] | None, screen: Screen, *, min_rows: int = 2
-) -> Table:
-    """Read what DATA names, pick the columns, and check that they hold numbers only.
+def read_data(data: str, columns: Sequence[str] | None, screen: Screen) -> Table:
+    """Read what DATA names to fit it: pick the columns, and check that they hold numbers only.
 
     Parameters
     ----------
@@ -51,8 +49,6 @@ def read_data(
     columns : sequence of str or None
         Take exactly these; None takes all measurements and says what was left out.
     screen : Screen
-    min_rows : int, default 2
-        Fewest rows that are of use.
 
     Raises
     ------
@@ -64,12 +60,37 @@ def read_data(
     frame = _frame(data, columns)
     about = frame.attrs
     frame, left_out = numeric_columns(frame, columns)
-    as_data(frame, name=repr(data), min_rows=min_rows)
+    as_data(frame, name=repr(data), min_rows=2)
     if left_out:
         reasons = ", ".join(f"{column} ({reason})" for column, reason in left_out.items())
         screen.note(f"left out: {reasons}")
     name = about.get("name") or Path(data).name.split(".")[0]
     return Table(frame, name, about.get("title"), dict(about.get("units", {})))
+
+
+def read_rows(data: str, columns: Sequence[str] | None) -> "pd.DataFrame":
+    """Read what DATA names for a fit that is there already.
+
+    Parameters
+    ----------
+    data : str
+        As typed.
+    columns : sequence of str or None
+        The columns of the fit; None, where it has no names, takes all numbers.
+
+    Raises
+    ------
+    DataError
+        If there is no such data set, file or column, or a value cannot be used.
+    """
+    from bayesgmm.data import as_data, numeric_columns
+
+    frame = _frame(data, columns)
+    if columns is None:
+        columns = list(frame.select_dtypes("number").columns)
+    frame, _ = numeric_columns(frame, columns)
+    as_data(frame, name=repr(data))
+    return frame
 
 
 def _frame(data: str, columns: Sequence[str] | None) -> "pd.DataFrame":

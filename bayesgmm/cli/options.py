@@ -101,6 +101,11 @@ def max_components(default: int) -> Callable:
     )
 
 
+def up_to(max_components: int) -> str:
+    """What a sweep tries, in words."""
+    return "one component" if max_components == 1 else f"1 to {max_components} components"
+
+
 def criterion(command: Callable) -> Callable:
     """What decides."""
     return click.option(

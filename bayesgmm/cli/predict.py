@@ -1,15 +1,16 @@
 """``bayesgmm predict``: where new rows belong."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bayesgmm.cli import options
-from bayesgmm.cli.inputs import read_data
+from bayesgmm.cli.inputs import read_rows
 from bayesgmm.cli.screen import Screen
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from bayesgmm.bayes.estimator import BayesianGaussianMixture
@@ -58,7 +59,7 @@ def predict(fit: Path, data: str, interval: float | None, output: Path | None, q
         raise DataError(f"--interval needs a posterior, but '{fit}' holds an EM fit; leave it out.")
     names = getattr(model, "feature_names_in_", None)
     columns = None if names is None else [str(name) for name in names]
-    frame = read_data(data, columns, screen, min_rows=1).frame
+    frame = read_rows(data, columns)
     table = _memberships(model, frame, interval)
     if output is None:
         click.echo(table.to_csv(index=False), nl=False)
@@ -75,14 +76,15 @@ def _memberships(
 ) -> "pd.DataFrame":
     import pandas as pd
 
-    values = {}
-    if interval is None:
+    from bayesgmm.em.estimator import GaussianMixture
+
+    bounds: dict[str, np.ndarray] = {}
+    probability: Any
+    if interval is None or isinstance(model, GaussianMixture):
         probability = model.predict_proba(frame)
-        bounds = {}
     else:
-        probability, lower, upper = model.predict_proba(frame, interval)
-        bounds = {"lower": lower, "upper": upper}
-    values["label"] = probability.argmax(axis=1)
+        probability, bounds["lower"], bounds["upper"] = model.predict_proba(frame, interval)
+    values = {"label": probability.argmax(axis=1)}
     for k in range(probability.shape[1]):
         values[f"probability_{k}"] = probability[:, k]
         for bound, at in bounds.items():

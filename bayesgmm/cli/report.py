@@ -58,7 +58,7 @@ def report(
     screen = Screen(quiet)
     output = check_target(output, (".html", ".htm", ".md"), "A report")
     table = read_data(data, columns, screen)
-    screen.note(f"comparing 1 to {max_components} components by EM and from the posterior")
+    screen.note(f"fitting {options.up_to(max_components)} by EM and from the posterior")
     result = select_components(
         table.frame,
         range(1, max_components + 1),
@@ -72,8 +72,7 @@ def report(
         progressbar=screen.has_bars,
         data_name=table.name,
     )
-    if not quiet:
-        tell_troubles(result)
+    tell_troubles(result)
     with screen.working("writing the report"):
         write_report(
             result,

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
 from bayesgmm.cli import options
 from bayesgmm.cli.inputs import Table, read_data
@@ -12,6 +11,8 @@ from bayesgmm.cli.screen import Screen
 from bayesgmm.cli.tables import aligned, decimals_for, fixed
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from bayesgmm.bayes.estimator import BayesianGaussianMixture
 
 _TAIL = 0.05
@@ -54,6 +55,7 @@ def sample(
     whether the draws can be trusted.
     """
     from bayesgmm.bayes.estimator import BayesianGaussianMixture
+    from bayesgmm.data.wording import plural
     from bayesgmm.persistence import save
     from bayesgmm.persistence.files import check_target
 
@@ -61,7 +63,8 @@ def sample(
     if output is not None:
         check_target(output, (".nc",), "A posterior")
     table = read_data(data, columns, screen)
-    screen.note(f"sampling {n_components} components: {chains} chains of {draws} draws")
+    what = plural(n_components, "component")
+    screen.note(f"sampling {what}: {plural(chains, 'chain')} of {draws} draws")
     model = BayesianGaussianMixture(
         n_components,
         covariance_type=family,
@@ -78,26 +81,27 @@ def sample(
 
 
 def _summary(model: "BayesianGaussianMixture", table: Table) -> str:
+    from bayesgmm.data.wording import plural
+
     mixture, found = model.mixture_, model.diagnostics_
-    n_chains, n_draws = mixture.batch_shape
-    verdict = "nothing is wrong" if found.ok else f"{len(found.messages)} warnings"
-    if len(found.messages) == 1:
-        verdict = "one warning"
+    verdict = "nothing is wrong" if found.ok else "see the warning"
     return "\n".join(
         [
-            f"Posterior, {mixture.n_components} components, {mixture.covariance_type} "
+            f"Posterior, {plural(mixture.n_components, 'component')}, {mixture.covariance_type} "
             f"covariances: {table.name}, {table.size}",
             "",
             _parameters(model, list(table.frame.columns)),
             "",
             f"diagnostics: {verdict}; largest R-hat {fixed(found.max_rhat, 3)}, least effective "
-            f"sample size {found.min_ess:.0f}, {found.n_divergences} of {n_chains * n_draws} "
+            f"sample size {found.min_ess:.0f}, {found.n_divergences} of {found.n_draws} "
             "draws diverged",
         ]
     )
 
 
 def _parameters(model: "BayesianGaussianMixture", names: list[str]) -> str:
+    import numpy as np
+
     draws, mode = model.mixture_.flatten(), model.map_
     sds, map_sds = (np.sqrt(np.diagonal(m.covariances, axis1=-2, axis2=-1)) for m in (draws, mode))
     rows = []
@@ -113,7 +117,9 @@ def _parameters(model: "BayesianGaussianMixture", names: list[str]) -> str:
     return aligned(header, rows, n_text=3)
 
 
-def _numbers(values: np.ndarray, at_mode: float) -> list[str]:
+def _numbers(values: "np.ndarray", at_mode: float) -> list[str]:
+    import numpy as np
+
     sd = float(values.std(ddof=1))
     lower, upper = np.quantile(values, [_TAIL, 1.0 - _TAIL])
     decimals = decimals_for(sd)

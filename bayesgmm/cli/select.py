@@ -20,6 +20,7 @@ _BAYES = {
     "elpd LOO": "elpd_loo",
     "se": "se_loo",
     "p LOO": "p_loo",
+    "high k": "n_high_pareto_k",
     "elpd WAIC": "elpd_waic",
     "weight": "loo_weight",
 }
@@ -68,7 +69,8 @@ def select(
     BIC, ICL and AIC are of the EM fits: lower is better. BIC asks how many components describe the
     density, ICL how many clusters stand apart. LOO and WAIC are of the posteriors: the expected log
     density of new rows, in nats, higher is better; a difference within two standard errors is too
-    small to call. The best of each column is marked with *.
+    small to call; "high k" counts the rows for which LOO is unreliable. The best of each column is
+    marked with *.
     """
     from bayesgmm.persistence.files import check_target, replacing
     from bayesgmm.selection.sweep import select_components
@@ -77,7 +79,7 @@ def select(
     if output is not None:
         output = check_target(output, (".csv",), "A table")
     table = read_data(data, columns, screen)
-    screen.note(f"comparing 1 to {max_components} components ({', '.join(families)})")
+    screen.note(f"fitting {options.up_to(max_components)} ({', '.join(families)})")
     result = select_components(
         table.frame,
         range(1, max_components + 1),
@@ -100,8 +102,9 @@ def select(
 
 def tell_troubles(result: "SelectionResult") -> None:
     """Say which fits failed or ended with a warning."""
-    troubled = result.table[result.table["status"] != "ok"]
-    for row in troubled.to_dict("records"):
+    for row in result.table.to_dict("records"):
+        if row["status"] == "ok":
+            continue
         model = f"{row['engine']}, {row['covariance_type']}, {row['n_components']} components"
         failed = "failed: " if row["status"] == "failed" else ""
         warn(f"{model}: {failed}{' '.join(str(row['note']).split())}")
@@ -117,7 +120,7 @@ def _summary(result: "SelectionResult") -> list[str]:
         ("em", "EM (lower is better, but for the log-likelihood)", _EM),
         ("bayes", "Posterior (higher is better, nats)", _BAYES),
     ):
-        part = table[(table["engine"] == engine) & (table["status"] != "failed")]
+        part = table.loc[(table["engine"] == engine) & (table["status"] != "failed")]
         if len(part):
             lines += [title, _criteria(part, shown), ""]
     evidence = Evidence(result)
@@ -128,7 +131,7 @@ def _summary(result: "SelectionResult") -> list[str]:
         words.criteria_sentence(choice),
         words.edge_sentence(choice),
     )
-    return [*lines, " ".join(sentence for sentence in sentences if sentence)]
+    return [*lines, *(sentence for sentence in sentences if sentence)]
 
 
 def _criteria(part: "pd.DataFrame", shown: dict[str, str]) -> str:
@@ -139,11 +142,11 @@ def _criteria(part: "pd.DataFrame", shown: dict[str, str]) -> str:
         elif column in ("elpd_loo", "elpd_waic"):
             best[column] = part[column].idxmax()
     rows = []
-    for index, row in part.iterrows():
-        cells = [str(row["covariance_type"]), str(row["n_components"]), f"{row['n_parameters']:g}"]
+    for index, row in zip(part.index, part.to_dict("records"), strict=True):
+        cells = [row["covariance_type"], str(row["n_components"]), f"{row['n_parameters']:.0f}"]
         for column in shown.values():
-            mark = "*" if best.get(column) == index else " " if column in best else ""
-            cells.append(fixed(float(row[column]), 2) + mark)
+            mark = ("*" if best[column] == index else " ") if column in best else ""
+            cells.append(fixed(row[column], 0 if column == "n_high_pareto_k" else 2) + mark)
         rows.append(cells)
-    marked = [title + (" " if column in best else "") for title, column in shown.items()]
+    marked = [f"{title} " if column in best else title for title, column in shown.items()]
     return aligned(["family", "K", "parameters", *marked], rows)

@@ -122,6 +122,8 @@ def _mixture(document: dict[str, Any]) -> Mixture:
         arrays[name] = np.asarray(document[name], dtype=float)
         if arrays[name].shape != shape:
             raise ValueError(f"{name} must have shape {shape}, has {arrays[name].shape}")
+        if not np.all(np.isfinite(arrays[name])):
+            raise ValueError(f"{name} must be finite numbers")
     weights = arrays["weights"]
     if np.any(weights < 0) or abs(weights.sum() - 1.0) > _AGREEMENT:
         raise ValueError(f"weights must be positive and sum to 1, sum to {weights.sum():g}")

@@ -137,6 +137,8 @@ def _mixture(
     shape = (*batch, *mixture.family.native_shape(k, d))
     if mixture.weights.shape != (*batch, k) or whitening.shape != shape or len(names) != d:
         raise ValueError("the shapes of weights, means and whitening do not fit together")
+    if not all(np.all(np.isfinite(a)) for a in (mixture.weights, mixture.means, whitening)):
+        raise ValueError("weights, means and whitening must be finite numbers")
     return mixture
 
 
