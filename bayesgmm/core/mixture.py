@@ -156,7 +156,8 @@ class Mixture:
 
     def responsibilities(self, X: np.ndarray) -> np.ndarray:
         """Probability that each row belongs to each component, (..., N, K)."""
-        return np.exp(self.log_responsibilities(X))
+        trailing = (self.n_components,)
+        return self._map_draws(lambda m, x: m._kernel("responsibilities", x), X, trailing)
 
     def predictive_log_density(self, X: np.ndarray) -> np.ndarray:
         """Log of the density averaged over the draws, (N,): the posterior predictive density."""

@@ -6,6 +6,7 @@ whitened ones, so that a start does not depend on the units of the data.
 
 import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 

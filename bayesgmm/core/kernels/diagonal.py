@@ -111,7 +111,7 @@ def statistics(X, sample_weight, log_weights, means, factors):
 
 
 @njit(cache=True, nogil=True)
-def _for_each_block(X, log_weights, means, factors, density, joint_out):
+def _for_each_block(X, log_weights, means, factors, density, by_component, normalise):
     n, d = X.shape
     n_components = log_weights.shape[0]
     block = softmax.block_rows(1, d)
@@ -121,15 +121,21 @@ def _for_each_block(X, log_weights, means, factors, density, joint_out):
     U = softmax.buffer(d * stride)
     joint = softmax.buffer(n_components * stride)
     sums = softmax.buffer(stride)
+    weight = softmax.buffer(stride)
+    weight[:] = 1.0
+    lanes = softmax.buffer(n_components * 8)
     for start in range(0, n, block):
         n_used = min(block, n - start)
         n_rows = softmax.filled(n_used)
         softmax.load_rows(X, start, n_used, n_rows, stride, U)
         _block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
-        if joint_out.shape[0] > 0:
+        if by_component.shape[0] > 0:
+            if normalise:
+                lanes[:] = 0.0
+                softmax.responsibilities(joint, n_components, weight, False, lanes, stride, n_rows)
             for i in range(n_used):
                 for k in range(n_components):
-                    joint_out[start + i, k] = joint[k * stride + i]
+                    by_component[start + i, k] = joint[k * stride + i]
         else:
             softmax.log_sum(joint, n_components, sums, stride, n_rows)
             for i in range(n_used):
@@ -140,7 +146,7 @@ def _for_each_block(X, log_weights, means, factors, density, joint_out):
 def log_joint(X, log_weights, means, factors):
     """``log w_k + log N(x_n | mu_k, diag(sd_k^2))``, (N, K); arguments as in :func:`statistics`."""
     out = np.empty((X.shape[0], log_weights.shape[0]))
-    _for_each_block(X, log_weights, means, factors, np.empty(0), out)
+    _for_each_block(X, log_weights, means, factors, np.empty(0), out, False)
     return out
 
 
@@ -148,5 +154,13 @@ def log_joint(X, log_weights, means, factors):
 def log_density(X, log_weights, means, factors):
     """The log density of each row under the mixture, (N,); arguments as in :func:`statistics`."""
     out = np.empty(X.shape[0])
-    _for_each_block(X, log_weights, means, factors, out, np.empty((0, 0)))
+    _for_each_block(X, log_weights, means, factors, out, np.empty((0, 0)), False)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def responsibilities(X, log_weights, means, factors):
+    """Probability that each row belongs to each component, (N, K); arguments as above."""
+    out = np.empty((X.shape[0], log_weights.shape[0]))
+    _for_each_block(X, log_weights, means, factors, np.empty(0), out, True)
     return out
