@@ -26,13 +26,17 @@ def test_icl_charges_rows_that_no_component_claims():
     assert weighted == pytest.approx(100.0 - 4.0 * np.log(0.9))
 
 
-def test_icl_of_the_geyser_is_mclusts(faithful):
-    """mclust 6.0.0, tolerance 1e-10: faithful, EEE, G=3."""
+@pytest.mark.parametrize(
+    ("family", "k", "bic", "icl"),
+    [("VVV", 2, -2322.19174309874, -2322.70468126741), ("EEE", 3, -2314.29567837614, -2358.38956)],
+)
+def test_icl_of_the_geyser_is_mclusts(family, k, bic, icl, faithful):
+    """mclust 6.0.0, polished at 1e-14; its sign is the other one."""
     from bayesgmm import GaussianMixture
 
-    fit = GaussianMixture(3, covariance_type="EEE", random_state=0).fit(faithful)
-    assert fit.bic(faithful) == pytest.approx(2314.29567927424, abs=1e-6)
-    assert fit.icl(faithful) == pytest.approx(2358.38163968551, abs=1e-3)
+    fit = GaussianMixture(k, covariance_type=family, random_state=0).fit(faithful)
+    assert fit.bic(faithful) == pytest.approx(-bic, abs=1e-5)
+    assert fit.icl(faithful) == pytest.approx(-icl, abs=1e-3)
 
 
 def test_waic_is_lppd_less_the_posterior_variances(rng):

@@ -1,0 +1,223 @@
+"""Priors as numbers: densities against SciPy, units, and what cannot be resolved."""
+
+import numpy as np
+import oracle
+import pytest
+from scipy import stats
+
+from bayesgmm.exceptions import DataError
+from bayesgmm.priors import (
+    ConjugateMeans,
+    Dirichlet,
+    GammaScale,
+    InverseWishart,
+    NormalMeans,
+    Priors,
+    resolve,
+)
+
+K, D = 3, 2
+
+KINDS = {
+    "default": Priors(),
+    "conjugate": Priors.conjugate(strength=0.4),
+    "hierarchical": Priors.richardson_green(),
+    "hierarchical conjugate": Priors(means=ConjugateMeans(), covariances=GammaScale(3.0, 0.7)),
+    "uneven": Priors(
+        weights=Dirichlet([1.0, 2.0, 5.0]),
+        means=NormalMeans(loc=[1.0, -1.0], scale=[2.0, 3.0]),
+        covariances=InverseWishart(dof=7.5, scale=[[2.0, 0.5], [0.5, 1.0]]),
+    ),
+}
+
+
+@pytest.fixture(params=KINDS)
+def priors(request):
+    return KINDS[request.param]
+
+
+@pytest.fixture
+def X(rng):
+    return rng.normal(size=(60, D)) @ [[1.0, 0.5], [0.0, 2.0]] + [3.0, -7.0]
+
+
+def hyper_for(resolved, family):
+    if not resolved.is_hierarchical:
+        return None
+    return np.asarray(0.7) if family == "spherical" else np.array([0.7, 1.9])
+
+
+def by_scipy(resolved, mixture, hyper):
+    """The log density, one SciPy distribution at a time."""
+    total = stats.dirichlet(resolved.concentration).logpdf(mixture.weights)
+    for mean, covariance in zip(mixture.means, mixture.covariances, strict=True):
+        if resolved.scale is not None:
+            total += stats.norm(resolved.loc, resolved.scale).logpdf(mean).sum()
+        else:
+            total += stats.multivariate_normal(resolved.loc, covariance / resolved.strength).logpdf(
+                mean
+            )
+    scatter = resolved.scatter
+    if hyper is not None:
+        total += np.sum(
+            stats.gamma(resolved.hyper_shape, scale=1 / resolved.hyper_rate).logpdf(hyper)
+        )
+        scatter = 2 * np.diag(hyper) if scatter.ndim == 2 else 2 * hyper
+    native = mixture.native_covariances
+    if scatter.ndim == 2:
+        for matrix in native.reshape(-1, D, D):
+            total += stats.invwishart(df=resolved.dof, scale=scatter).logpdf(matrix)
+    else:
+        total += np.sum(stats.invgamma(resolved.dof / 2, scale=scatter / 2).logpdf(native))
+    return total
+
+
+def test_log_density_is_scipys(family, priors, X, rng):
+    resolved = resolve(priors, X, K, family)
+    mixture = oracle.random_mixture(family, K, D, rng)
+    hyper = hyper_for(resolved, family)
+    found = resolved.log_density(mixture.weights, mixture.means, mixture.native_covariances, hyper)
+    assert found == pytest.approx(by_scipy(resolved, mixture, hyper), rel=1e-11)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "uneven"])
+def test_prior_moves_with_the_units_of_the_data(family, kind, X, rng):
+    """Data in other units: the same prior, its density divided by the Jacobian."""
+    priors = KINDS[kind]
+    unit = np.array([1e-12, 1e12]) if family != "spherical" else np.array([1e-12, 1e-12])
+    shift = 1e3 * unit
+    here, there = resolve(priors, X, K, family), resolve(priors, X * unit + shift, K, family)
+    mixture = oracle.random_mixture(family, K, D, rng)
+    native = mixture.native_covariances
+    power = {"full": np.outer(unit, unit), "tied": np.outer(unit, unit), "diag": unit**2}
+    moved = native * power.get(family, unit[0] ** 2)
+    hyper = hyper_for(here, family)
+    moved_hyper = (
+        None if hyper is None else hyper * (unit[0] ** 2 if family == "spherical" else unit**2)
+    )
+    log_unit = np.log(unit)
+    n_covariances = 1 if family == "tied" else K
+    jacobian = K * log_unit.sum()
+    if family in ("full", "tied"):
+        jacobian += n_covariances * (D + 1) * log_unit.sum()
+    else:
+        jacobian += K * 2 * (log_unit.sum() if family == "diag" else log_unit[0])
+    if hyper is not None:
+        jacobian += 2 * (log_unit[0] if family == "spherical" else log_unit.sum())
+    a = here.log_density(mixture.weights, mixture.means, native, hyper)
+    b = there.log_density(mixture.weights, mixture.means * unit + shift, moved, moved_hyper)
+    assert b + jacobian == pytest.approx(a, abs=1e-8)
+
+
+def test_defaults_are_what_is_documented(X):
+    full = resolve(Priors(), X, K, "full")
+    np.testing.assert_array_equal(full.concentration, np.ones(K))
+    np.testing.assert_allclose(full.loc, (X.min(0) + X.max(0)) / 2)
+    np.testing.assert_allclose(full.scale, np.ptp(X, axis=0))
+    assert full.dof == D + 2
+    np.testing.assert_allclose(full.scatter, np.cov(X.T) / K ** (2 / D))
+    diag, spherical = (resolve(Priors(), X, K, family) for family in ("diag", "spherical"))
+    assert diag.dof == spherical.dof == 3
+    np.testing.assert_allclose(diag.scatter, np.diag(full.scatter))
+    np.testing.assert_allclose(spherical.scatter, np.diag(full.scatter).mean())
+    conjugate = resolve(Priors.conjugate(), X, K, "full")
+    np.testing.assert_allclose(conjugate.loc, X.mean(0))
+    assert conjugate.strength == 0.01
+
+
+def test_diagonal_families_have_the_marginals_of_the_inverse_wishart(X, rng):
+    full, diag = (resolve(KINDS["uneven"], X, K, family) for family in ("full", "diag"))
+    draws = stats.invwishart(full.dof, full.scatter).rvs(20_000, random_state=rng)[:, 0, 0]
+    p = stats.kstest(draws, stats.invgamma(diag.dof / 2, scale=diag.scatter[0] / 2).cdf).pvalue
+    assert p > 1e-3
+
+
+def test_richardson_green_in_one_dimension_is_theirs():
+    velocities = np.array([[9.172], [34.279]])
+    resolved = resolve(Priors.richardson_green(), velocities, 3, "full")
+    assert resolved.loc == pytest.approx([21.7255])
+    assert resolved.scale == pytest.approx([25.107])
+    assert resolved.dof / 2 == 2.0
+    assert resolved.hyper_shape == 0.2
+    assert resolved.hyper_rate == pytest.approx([0.0158639142921318])
+
+
+def test_hierarchical_variances_have_the_same_marginal_prior_in_every_dimension():
+    """IW(2a + D - 1, 2 diag(b)): each variance is inverse-gamma(a, b), whatever D."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 3))
+    resolved = resolve(Priors.richardson_green(), X, K, "full")
+    b = np.array([0.5, 1.0, 2.0])
+    draws = stats.invwishart(resolved.dof, resolved.scatter_at(b)).rvs(20_000, random_state=rng)
+    for j in range(3):
+        p = stats.kstest(draws[:, j, j], stats.invgamma(2.0, scale=b[j]).cdf).pvalue
+        assert p > 1e-3
+
+
+@pytest.mark.parametrize("family", ["diag", "spherical"])
+def test_collinear_columns_are_no_trouble_for_diagonal_families(family, X):
+    doubled = np.column_stack([X, X[:, 0]])
+    assert np.all(resolve(Priors(), doubled, K, family).scatter > 0)
+
+
+@pytest.mark.parametrize("family", ["full", "tied"])
+@pytest.mark.parametrize("unit", [1.0, 1e12])
+def test_collinear_columns_have_no_default_scale_for_the_others(family, unit, X):
+    doubled = np.column_stack([X, unit * X[:, 0]])
+    with pytest.raises(DataError, match="symmetric and positive definite"):
+        resolve(Priors(), doubled, K, family)
+    explicit = Priors(covariances=InverseWishart(scale=[1.0, 1.0, unit**2]))
+    np.testing.assert_array_equal(
+        resolve(explicit, doubled, K, family).scatter, np.diag([1.0, 1.0, unit**2])
+    )
+
+
+@pytest.mark.parametrize(
+    ("priors", "message"),
+    [
+        (Priors(weights=Dirichlet([1.0, 2.0])), r"one number or 3 of them, got shape \(2,\)"),
+        (Priors(means=NormalMeans(loc=[1.0, 2.0, 3.0])), r"or 2 of them, got shape \(3,\)"),
+        (Priors(means=NormalMeans(scale=[1.0, 2.0, 3.0])), r"NormalMeans\(scale=\.\.\.\)"),
+        (Priors(covariances=InverseWishart(dof=1.0)), "above D - 1 = 1, got 1"),
+        (Priors(covariances=InverseWishart(scale=-1.0)), "positive definite"),
+        (Priors(covariances=InverseWishart(scale=[[1.0, 2.0], [2.0, 1.0]])), "positive definite"),
+        (Priors(covariances=InverseWishart(scale=[[1.0, 0.5], [0.0, 1.0]])), "symmetric"),
+        (Priors(covariances=InverseWishart(scale=np.ones((3, 3)))), r"got shape \(3, 3\)"),
+        (Priors(covariances=GammaScale(hyper_rate=[1.0] * 3)), r"or 2 of them"),
+        (Priors(weights=lambda k, d: None), "need a PyMC model"),
+        (Priors.default(np.random.default_rng(0).normal(size=(9, 5))), "with 5 columns, got 2"),
+    ],
+    ids=[f"case{i}" for i in range(11)],
+)
+def test_what_cannot_be_resolved_is_said(priors, message, X):
+    with pytest.raises(DataError, match=message):
+        resolve(priors, X, K, "full")
+
+
+def test_constant_column_needs_a_scale(X):
+    flat = np.column_stack([X[:, 0], np.full(len(X), 2.0)])
+    with pytest.raises(DataError, match="column 1 has no spread"):
+        resolve(Priors(), flat, K, "diag")
+    given = Priors(means=NormalMeans(scale=1.0), covariances=InverseWishart(scale=1.0))
+    assert resolve(given, flat, K, "diag").scatter.shape == (2,)
+
+
+def test_one_object_serves_a_sweep(family, X):
+    for k in (1, 2, 5):
+        assert resolve(Priors(), X, k, family).concentration.shape == (k,)
+
+
+def test_every_part_is_described(family, priors, X):
+    rows = resolve(priors, X, K, family).describe()
+    assert [row[0] for row in rows] == ["weights", "means", "covariances"]
+    assert all(text for row in rows for text in row)
+    assert rows[0][1].startswith("Dirichlet(")
+
+
+def test_zero_weight_under_a_flat_prior_has_a_density(family, X, rng):
+    resolved = resolve(Priors(), X, K, family)
+    mixture = oracle.random_mixture(family, K, D, rng)
+    value = resolved.log_density(
+        np.array([0.4, 0.6, 0.0]), mixture.means, mixture.native_covariances
+    )
+    assert np.isfinite(value)
