@@ -19,6 +19,7 @@ __all__ = ["main"]
 
 
 @click.group(
+    "bayesgmm",
     cls=Application,
     epilog="""\b
 Examples:

@@ -55,17 +55,17 @@ def read_data(data: str, columns: Sequence[str] | None, screen: Screen) -> Table
     DataError
         If there is no such data set, file or column, or a value cannot be used.
     """
-    from bayesgmm.data import as_data, numeric_columns
+    from bayesgmm.data import DATASETS, as_data, numeric_columns
 
     frame = _frame(data, columns)
-    about = frame.attrs
     frame, left_out = numeric_columns(frame, columns)
     as_data(frame, name=repr(data), min_rows=2)
     if left_out:
         reasons = ", ".join(f"{column} ({reason})" for column, reason in left_out.items())
         screen.note(f"left out: {reasons}")
-    name = about.get("name") or Path(data).name.split(".")[0]
-    return Table(frame, name, about.get("title"), dict(about.get("units", {})))
+    if data in DATASETS:
+        return Table(frame, data, DATASETS[data].title, DATASETS[data].units)
+    return Table(frame, Path(data).name.split(".")[0])
 
 
 def read_rows(data: str, columns: Sequence[str] | None) -> "pd.DataFrame":

@@ -1,0 +1,249 @@
+"""What the commands print and write."""
+
+import io
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bayesgmm import GaussianMixture, load, load_dataset
+from bayesgmm.cli import main
+from bayesgmm.cli.options import FAMILIES
+from bayesgmm.cli.tables import aligned, decimals_for, number
+from bayesgmm.core.covariance import FAMILIES as KNOWN_FAMILIES
+from bayesgmm.data import DATASETS
+
+
+def csv(text):
+    return pd.read_csv(io.StringIO(text), dtype=str).astype(float)
+
+
+def cells(text, *starts):
+    """The numbers of the line that begins with these words."""
+    [line] = [line for line in text.splitlines() if line.split()[: len(starts)] == list(starts)]
+    return [float(cell) for cell in line.split()[len(starts) :]]
+
+
+def test_fit_prints_the_estimates(run):
+    result = run("fit", "faithful", "-k", 2)
+    fit = GaussianMixture(2, random_state=0).fit(load_dataset("faithful"))
+    assert result.exit_code == 0
+    out = result.stdout
+    assert cells(out, "weight") == pytest.approx(fit.weights_, abs=5e-5)
+    assert cells(out, "mean", "waiting") == pytest.approx(fit.means_[:, 1], abs=5e-3)
+    sd = np.sqrt(fit.covariances_[:, 0, 0])
+    assert cells(out, "sd", "eruptions") == pytest.approx(sd, abs=5e-5)
+    assert "-1130.26 nats, 11 free parameters" in out
+    assert "BIC 2322.19, ICL 2322.70" in out
+    reached = f"starts that reached this optimum: {fit.starts_.n_at_best} of {fit.starts_.n_starts}"
+    assert reached in out
+    assert "fitting 2 components by EM" in result.stderr
+
+
+def test_fit_writes_a_file_that_predict_reads(run, folder, measurements):
+    result = run("fit", "data.csv", "-k", 2, "--seed", 7, "--family", "diag", "-o", "fit.json")
+    assert result.exit_code == 0
+    assert "left out: id (identifier), colour (text)" in result.stderr.replace(
+        "numbers the rows, 1 to 80", "identifier"
+    )
+    assert "the fit is in fit.json" in result.stderr
+    fit = load(folder / "fit.json")
+    assert list(fit.feature_names_in_) == ["height", "weight"]
+    assert (fit.random_state, fit.covariance_type) == (7, "diag")
+
+    # Columns in another order, among others, are found by their names.
+    measurements.iloc[::-1, ::-1].to_csv(folder / "other.csv", index=False)
+    result = run("predict", "fit.json", "other.csv")
+    assert result.exit_code == 0
+    table = csv(result.stdout)
+    assert list(table) == ["label", "probability_0", "probability_1", "log_density"]
+    X = measurements[["height", "weight"]].iloc[::-1]
+    np.testing.assert_array_equal(table["label"], fit.predict(X))
+    np.testing.assert_array_equal(table.filter(like="probability"), fit.predict_proba(X))
+    np.testing.assert_array_equal(table["log_density"], fit.score_samples(X))
+
+
+def test_columns_are_taken_as_asked(run, folder, measurements):
+    result = run("fit", "data.csv", "-k", 1, "--columns", "weight, id", "-o", "fit.json")
+    assert result.exit_code == 0
+    assert "left out" not in result.stderr
+    assert list(load(folder / "fit.json").feature_names_in_) == ["weight", "id"]
+
+
+def test_parquet_and_bundled_data_with_text(run, folder):
+    load_dataset("iris").to_parquet(folder / "flowers.parquet")
+    one, other = run("fit", "flowers.parquet", "-k", 2), run("fit", "iris", "-k", 2)
+    assert one.exit_code == other.exit_code == 0
+    assert one.stdout.splitlines()[1:] == other.stdout.splitlines()[1:]
+    assert one.stdout.startswith("EM, 2 components, full covariances: flowers, 150 rows, 4 columns")
+    assert "left out: species (text)" in other.stderr
+
+
+def test_quiet_says_nothing(run):
+    result = run("fit", "iris", "-k", 2, "--quiet", "-o", "fit.json")
+    assert result.exit_code == 0
+    assert result.stderr == ""
+
+
+def test_the_same_seed_gives_the_same_output(run):
+    one, other = (run("sample", "galaxies", "-k", 1, "--draws", 300, "-q") for _ in range(2))
+    assert one.exit_code == 0
+    assert one.stdout == other.stdout
+    assert one.stdout != run("sample", "galaxies", "-k", 1, "--draws", 300, "--seed", 1).stdout
+
+
+def test_sample_prints_intervals_and_a_verdict(run, folder):
+    result = run("sample", "faithful", "-k", 2, "--draws", 400, "-o", "fit.nc")
+    assert result.exit_code == 0
+    fit = load(folder / "fit.nc")
+    values = fit.mixture_.means[..., 1, 1].ravel()
+    shown = [values.mean(), values.std(ddof=1), *np.quantile(values, [0.05, 0.95])]
+    line = cells(result.stdout.split("\n1 ")[1], "mean", "waiting")
+    assert line == pytest.approx([*shown, fit.map_.means[1, 1]], abs=5e-3)
+    assert "diagnostics: " in result.stdout
+    assert f"least effective sample size {fit.diagnostics_.min_ess:.0f}" in result.stdout
+    assert "0 of 1600 draws diverged" in result.stdout
+    assert "sampling 2 components: 4 chains of 400 draws" in result.stderr
+    assert "the posterior is in fit.nc" in result.stderr
+
+
+def test_warnings_are_one_line_each(run):
+    result = run("sample", "galaxies", "-k", 1, "--draws", 10, "--chains", 2, "--quiet")
+    assert result.exit_code == 0
+    [line] = result.stderr.splitlines()
+    assert line.startswith("warning: ")
+    assert "The draws are worth only" in line
+    assert "diagnostics: see the warning" in result.stdout
+
+
+def test_predict_from_a_posterior_with_intervals(run, fits, folder):
+    shutil.copy(fits["nc"], folder / "fit.nc")
+    result = run("predict", "fit.nc", "faithful", "--interval", 0.9, "-o", "out.csv")
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert "the memberships are in out.csv" in result.stderr
+    table = csv((folder / "out.csv").read_text())
+    X = load_dataset("faithful")
+    mean, lower, upper = fits["bayes"].predict_proba(X, 0.9)
+    np.testing.assert_array_equal(table["probability_1"], mean[:, 1])
+    np.testing.assert_array_equal(table["probability_1_lower"], lower[:, 1])
+    np.testing.assert_array_equal(table["probability_0_upper"], upper[:, 0])
+    np.testing.assert_array_equal(table["label"], mean.argmax(axis=1))
+
+
+def test_predict_one_row_with_a_fit_that_has_no_names(run, folder, measurements):
+    from bayesgmm import save
+
+    X = measurements[["height", "weight"]].to_numpy()
+    fit = GaussianMixture(2, random_state=0).fit(X)
+    save(fit, folder / "fit.json")
+    measurements[["height", "colour", "weight"]].head(1).to_csv("one.csv", index=False)
+    result = run("predict", "fit.json", "one.csv")
+    assert result.exit_code == 0
+    assert csv(result.stdout)["label"].tolist() == [fit.predict(X[:1])[0]]
+
+
+def test_select_prints_the_tables_and_the_choice(run, folder):
+    result = run(
+        "select", "faithful", "--max-components", 2, "--families", "tied,full", "--draws", 200,
+        "-o", "table.csv",
+    )  # fmt: skip
+    assert result.exit_code == 0
+    out = result.stdout
+    assert "2322.19*" in out
+    assert "BIC prefers two clusters of free shape (full) to" in out
+    assert "2 is the largest number tried." in out
+    table = pd.read_csv(folder / "table.csv")
+    assert len(table) == 8
+    em, bayes = (table[table["engine"] == engine] for engine in ("em", "bayes"))
+    assert em["bic"].min() == pytest.approx(2322.19, abs=0.01)
+    assert f"{bayes['elpd_loo'].max():.2f}*" in out
+    assert "fitting 1 to 2 components (tied, full)" in result.stderr
+
+
+def test_select_by_em_alone_and_by_another_criterion(run):
+    result = run(
+        "select", "overlap", "--max-components", 5, "--engines", "em", "--criterion", "icl"
+    )
+    assert result.exit_code == 0
+    assert "ICL prefers four clusters" in result.stdout
+    assert "Posterior" not in result.stdout
+
+
+def test_select_tells_what_failed(run, folder):
+    pd.DataFrame({"x": [1.0, 2.0, 4.0, 8.5]}).to_csv("few.csv", index=False)
+    result = run("select", "few.csv", "--engines", "em", "--max-components", 5)
+    assert result.exit_code == 0
+    assert "warning: em, full, 5 components: failed: Expected n_samples" in result.stderr
+
+
+@pytest.mark.parametrize(("suffix", "begins"), [("html", "<!doctype html>"), ("md", "#")])
+def test_report(run, folder, suffix, begins):
+    result = run(
+        "report", "galaxies", "--max-components", 2, "--draws", 200, "--families", "full,tied",
+        "-o", f"my report.{suffix}",
+    )  # fmt: skip
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert f"the report is in my report.{suffix}" in result.stderr
+    text = (folder / f"my report.{suffix}").read_text(encoding="utf-8")
+    assert text.lower().startswith(begins)
+    assert "Velocities of galaxies" in text
+    assert "1000 km/s" in text
+    command = text[text.index("bayesgmm report galaxies") :].split("\n")[0]
+    assert "--max-components 2 --draws 200" in command
+
+
+def test_help_of_every_command_ends_with_examples(run):
+    for command in main.commands:
+        result = run(command, "--help")
+        assert result.exit_code == 0
+        examples = result.stdout.split("Examples:")[1].strip().splitlines()
+        assert len(examples) >= 3
+        assert all(line.strip().startswith("bayesgmm ") for line in examples)
+
+
+def test_help_names_all_that_there_is(run):
+    text = " ".join(run("--help").stdout.split())
+    for name in DATASETS:
+        assert name in text
+    assert tuple(KNOWN_FAMILIES) == FAMILIES
+
+
+def test_version(run):
+    import bayesgmm
+
+    assert run("--version").stdout == f"bayesgmm {bayesgmm.__version__}\n"
+
+
+def test_json_file_is_what_save_writes(run, folder):
+    run("fit", "faithful", "-k", 2, "-o", "fit.json")
+    document = json.loads((folder / "fit.json").read_text())
+    assert document["fit"]["log_likelihood"] == pytest.approx(-1130.2640, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.35587, "0.3559"),
+        (54.48, "54.48"),
+        (123456.7, "123457"),
+        (-2.0, "-2.000"),
+        (0.0, "0.000"),
+        (3.2e-9, "3.200e-09"),
+        (6.5e12, "6.500e+12"),
+        (float("nan"), "-"),
+    ],
+)
+def test_numbers_are_readable(value, text):
+    assert number(value) == text
+
+
+def test_decimals_follow_the_error():
+    assert [decimals_for(error) for error in (0.034, 0.59, 12.0, 350.0, 0.0)] == [3, 2, 0, 0, 4]
+
+
+def test_tables_are_aligned():
+    assert aligned(["a", "n"], [["x", "10"], ["long", "5"]]) == "a      n\nx     10\nlong   5"

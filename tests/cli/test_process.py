@@ -1,0 +1,115 @@
+"""The command line as a process: start-up, interrupts, pipes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from bayesgmm import GaussianMixture
+
+BAYESGMM = [sys.executable, "-m", "bayesgmm"]
+
+
+def test_help_imports_nothing_heavy(tmp_path):
+    code = (
+        "import sys\n"
+        "from bayesgmm.cli import main\n"
+        "for words in (['--help'], ['report', '--help'], ['--version']):\n"
+        "    try: main(words)\n"
+        "    except SystemExit as done: assert done.code == 0\n"
+        "heavy = 'numpy scipy sklearn numba pandas pyarrow pymc pytensor arviz matplotlib rich'\n"
+        "print(sorted(set(heavy.split()) & set(sys.modules)))\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.splitlines()[-1] == "[]"
+
+
+def test_results_go_to_standard_output_and_the_rest_to_standard_error(tmp_path):
+    done = subprocess.run(
+        [*BAYESGMM, "fit", "iris", "-k", "2", "-o", "fit.json"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("EM, 2 components")
+    assert done.stderr.splitlines() == [
+        "left out: species (text)",
+        "fitting 2 components by EM",
+        "the fit is in fit.json",
+    ]
+
+
+def test_error_of_a_process(tmp_path):
+    done = subprocess.run(
+        [*BAYESGMM, "fit", "nothing.csv", "-k", "2"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_interrupt_while_sampling(tmp_path):
+    process = subprocess.Popen(
+        [*BAYESGMM, "sample", "faithful", "-k", "2", "--draws", "2000000", "-o", "out.nc"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert "sampling" in process.stderr.readline()
+        # The sampler runs once it has its threads.
+        for _ in range(600):
+            if len(os.listdir(f"/proc/{process.pid}/task")) > 8:
+                break
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert out == ""
+    assert err.strip().splitlines() == ["interrupted"]
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("when", ["fit", "write"])
+def test_interrupt_leaves_the_old_file(run, folder, monkeypatch, when):
+    run("fit", "faithful", "-k", 1, "-o", "fit.json")
+    old = (folder / "fit.json").read_bytes()
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    if when == "fit":
+        monkeypatch.setattr(GaussianMixture, "fit", interrupt)
+    else:
+        monkeypatch.setattr("bayesgmm.persistence.em.to_document", interrupt)
+    result = run("fit", "faithful", "-k", 2, "-o", "fit.json")
+    assert result.exit_code == 130
+    assert result.stderr.strip().splitlines()[-1] == "interrupted"
+    assert os.listdir(folder) == ["fit.json"]
+    assert (folder / "fit.json").read_bytes() == old
+
+
+def test_a_fault_of_ours_is_not_hidden(run, monkeypatch):
+    def fail(*_, **__):
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(GaussianMixture, "fit", fail)
+    with pytest.raises(ValueError, match="a bug"):
+        run("fit", "faithful", "-k", 2)
+
+
+def test_a_reader_that_stops_early_is_no_error(tmp_path):
+    subprocess.run(
+        [*BAYESGMM, "fit", "faithful", "-k", "1", "-o", "fit.json"],
+        cwd=tmp_path, check=True, capture_output=True,
+    )  # fmt: skip
+    process = subprocess.Popen(
+        [*BAYESGMM, "predict", "fit.json", "faithful"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    process.stdout.close()
+    with process.stderr as err:
+        assert err.read() == ""
+    process.wait(timeout=60)
