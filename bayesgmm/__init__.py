@@ -28,7 +28,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bayesgmm.bayes.covariances import Covariances as Covariances
+    from bayesgmm.bayes.distribution import MvNormalMixture as MvNormalMixture
     from bayesgmm.bayes.estimator import BayesianGaussianMixture as BayesianGaussianMixture
+    from bayesgmm.bayes.model import build_model as build_model
     from bayesgmm.clustering.membership import membership_entropy as membership_entropy
     from bayesgmm.clustering.membership import membership_table as membership_table
     from bayesgmm.clustering.outliers import (
@@ -39,16 +42,29 @@ if TYPE_CHECKING:
     from bayesgmm.em.estimator import GaussianMixture as GaussianMixture
     from bayesgmm.persistence import load as load
     from bayesgmm.persistence import save as save
+    from bayesgmm.priors import ConjugateMeans as ConjugateMeans
+    from bayesgmm.priors import Dirichlet as Dirichlet
+    from bayesgmm.priors import GammaScale as GammaScale
+    from bayesgmm.priors import InverseWishart as InverseWishart
+    from bayesgmm.priors import NormalMeans as NormalMeans
     from bayesgmm.priors import Priors as Priors
     from bayesgmm.selection.estimates import compare_estimates as compare_estimates
     from bayesgmm.selection.sweep import select_components as select_components
 
 _HOMES = {
     "BayesianGaussianMixture": "bayesgmm.bayes.estimator",
+    "ConjugateMeans": "bayesgmm.priors",
+    "Covariances": "bayesgmm.bayes.covariances",
+    "Dirichlet": "bayesgmm.priors",
+    "GammaScale": "bayesgmm.priors",
     "GaussianMixture": "bayesgmm.em.estimator",
     "GaussianMixtureOutlierDetector": "bayesgmm.clustering.outliers",
+    "InverseWishart": "bayesgmm.priors",
     "Mixture": "bayesgmm.core.mixture",
+    "MvNormalMixture": "bayesgmm.bayes.distribution",
+    "NormalMeans": "bayesgmm.priors",
     "Priors": "bayesgmm.priors",
+    "build_model": "bayesgmm.bayes.model",
     "compare_estimates": "bayesgmm.selection.estimates",
     "membership_entropy": "bayesgmm.clustering.membership",
     "membership_table": "bayesgmm.clustering.membership",

@@ -1,6 +1,7 @@
 """From data and priors to draws: which sampler runs, and on what."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from bayesgmm.em.estimator import MAX_PASSES
 from bayesgmm.em.problem import Problem
 from bayesgmm.em.search import Settings, search
 from bayesgmm.priors import Priors, ResolvedPriors, resolve
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class EngineResult:
         The mode of the joint posterior density; with a Dirichlet concentration below one, which
         has none, that of a concentration of one.
     priors : ResolvedPriors or Priors
+    extra : xarray.Dataset or None
+        Variables that a user's priors registered, with leading dims (chain, draw).
     """
 
     draws: Mixture
@@ -35,6 +41,7 @@ class EngineResult:
     sample_stats: dict[str, np.ndarray]
     map: Mixture
     priors: ResolvedPriors | Priors
+    extra: "xr.Dataset | None" = None
 
 
 def draw_posterior(

@@ -258,8 +258,9 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             "sampler": self.sampler,
             "created_by": f"bayesgmm {__version__}",
         }
+        extra = None if drawn.extra is None else relabelled.apply(drawn.extra)
         self.posterior_ = build_tree(
-            mixture, drawn.hyper, drawn.sample_stats, X, kept, names, attributes
+            mixture, drawn.hyper, drawn.sample_stats, X, kept, names, attributes, extra
         )
         self.mixture_ = mixture
         self.map_ = replace(drawn.map, feature_names=names)

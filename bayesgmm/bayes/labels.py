@@ -8,11 +8,15 @@ Iliopoulos, 2010, doi:10.1198/jcgs.2010.09008, with soft memberships).
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from bayesgmm.core.mixture import Mixture
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 # Memberships of this many rows settle the order of the components.
 MAX_ROWS = 2000
@@ -36,6 +40,17 @@ class Relabelling:
     mixture: Mixture
     orders: np.ndarray
     switched: float
+
+    def apply(self, variables: "xr.Dataset") -> "xr.Dataset":
+        """Order draws of other variables alike, along their dim ``component`` if they have it."""
+        if "component" not in variables.dims:
+            return variables
+        import xarray as xr
+
+        orders = xr.DataArray(self.orders, dims=("chain", "draw", "component"))
+        return variables.map(
+            lambda v: v.isel(component=orders) if "component" in v.dims else v, keep_attrs=True
+        )
 
 
 def relabel(draws: Mixture, reference: Mixture, X: np.ndarray) -> Relabelling:

@@ -4,10 +4,14 @@ nutpie compiles PyMC and Stan models; here it is handed C functions that are com
 release of nutpie changes what its model class wants, the test of this module says so.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import pymc as pm
 
 
 @dataclass(frozen=True)
@@ -107,9 +111,55 @@ def sample(
     # threads. A few draws, one chain after another, tell which seed belongs to which chain.
     run(remember, chains + 1, 1, 1, False)
     tree = run(start_of, draws, tune, None, progressbar)
+    return RawDraws(tree["posterior"]["theta"].values, _kept_stats(tree))
+
+
+def sample_model(
+    model: "pm.Model",
+    start: Callable[[Any], np.ndarray],
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    seed: int,
+    progressbar: bool,
+) -> RawDraws:
+    """Compile a PyMC model with Numba and run NUTS on it.
+
+    Parameters
+    ----------
+    model : pymc.Model
+    start : callable
+        A flat unconstrained point (P,) from a chain's seed; it is called from several threads.
+    draws, tune, chains, seed : int
+    progressbar : bool
+
+    Returns
+    -------
+    RawDraws
+        Flat unconstrained points: the values of the free variables, in the model's order.
+    """
+    import nutpie
+
+    # Without names nothing but the density is compiled; the points are kept whole instead.
+    compiled = nutpie.compile_pymc_model(model, backend="numba", var_names=[])
+    tree = nutpie.sample(
+        replace(compiled, initial_point_func=start),
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        seed=seed,
+        progress_bar=progressbar,
+        save_warmup=False,
+        store_unconstrained=True,
+    )
+    points = tree["sample_stats"].to_dataset()["unconstrained_draw"].values
+    return RawDraws(points, _kept_stats(tree))
+
+
+def _kept_stats(tree: Any) -> dict[str, np.ndarray]:
     stats = tree["sample_stats"]
-    kept = {ours: stats[theirs].values for ours, theirs in _STATS.items() if theirs in stats}
-    return RawDraws(tree["posterior"]["theta"].values, kept)
+    return {ours: stats[theirs].values for ours, theirs in _STATS.items() if theirs in stats}
 
 
 # ArviZ's names of the sampler's statistics, and nutpie's.

@@ -28,6 +28,7 @@ def build_tree(
     log_likelihood: np.ndarray | None,
     feature_names: tuple[str, ...],
     attributes: dict[str, str],
+    extra: "xr.Dataset | None" = None,
 ) -> "xr.DataTree":
     """Put draws, statistics and data into a DataTree with named dimensions.
 
@@ -44,6 +45,8 @@ def build_tree(
     feature_names : tuple of str
     attributes : dict
         Written to the posterior group.
+    extra : xarray.Dataset, optional
+        More variables of the posterior, with leading dims (chain, draw).
     """
     import arviz as az
     import xarray as xr
@@ -75,6 +78,8 @@ def build_tree(
         rows = ["observation"] if group == "log_likelihood" else ["observation", "feature"]
         part = az.from_dict({group: variables}, coords=coords, dims={**DIMS, "X": rows})
         parts[group] = part[group].to_dataset()
+    if extra is not None:
+        parts["posterior"] = parts["posterior"].assign(extra)
     tree = xr.DataTree.from_dict(parts)
     tree["posterior"].attrs.update(attributes)
     return tree

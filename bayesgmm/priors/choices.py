@@ -176,7 +176,7 @@ class Priors:
     means : NormalMeans, ConjugateMeans or callable, default ``NormalMeans()``
     covariances : InverseWishart, GammaScale or callable, default ``InverseWishart()``
         A callable ``f(n_components, n_features)`` runs inside a PyMC model and returns the weights
-        (K,), the means (K, D) or a :class:`~bayesgmm.bayes.Covariances`; it may register
+        (K,), the means (K, D) or a :class:`~bayesgmm.Covariances`; it may register
         hyperparameters of its own. Give a named function, not a lambda, where the fit is to be
         pickled.
 

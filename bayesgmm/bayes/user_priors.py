@@ -1,0 +1,188 @@
+"""Running a user's prior inside a model, and saying clearly what is wrong with it."""
+
+# PyTensor's annotations leave out its variables' operators and its lazily exported names.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+# pyright: reportGeneralTypeIssues=false, reportIndexIssue=false, reportOperatorIssue=false
+# pyright: reportOptionalIterable=false, reportOptionalMemberAccess=false
+# pyright: reportPrivateImportUsage=false, reportReturnType=false, reportAssignmentType=false
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor
+import pytensor.tensor as pt
+
+from bayesgmm.bayes.covariances import Covariances
+from bayesgmm.core.covariance import CovarianceFamily
+from bayesgmm.exceptions import DataError
+
+# Names of the model's own variables; of these, a user's function may take that of its slot.
+RESERVED = frozenset([
+    *("weights", "means", "covariances", "X", "data"),
+    *("scale", "variances", "factor_squares", "factor_below"),
+])  # fmt: skip
+
+
+def interpreted() -> AbstractContextManager:
+    """Evaluate graphs node by node, for the few evaluations that are not worth compiling for."""
+    return pytensor.config.change_flags(mode="FAST_COMPILE", cxx="")
+
+
+class UserPrior:
+    """A user's function in one slot of the priors.
+
+    Parameters
+    ----------
+    slot : {"weights", "means", "covariances"}
+    function : callable
+        ``f(n_components, n_features)``.
+
+    Attributes
+    ----------
+    name : str
+        How messages speak of it.
+    registered : tuple of str
+        Names of the variables that it added to the model, once it has run.
+    """
+
+    registered: tuple[str, ...] = ()
+
+    def __init__(self, slot: str, function: Callable[[int, int], Any]) -> None:
+        name = getattr(function, "__name__", None) or type(function).__name__
+        self.slot = slot
+        self.function = function
+        self.name = f"Priors({slot}={name})"
+
+    def array(self, n_components: int, n_features: int) -> Any:
+        """Weights (K,) or means (K, D), as the function returns them inside the model's context.
+
+        Raises
+        ------
+        DataError
+            If the function fails or returns something else.
+        """
+        value = self._call(n_components, n_features)
+        letters = {"weights": "(K,)", "means": "(K, D)"}[self.slot]
+        shape = (n_components, n_features)[: 1 if self.slot == "weights" else 2]
+        return self._checked(value, shape, letters, f"must return {self.slot}")
+
+    def covariances(
+        self, n_components: int, n_features: int, family: CovarianceFamily
+    ) -> Covariances:
+        """Covariances in a form that fits the family.
+
+        Raises
+        ------
+        DataError
+            If the function fails or returns something else.
+        """
+        value = self._call(n_components, n_features)
+        if not isinstance(value, Covariances):
+            raise DataError(
+                f"{self.name} must return Covariances(chol=...), cov=, tau= or sd=, "
+                f"got {_short(value)}; wrap what it returns."
+            )
+        form = value.form
+        diagonal = family.structure == "diagonal"
+        if diagonal != (form == "sd"):
+            wanted = "sd" if diagonal else "chol, cov or tau"
+            raise DataError(
+                f"{self.name}: covariance_type '{family.name}' takes Covariances({wanted}=...), "
+                f"got {form}."
+            )
+        shape = family.native_shape(n_components, n_features)
+        letters = {"full": "(K, D, D)", "tied": "(D, D)", "diag": "(K, D)", "spherical": "(K,)"}
+        what = f"must return Covariances with {form} for covariance_type '{family.name}'"
+        checked = self._checked(getattr(value, form), shape, letters[family.name], what)
+        return Covariances(**{form: checked})
+
+    def _call(self, n_components: int, n_features: int) -> Any:
+        model = pm.modelcontext(None)
+        before = set(model.named_vars)
+        try:
+            value = self.function(n_components, n_features)
+        except Exception as error:
+            raise DataError(
+                f"{self.name} failed when called with n_components={n_components} and "
+                f"n_features={n_features}: {type(error).__name__}: {error}"
+            ) from error
+        self.registered = tuple(name for name in model.named_vars if name not in before)
+        own = {self.slot} - {"covariances"}  # always ours: full matrices
+        taken = sorted(set(self.registered) & (RESERVED - own))
+        if taken:
+            raise DataError(
+                f"{self.name} registers a variable named {taken[0]!r}, a name that the model "
+                "itself uses; rename it."
+            )
+        return value
+
+    def _checked(self, value: Any, shape: tuple[int, ...], letters: str, what: str) -> Any:
+        try:
+            tensor = pt.as_tensor_variable(value)
+        except Exception:
+            raise DataError(
+                f"{self.name} {what} of shape {letters}, got {_short(value)}."
+            ) from None
+        found = _shape(tensor)
+        if found != shape:
+            raise DataError(f"{self.name} {what} of shape {letters} = {shape}, got shape {found}.")
+        if tensor.dtype not in ("float32", "float64"):
+            tensor = tensor.astype("float64")
+        return pt.specify_shape(tensor, shape) if tensor.type.shape != shape else tensor
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+
+
+def _shape(tensor: Any) -> tuple[int, ...]:
+    if None not in tensor.type.shape:
+        return tensor.type.shape
+    with interpreted():
+        return tuple(int(length) for length in pm.draw(tensor.shape, random_seed=0))
+
+
+def check_values(model: pm.Model, weights: Any, whitening: Any, named: dict[str, str]) -> None:
+    """Check what users' functions return at the model's initial point.
+
+    Parameters
+    ----------
+    model : pymc.Model
+    weights : TensorVariable, (K,)
+    whitening : TensorVariable
+        Native whitening factors.
+    named : dict
+        For each slot that holds a user's function, how to speak of it.
+
+    Raises
+    ------
+    DataError
+        If the weights are not a point of the simplex, or the covariances not positive definite.
+    """
+    with interpreted():
+        point = model.initial_point(random_seed=0)
+        outputs = model.replace_rvs_by_values([weights, whitening])
+        evaluate = model.compile_fn(outputs, inputs=model.value_vars, on_unused_input="ignore")
+        try:
+            found, factors = evaluate(point)
+        except np.linalg.LinAlgError:
+            found, factors = None, np.nan
+    if "covariances" in named and not np.all(np.isfinite(factors)):
+        raise DataError(
+            f"{named['covariances']} must return positive definite covariances; at the initial "
+            "point they are not."
+        )
+    if "weights" in named and not (found is not None and np.all(found >= 0)):
+        raise DataError(
+            f"{named['weights']} must return weights that are not negative, got {found} at the "
+            "initial point; pm.Dirichlet or a softmax make such weights."
+        )
+    if "weights" in named and not np.isclose(found.sum(), 1.0, rtol=0.0, atol=1e-6):
+        raise DataError(
+            f"{named['weights']} must return weights that sum to one, got a sum of "
+            f"{found.sum():.4g} at the initial point; pm.Dirichlet or a softmax make such weights."
+        )
