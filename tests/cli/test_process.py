@@ -40,15 +40,6 @@ def test_results_go_to_standard_output_and_the_rest_to_standard_error(tmp_path):
     ]
 
 
-def test_error_of_a_process(tmp_path):
-    done = subprocess.run(
-        [*BAYESGMM, "fit", "nothing.csv", "-k", "2"], cwd=tmp_path, capture_output=True, text=True
-    )
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1
-
-
 def test_interrupt_while_sampling(tmp_path):
     process = subprocess.Popen(
         [*BAYESGMM, "sample", "faithful", "-k", "2", "--draws", "2000000", "-o", "out.nc"],
@@ -100,14 +91,10 @@ def test_a_fault_of_ours_is_not_hidden(run, monkeypatch):
         run("fit", "faithful", "-k", 2)
 
 
-def test_a_reader_that_stops_early_is_no_error(tmp_path):
-    subprocess.run(
-        [*BAYESGMM, "fit", "faithful", "-k", "1", "-o", "fit.json"],
-        cwd=tmp_path, check=True, capture_output=True,
-    )  # fmt: skip
+def test_a_reader_that_stops_early_is_no_error(fits):
     process = subprocess.Popen(
-        [*BAYESGMM, "predict", "fit.json", "faithful"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [*BAYESGMM, "predict", fits["json"], "faithful"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     process.stdout.close()
     with process.stderr as err:

@@ -176,6 +176,7 @@ def test_arrays_among_the_settings_come_back(tmp_path, faithful):
     assert after.weights_init == [0.5, 0.5]
     assert after.tol == 1e-3
     assert after.random_state is None
+    after.set_params(random_state=np.random.default_rng(0))
     assert same(after.fit(faithful).means_, before.means_)
 
 
