@@ -3,6 +3,7 @@
 Usage: run_notebooks.py NOTEBOOK ...  (stored notebooks stay as they are, without outputs)
 """
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ def main(paths: list[Path]) -> int:
     target = ROOT / "build" / "notebooks"
     target.mkdir(parents=True, exist_ok=True)
     failed = []
+    os.environ.pop("MPLBACKEND", None)  # pictures belong into the notebook
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
         if any(cell.get("outputs") for cell in notebook.cells):
@@ -25,14 +27,15 @@ def main(paths: list[Path]) -> int:
             failed.append(path.name)
         began = time.perf_counter()
         client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": ROOT}})
+        client.create_kernel_manager()
+        client.km.transport = "ipc"
         try:
             client.execute()
+            print(f"{path.name}: executed in {time.perf_counter() - began:.0f} s", flush=True)
         except CellExecutionError as error:
             print(f"{path.name}: {error}", file=sys.stderr)
             failed.append(path.name)
-            continue
         nbformat.write(notebook, target / path.name)
-        print(f"{path.name}: executed in {time.perf_counter() - began:.0f} s", flush=True)
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return bool(failed)
