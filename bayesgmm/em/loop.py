@@ -12,6 +12,9 @@ from bayesgmm.em.problem import Problem
 # Stop once the optimum is estimated to lie closer than this, in nats a row: far below what any
 # comparison of models could notice.
 DISTANCE = 1e-9
+# The slowest of this many rates of convergence counts: the first step after an extrapolation is
+# mostly in the fast directions and hides the slow ones.
+N_RATES = 3
 
 
 @dataclass(frozen=True)
@@ -111,14 +114,16 @@ def run_accelerated(
     value, log_likelihood, after = step(at)
     record(value)
     longest, converged = 4.0, False
+    rates: list[float] = []
     while len(history) < max_passes:
         value_after, log_likelihood_after, after_2 = step(after)
         record(value_after)
         x0, x1, x2 = (coordinates.pack(m) for m in (at, after, after_2))
         first, second = x1 - x0, x2 - x1
         gain = value_after - value
+        rates.append(float(np.linalg.norm(second)) / max(float(np.linalg.norm(first)), 1e-300))
         rounding = 1e-14 * abs(value) + 1e-13 * problem.n
-        converged = gain <= rounding or _remaining(gain, first, second) < DISTANCE * problem.n
+        converged = gain <= rounding or _remaining(gain, rates[-N_RATES:]) < DISTANCE * problem.n
         if converged or len(history) == max_passes:
             at, value, log_likelihood, after = after, value_after, log_likelihood_after, after_2
             break
@@ -152,13 +157,13 @@ def run_accelerated(
     return Run(at, value, log_likelihood, tuple(history), converged)
 
 
-def _remaining(gain: float, first: np.ndarray, second: np.ndarray) -> float:
-    """Estimated gain in objective beyond the second of two EM steps, in nats."""
-    lengths = np.linalg.norm(first), np.linalg.norm(second)
-    if lengths[0] == 0.0:
-        return 0.0
-    rate = min(float(lengths[1] / lengths[0]) ** 2, 1.0 - 1e-9)
-    return float(gain * rate / (1.0 - rate))
+def _remaining(gain: float, rates: list[float]) -> float:
+    """Estimated gain still to come after an EM step that gained ``gain``, in nats.
+
+    ``rates`` are by what factor recent steps shrank from one to the next.
+    """
+    rate = min(max(rates) ** 2, 1.0 - 1e-9)
+    return gain * rate / (1.0 - rate)
 
 
 def _attempt(step, mixture: Mixture):
