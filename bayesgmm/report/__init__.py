@@ -1,7 +1,8 @@
 """Reports: one value (`Report`) made of a sweep, rendered as one HTML file or as Markdown.
 
-`evidence`, `clusters` and `estimates` read the numbers, `verdicts` turn them into sentences by rule,
-`sections` arrange them as `blocks`, `html` and `markdown` render those; `svg` and `figures` draw.
+`evidence`, `clusters` and `estimates` read the numbers, `verdicts` turn them into sentences by
+rule, `sections` arrange them as `blocks`, `html` and `markdown` render those; `svg` and `figures`
+draw.
 """
 
 from bayesgmm.report.blocks import Report

@@ -142,11 +142,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Switch:
-    """The same picture at several K, one shown at a time, and a common caption."""
+    """The same picture at several K, one shown at a time, and a common caption.
+
+    ``has_pointer`` says whether a row can be pointed at: a `Rows` is then in the report.
+    """
 
     figures: Mapping[int, Figure]
     chosen: int
     caption: str
+    has_pointer: bool = False
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ SURE = 0.9
 INTERVAL = 0.9
 TAILS = (0.05, 0.95)
 # Rows times draws times components that one reading of the memberships may cost.
-_WORK = 20_000_000
+_WORK = 10_000_000
 # Draws that settle a picture, and the tails of a sum over rows.
 _PICTURE_DRAWS = 500
 _TAIL_DRAWS = 400
@@ -135,10 +135,10 @@ class Fitted:
         N times the chi-squared tail beyond the nearest cluster, averaged over the posterior: a row
         can only be nearer to its nearest cluster than to its own, so this is an upper bound.
         """
-        if self.draws is None:
-            mixtures = [self.point]
-        else:
-            mixtures = list(self._thinned(_TAIL_DRAWS))
+        mixtures = [self.point]
+        if self.draws is not None:
+            thin = self._thinned(_TAIL_DRAWS)
+            mixtures = [thin[s] for s in range(len(thin))]
         tails = np.zeros(len(self.X))
         for mixture in mixtures:
             nearest = _squared_distances(mixture, self.X).min(axis=1)

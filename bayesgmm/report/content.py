@@ -90,6 +90,9 @@ def build_report(
 def _methods(context: Context) -> Section:
     text = methods(context)
     blocks: list[Block] = [Paste(text, button="Copy the paragraph")]
+    if not context.chains_agree:
+        # Nobody should paste intervals of chains that disagree.
+        blocks = [Text("Withheld: the chains of the chosen model disagree. Run longer first.")]
     cited = references(text)
     if cited:
         blocks += [Heading("References"), References(cited)]

@@ -15,6 +15,9 @@ from bayesgmm.report.verdicts.choice import Choice, Option, Placement, Predictio
 from bayesgmm.report.verdicts.trust import chains_agree
 from bayesgmm.report.wording import NBSP, decimals_for, decimals_of
 
+# Numbers in the list of all rows; more would fill the file.
+_MAX_LISTED = 60_000
+
 
 @dataclass(frozen=True)
 class Context:
@@ -106,6 +109,12 @@ class Context:
         """The features that the picture draws: all of two, else those that separate best."""
         return tuple(sorted(self.by_separation[:2]))
 
+    @property
+    def rows_listed(self) -> bool:
+        """Whether the report holds every row: of several clusters, and not too many."""
+        n, d = self.X.shape
+        return self.chosen.k > 1 and n * (d + sum(self.fitted)) <= _MAX_LISTED
+
     @cached_property
     def placement(self) -> Placement | None:
         """How surely the rows are placed; None for one cluster."""
@@ -158,7 +167,9 @@ class Context:
         margin = None if model is None else self.evidence.margin(model)
         if model is None or margin is None:
             return None
-        difference = self.evidence.loo_difference(model) if self.evidence.criterion.in_nats else None
+        difference = (
+            self.evidence.loo_difference(model) if self.evidence.criterion.in_nats else None
+        )
         se = None if difference is None else difference[1]
         return Option(model.n_components, margin, se, self.shape(model))
 

@@ -1,4 +1,4 @@
-"""Shares, centres, spreads and correlations by EM, by MAP and over the posterior, cluster by cluster.
+"""Shares, centres, spreads and correlations by EM, by MAP and over the posterior.
 
 The numbers are those of `compare_estimates`; here they get the report's words and its numbering of
 the clusters, which is that of the EM fit.

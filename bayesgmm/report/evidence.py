@@ -148,9 +148,7 @@ class Evidence:
     @cached_property
     def failures(self) -> tuple[Failure, ...]:
         """The rows of the table without a fit."""
-        rows = [
-            (_key(row), str(row["note"])) for row in self.result.table.to_dict("records")
-        ]
+        rows = [(_key(row), str(row["note"])) for row in self.result.table.to_dict("records")]
         return tuple(
             Failure(*key, reason) for key, reason in rows if self.result.fits.get(key) is None
         )
@@ -248,7 +246,9 @@ class Evidence:
     @cached_property
     def loo_lead(self) -> Lead | None:
         """The model best by LOO and its lead over the reference; None without two posteriors."""
-        shown = {(self.family(m), m.n_components): m for m in self.by_k.values() if m.loo is not None}
+        shown = {
+            (self.family(m), m.n_components): m for m in self.by_k.values() if m.loo is not None
+        }
         others = {(self.family(m), m.n_components): m for m in self.models if m.loo is not None}
         candidates = list((others | shown).values())
         best = self.best(CRITERIA["loo"], candidates)

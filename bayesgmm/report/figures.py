@@ -17,7 +17,7 @@ from bayesgmm.report.clusters import Fitted
 from bayesgmm.report.context import Context
 from bayesgmm.report.estimates import Estimate, as_table
 from bayesgmm.report.evidence import CRITERIA, Evidence
-from bayesgmm.report.svg import geometry, new_axes, page_style, to_svg
+from bayesgmm.report.svg import geometry, new_figure, page_style, to_svg
 from bayesgmm.report.verdicts.rows import caption_doubt
 from bayesgmm.report.verdicts.trust import chains_agree
 from bayesgmm.report.wording import NBSP, fixed, joined, percent, signed
@@ -26,8 +26,8 @@ WIDE, NARROW = 736, 350
 # Of the panels of criteria: the first names its lines at their ends.
 _RATIOS = (1.35, 1.0)
 # What a file of 2 MB has room for, over all K and both widths.
-_MAX_ELLIPSES = 1200
-_MAX_MARKS = 6000
+_MAX_ELLIPSES = 800
+_MAX_MARKS = 4000
 _N_ELLIPSES = 40
 # Letters of a name beside a narrow plot.
 _NARROW_NAME = 14
@@ -60,7 +60,9 @@ def picture(context: Context) -> Switch:
         caption = _picture_caption(context, fitted)
         alt = _picture_alt(context, fitted)
         figures[k] = _both_widths(f"picture-{k}", draw, (500, 380), caption, alt)
-    return Switch(figures, context.chosen.k, _common_caption(context, len(frame)))
+    return Switch(
+        figures, context.chosen.k, _common_caption(context, len(frame)), context.rows_listed
+    )
 
 
 def criteria(context: Context) -> Figure:
@@ -85,8 +87,7 @@ def criteria(context: Context) -> Figure:
         n = len(panels)
         size = (WIDE, 280) if form == "wide" else (NARROW, 260 * n)
         with page_style():
-            figure = new_axes(*size).get_figure(root=True)
-            figure.clear()
+            figure = new_figure(*size)
             grid = (1, n) if form == "wide" else (n, 1)
             axes = figure.subplots(*grid, squeeze=False, width_ratios=_RATIOS[: grid[1]]).ravel()
             for ax, panel in zip(axes, panels, strict=True):
@@ -182,9 +183,7 @@ def _difference_panel(
     ax.set_xticks(list(differences))
     ax.set_ylim(low, high)
     ax.set_xlabel("number of clusters K")
-    ax.set_title(
-        f"LOO against K = {reference.n_components}", loc="left", fontweight="bold", pad=18
-    )
+    ax.set_title(f"LOO against K = {reference.n_components}", loc="left", fontweight="bold", pad=18)
     ax.annotate(
         "↑ higher is better; 1, 2 SE",
         (0, 1),
@@ -210,11 +209,18 @@ def forest(rows: Sequence[Estimate]) -> Figure:
 
     def draw(ax: Axes, wide: bool) -> None:
         plot_estimates(table if wide else short, numbers=wide, ax=ax)
+        if not wide:
+            # Neither fits; the caption says both.
+            legend = ax.get_legend()
+            assert legend is not None
+            legend.remove()
+            ax.set_xlabel("posterior sd")
 
     height = 90 + 19 * len(rows)
     caption = (
-        "Every row is scaled by its own posterior sd, so rows compare. Bar: 90 % interval; mark: "
-        "posterior mean. The shift of EM is (EM − mean) / sd."
+        "Every row is scaled by its own posterior sd around its posterior mean, so rows compare. "
+        "Bar: 90 % interval; mark on it: mean; diamond: EM; cross: MAP. The shift of EM is "
+        "(EM − mean) / sd."
     )
     return _both_widths("forest", draw, (height, height), caption.replace(" %", f"{NBSP}%"))
 
@@ -246,14 +252,13 @@ def _both_widths(
     name: str, draw: Draw, heights: tuple[float, float], caption: str, alt: str = ""
 ) -> Figure:
     drawn, where = {}, {}
-    for form, width, height in zip(
-        ("wide", "narrow"), (WIDE, NARROW), heights, strict=True
-    ):
+    for form, width, height in zip(("wide", "narrow"), (WIDE, NARROW), heights, strict=True):
         with page_style():
-            ax = new_axes(width, height)
+            figure = new_figure(width, height)
+            ax = figure.subplots()
             draw(ax, form == "wide")
-            alt = alt or ax.get_label()
-            drawn[form] = to_svg(ax.get_figure(root=True), f"{name}-{form}", alt)
+            alt = alt or str(ax.get_label())
+            drawn[form] = to_svg(figure, f"{name}-{form}", alt)
             where[form] = geometry(ax)
     return Figure(drawn["wide"], drawn["narrow"], alt, caption, where)
 
@@ -317,7 +322,7 @@ def _picture_caption(context: Context, fitted: Fitted) -> str:
         _, rhat = chain_agreement(model.bayes)
         if not chains_agree(rhat):
             parts.append(
-                f"Its chains disagree (R-hat {fixed(rhat, 2)}), so take its clusters as rough."
+                f"Its chains disagree (R-hat {fixed(rhat, 3)}), so take its clusters as rough."
             )
     return " ".join(parts)
 
@@ -335,8 +340,8 @@ def _common_caption(context: Context, n_drawn: int) -> str:
         text = "Each ellipse holds 90 % of its cluster’s rows if the model is right."
         if has_draws:
             text += (
-                f" Thin lines are {_ellipses(context)} draws from the posterior; where they spread, the "
-                "shape is uncertain."
+                f" Thin lines are {_ellipses(context)} draws from the posterior; where they "
+                "spread, the shape is uncertain."
             )
     if fitted.k > 1:
         text += " A row is in doubt when no cluster reaches 90 % membership."

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from bayesgmm.report.blocks import Report, Rows
 from bayesgmm.report.svg import COLOURS, N_CLUSTER_COLOURS
@@ -53,8 +53,14 @@ def _template() -> jinja2.Template:
     )
     environment.filters["kind"] = lambda block: type(block).__name__
     environment.filters["svg"] = Markup
+    environment.filters["soft"] = _soft
     environment.filters["rows_json"] = _rows_json
     return environment.get_template("template.html.j2")
+
+
+def _soft(text: str) -> Markup:
+    """Escaped text that may break after an underscore, as the names of columns have them."""
+    return Markup("_<wbr>").join(escape(part) for part in text.split("_"))
 
 
 def _rows_json(rows: Rows) -> Markup:

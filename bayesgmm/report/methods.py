@@ -118,18 +118,18 @@ def _posterior(context: Context) -> str:
         )
     divergent = int(diagnostics.n_divergences)
     transitions = "transition" if divergent == 1 else "transitions"
+    rhat = diagnostics.max_rhat
+    rhat = f"the largest R-hat was {fixed(rhat, 3)}, " if rhat == rhat else ""
     aligned = ""
     if context.chosen.k > 1:
-        aligned = (
-            "Labels were aligned to the posterior mode draw by draw (Stephens, 2000). "
-        )
+        aligned = "Labels were aligned to the posterior mode draw by draw (Stephens, 2000). "
     return (
         f"The posterior was sampled with the no-U-turn sampler (Hoffman and Gelman, 2014) in "
         f"{chains} {'chain' if chains == 1 else 'chains'} of {draws} draws with PyMC and nutpie "
         f"(Abril-Pla et al., 2023){under}. {aligned}"
-        f"At K{NBSP}={NBSP}{context.chosen.k} the largest R-hat was {fixed(diagnostics.max_rhat, 3)} "
-        f"and the smallest effective sample size {float(diagnostics.min_ess):.0f} (Vehtari et al., "
-        f"2021), with {'no' if divergent == 0 else divergent} divergent {transitions}."
+        f"At K{NBSP}={NBSP}{context.chosen.k} {rhat}the smallest effective sample size was "
+        f"{diagnostics.min_ess:.0f} (Vehtari et al., 2021), with "
+        f"{'no' if divergent == 0 else divergent} divergent {transitions}."
     )
 
 

@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -50,7 +51,7 @@ _POINTS = {"M": 1, "L": 1, "Q": 2, "C": 3, "z": 0, "Z": 0}
 _TAG = re.compile(r"<[^>]*>")
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
 _INK, _MUTED = _SENTINELS["ink"], _SENTINELS["muted"]
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     # A column may be called "$x$"; it is not a formula.
     "text.parse_math": False,
@@ -84,14 +85,14 @@ def page_style() -> Iterator[None]:
     """Draw for the page inside a ``with`` block, whatever the user's own settings."""
     with mpl.rc_context(), use_palette(_PALETTE):
         mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
+        for name, value in _STYLE.items():
+            mpl.rcParams[name] = value
         yield
 
 
-def new_axes(width: float, height: float) -> Axes:
-    """Axes in a figure of so many CSS pixels, known to no window."""
-    figure = Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained")
-    return figure.subplots()
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of so many CSS pixels, known to no window."""
+    return Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained")
 
 
 def geometry(ax: Axes) -> dict[str, float]:
@@ -136,6 +137,7 @@ def to_svg(figure: Figure, name: str, alt: str) -> str:
     assert view_box is not None
     body = text[text.index(">") + 1 :]
     body = _TAG.sub(lambda tag: _clean_tag(tag.group(), name), body)
+    body = _without_idle_ids(body)
     label = html.escape(alt, quote=True)
     return (
         f'<svg class="plot" role="img" aria-label="{label}" viewBox="{view_box.group(1)}">'
@@ -160,6 +162,16 @@ def _outline_in_css(figure: Figure) -> None:
     for i, text in enumerate(outlined):
         text.set_path_effects([])
         text.set_gid(f"halo-{i}")
+
+
+def _without_idle_ids(body: str) -> str:
+    """Only ids that are referred to, or styled; the others are long, and not all unique."""
+    used = set(re.findall(r"#([\w.-]+)", body))
+
+    def keep(found: re.Match[str]) -> str:
+        return found.group() if found.group(1) in used or "halo-" in found.group(1) else ""
+
+    return re.sub(r' id="([^"]*)"', keep, body)
 
 
 def _clean_tag(tag: str, name: str) -> str:

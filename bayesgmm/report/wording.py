@@ -8,8 +8,9 @@ import numpy as np
 MINUS = "−"
 NBSP = "\u00a0"
 _WORDS = (
-    "no one two three four five six seven eight nine ten eleven twelve"  # 0 to 12
-).split()
+    *("no", "one", "two", "three", "four", "five", "six"),
+    *("seven", "eight", "nine", "ten", "eleven", "twelve"),
+)
 _SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 

@@ -7,7 +7,6 @@ from bayesgmm.report.verdicts import choice as words
 from bayesgmm.report.verdicts import trust
 from bayesgmm.report.wording import counted, fixed, joined, percent, row_list
 
-
 # Characters that fit a fact on one line.
 _ROOM = 12
 

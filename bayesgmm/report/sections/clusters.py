@@ -64,9 +64,11 @@ def _heading(context: Context) -> str:
     ends = interval(float(centres.min()), float(centres.max()), decimals)
     many = capital(in_words(fitted.k))
     where = f" in {context.names[feature]}" if fitted.point.n_features > 1 else ""
-    return f"{many} groups, farthest apart{where}: centres from {ends}{context.unit(feature)}" if (
-        where
-    ) else f"{many} groups with centres from {ends}{context.unit(feature)}"
+    return (
+        f"{many} groups, farthest apart{where}: centres from {ends}{context.unit(feature)}"
+        if (where)
+        else f"{many} groups with centres from {ends}{context.unit(feature)}"
+    )
 
 
 def _card(context: Context, k: int) -> Card:
@@ -80,7 +82,9 @@ def _card(context: Context, k: int) -> Card:
     else:
         low, high = np.quantile(draws.weights[:, k], TAILS)
         share = f"share in the population: {percent_range(low, high)}"
-    size = counted(n, "row") if fitted.k == 1 else f"{counted(n, 'row')}, {percent(n / len(fitted.X))}"
+    size = (
+        counted(n, "row") if fitted.k == 1 else f"{counted(n, 'row')}, {percent(n / len(fitted.X))}"
+    )
     return Card(
         number=k + 1,
         who=_who(context, k),
@@ -95,11 +99,11 @@ def _card(context: Context, k: int) -> Card:
 def _places(context: Context, k: int) -> Table:
     fitted = context.chosen
     draws = fitted.covariance_draws
-    means = fitted.point.means[k] if draws is None else fitted.draws.means[:, k].mean(axis=0)
     if draws is None:
-        variances = np.diagonal(fitted.point.covariances[k])
-        spreads = np.sqrt(variances)
+        means = fitted.point.means[k]
+        spreads = np.sqrt(np.diagonal(fitted.point.covariances[k]))
     else:
+        means = draws.means[:, k].mean(axis=0)
         variances = np.diagonal(draws.covariances[:, k], axis1=-2, axis2=-1)
         spreads = np.sqrt(variances).mean(axis=0)
     rows = []
@@ -107,7 +111,7 @@ def _places(context: Context, k: int) -> Table:
         decimals = context.centre_decimals(j)
         row = [label, fixed(means[j], decimals)]
         if draws is not None:
-            low, high = np.quantile(fitted.draws.means[:, k, j], TAILS)
+            low, high = np.quantile(draws.means[:, k, j], TAILS)
             row.append(interval(low, high, decimals))
         rows.append((*row, fixed(spreads[j], decimals)))
     columns = ["measurement", "centre", f"90{NBSP}% interval", "spread, sd"]

@@ -43,7 +43,9 @@ def estimates(context: Context) -> Section | None:
         others = _table(context, [rows[i] for i in rest], "The other estimates.")
         blocks.append(Folded(f"The other {len(rest)} estimates", (others,)))
     heading = agreement.shift_heading(shift)
-    return Section("estimates", "EM and posterior", "EM against the posterior", heading, tuple(blocks))
+    return Section(
+        "estimates", "EM and posterior", "EM against the posterior", heading, tuple(blocks)
+    )
 
 
 def _value(value: float, row: Estimate, decimals: int) -> str:
@@ -63,7 +65,8 @@ def _table(context: Context, rows: list[Estimate], caption: str) -> Table:
         unit = "%" if row.kind == "share" else context.unit_of(row.feature)
         name = f"{row.name} ({unit})" if unit else row.name
         if several:
-            name = f"{name} · {'all' if row.component is None else row.component + 1}"
+            which = "all" if row.component is None else row.component + 1
+            name = f"{name}{NBSP}·{NBSP}{which}"
         ends = interval(scale * row.lower, scale * row.upper, decimals)
         entries.append((name, *numbers, ends, signed(row.shift, 2)))
     swatches = ()

@@ -23,8 +23,6 @@ _MIN_SHOWN = 5
 _MAX_FEATURES = 4
 # Letters of their names together.
 _ROOM = 36
-# Numbers in the list of all rows; more would fill the file.
-_MAX_LISTED = 60_000
 
 
 def rows(context: Context) -> Section:
@@ -55,20 +53,15 @@ def rows(context: Context) -> Section:
         blocks.append(Verdict(*overlap))
     blocks += [Heading("The least certain rows"), _least_certain(context)]
     blocks += [Heading(odd_heading), *odd_blocks]
-    listed = all_rows(context)
-    if listed is not None:
+    if context.rows_listed:
         summary = f"All {len(fitted.X)} rows with their memberships"
-        blocks.append(Folded(summary, (listed,)))
+        blocks.append(Folded(summary, (all_rows(context),)))
     heading = words.doubt_heading(len(fitted.X), doubtful)
     return Section("rows", "Rows", "Who belongs where", heading, tuple(blocks))
 
 
-def all_rows(context: Context) -> Rows | None:
-    """Every row with its memberships at each K shown, unless there are too many."""
-    n, d = context.X.shape
-    numbers = n * (d + sum(context.fitted))
-    if numbers > _MAX_LISTED:
-        return None
+def all_rows(context: Context) -> Rows:
+    """Every row with its memberships at each K shown."""
     values = tuple(
         tuple(fixed(value, decimals) for value, decimals in zip(row, context.decimals, strict=True))
         for row in context.X.tolist()
@@ -116,15 +109,15 @@ def _least_certain(context: Context) -> Table:
     table_rows = []
     for i, row in enumerate(order):
         ranked = np.argsort(-fitted.memberships[row], kind="stable")
-        best = ranked[0]
+        best = int(ranked[0])
         entries = [str(row + 1)]
         entries += [fixed(context.X[row, j], context.decimals[j]) for j in features]
-        entries += [str(best + 1), percent(fitted.memberships[row, best], 1)]
+        entries += [str(best + 1), percent(float(fitted.memberships[row, best]), 1)]
         if bounds is not None:
             entries.append(percent_range(bounds[0][i, best], bounds[1][i, best]))
         if fitted.k > 2:
-            second = ranked[1]
-            entries += [str(second + 1), percent(fitted.memberships[row, second], 1)]
+            second = int(ranked[1])
+            entries += [str(second + 1), percent(float(fitted.memberships[row, second]), 1)]
         table_rows.append(tuple(entries))
     n_doubt = len(fitted.in_doubt)
     caption = f"The first {n_shown} of {n_doubt} rows in doubt." if n_doubt > n_shown else ""
@@ -159,8 +152,9 @@ def _odd(context: Context) -> tuple[str, tuple[Block, ...]]:
         entries += [fixed(context.X[row, j], context.decimals[j]) for j in features]
         if fitted.k > 1:
             entries.append(str(fitted.distances[row].argmin() + 1))
-        many = fixed(expected[row], 2) if expected[row] >= 0.005 else f"<{NBSP}0.01"
-        table_rows.append((*entries, fixed(nearest[row], 2), many))
+        many = float(expected[row])
+        far = fixed(many, 2) if many >= 0.005 else f"<{NBSP}0.01"
+        table_rows.append((*entries, fixed(float(nearest[row]), 2), far))
     caption = f"The {counted(len(table_rows), 'row')} farthest from every cluster."
     table = Table(
         tuple(columns), tuple(table_rows), caption=caption, label="Odd rows", sortable=True

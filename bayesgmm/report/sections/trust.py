@@ -18,7 +18,7 @@ def checks(context: Context) -> Section | None:
         return None
     blocks: list[Block] = [Checks(found)]
     shaky = [
-        f"K{NBSP}={NBSP}{k} (R-hat {fixed(chain_agreement(model.bayes)[1], 2)})"
+        f"K{NBSP}={NBSP}{k} (R-hat {fixed(chain_agreement(model.bayes)[1], 3)})"
         for k, model in context.evidence.by_k.items()
         if model is not context.evidence.chosen
         and model.bayes is not None
@@ -54,12 +54,11 @@ def priors(context: Context) -> Section | None:
         blocks.append(Text("The priors were given as functions of a PyMC model."))
     else:
         rows = tuple(
-            (_ABOUT.get(about, about), prior, _sentence(means)) for about, prior, means in describe()
+            (_ABOUT.get(str(about), str(about)), str(prior), _sentence(str(means)))
+            for about, prior, means in describe()
         )
         blocks.append(
-            Table(
-                ("about", "prior", "means"), rows, align="lll", stacked=True, label="Priors"
-            )
+            Table(("about", "prior", "means"), rows, align="lll", stacked=True, label="Priors")
         )
     heading = agreement.prior_heading(None if strongest is None else strongest.pull)
     return Section("priors", "Priors", "What was assumed", heading, tuple(blocks))

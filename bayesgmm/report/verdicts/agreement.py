@@ -15,9 +15,7 @@ def shift_heading(largest: float) -> str:
     return "EM and the posterior differ"
 
 
-def shift_sentence(
-    what: str, em: str, mean: str, shift: float, n_over: int, n_total: int
-) -> str:
+def shift_sentence(what: str, em: str, mean: str, shift: float, n_over: int, n_total: int) -> str:
     """The largest shift, in the units of the data and in posterior sds.
 
     Parameters
@@ -32,7 +30,9 @@ def shift_sentence(
         Parameters that shift by more than one posterior sd, and all of them.
     """
     if abs(shift) < _SMALL:
-        start = "No estimate differs by as much as a quarter of its posterior sd. The largest gap is"
+        start = (
+            "No estimate differs by as much as a quarter of its posterior sd. The largest gap is"
+        )
     else:
         start = "The largest gap is"
     text = (
@@ -52,7 +52,9 @@ def prior_heading(pull: float | None) -> str:
     size = abs(pull)
     if size < _SMALL:
         return "The priors hardly move the fit"
-    return "The priors move the fit a little" if size <= 1.0 else "The priors decide part of the fit"
+    return (
+        "The priors move the fit a little" if size <= 1.0 else "The priors decide part of the fit"
+    )
 
 
 def prior_sentence(what: str, pull: float) -> str:

@@ -222,7 +222,9 @@ def family_sentence(choice: Choice, n_families: int) -> str:
         if n_families == 2:
             return ""
         return f"None of the other {in_words(n_families - 1)} covariance families comes closer."
-    others = "the other family" if n_families == 2 else f"the other {in_words(n_families - 1)} families"
+    others = (
+        "the other family" if n_families == 2 else f"the other {in_words(n_families - 1)} families"
+    )
     return (
         f"The best of {others}, {clusters(other.k)}{_of(other.shape)}, is {_behind(choice, other)}."
     )
@@ -253,7 +255,9 @@ def _of(shape: str) -> str:
 
 
 def criteria_sentence(choice: Choice) -> str:
-    """Whether the other criteria agree with the choice; empty if there are none."""
+    """Whether the other criteria agree with the choice; empty if there is nothing to compare."""
+    if len(choice.tried) == 1:
+        return ""
     parts = []
     agreeing = [name for name, k in choice.others.items() if k == choice.k]
     if agreeing:
@@ -267,7 +271,8 @@ def criteria_sentence(choice: Choice) -> str:
     if prediction is None:
         return f"{text}." if text else ""
     if prediction.k == choice.k:
-        agrees = "Leave-one-out prediction is best at the same number."
+        agrees = "Leave-one-out prediction is best at the same number"
+        agrees += f", with {prediction.shape}." if prediction.shape != choice.shape else "."
         return f"{text}. {agrees}" if text else agrees
     lead = f"{fixed(prediction.difference, 1)}"
     which = in_words(prediction.k)
@@ -295,7 +300,7 @@ def edge_sentence(choice: Choice) -> str:
     if not choice.is_at_edge:
         return ""
     return (
-        f"{choice.k} is the largest number tried. Raise --max-components before trusting it."
+        f"{choice.k} is the largest number tried. Try more (--max-components) before trusting it."
     )
 
 
@@ -303,7 +308,8 @@ def how_many_heading(choice: Choice) -> str:
     """Which criteria choose what, in one line."""
     if len(choice.tried) == 1:
         return f"Only K{NBSP}={NBSP}{choice.k} was tried"
-    votes: dict[int, list[str]] = {choice.k: [choice.criterion]}
+    ours = "LOO" if choice.criterion.startswith("leave") else choice.criterion
+    votes: dict[int, list[str]] = {choice.k: [ours]}
     for name, k in choice.others.items():
         votes.setdefault(k, []).append(name)
     tail = ""

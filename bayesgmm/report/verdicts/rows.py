@@ -36,9 +36,7 @@ def picture_heading(k: int, placement: Placement, n_features: int) -> str:
     return f"{many} that overlap" if placement.overlaps else f"{many} that touch"
 
 
-def wrong_sentence(
-    n_rows: int, expected: float, bounds: tuple[float, float] | None, k: int
-) -> str:
+def wrong_sentence(n_rows: int, expected: float, bounds: tuple[float, float] | None, k: int) -> str:
     """How many rows are expected in the wrong cluster."""
     which = "likelier" if k == 2 else "likeliest"
     decimals = 1 if expected < 10 else 0
@@ -51,9 +49,7 @@ def wrong_sentence(
     return f"If each row goes to its {which} cluster, about {found}."
 
 
-def overlap_verdict(
-    placement: Placement, pair: tuple[int, int, float]
-) -> tuple[str, str] | None:
+def overlap_verdict(placement: Placement, pair: tuple[int, int, float]) -> tuple[str, str] | None:
     """Which clusters overlap and what to do about it, or None if labels can be used.
 
     ``pair`` holds two clusters (from 0) and the rows expected to be mistaken between them.
@@ -77,9 +73,7 @@ def odd_heading(odd: Sequence[int]) -> str:
     return f"{capital(row_list(odd))} {verb} no cluster"
 
 
-def odd_sentence(
-    n_rows: int, n_beyond: int, farthest: int, expected: float, n_odd: int
-) -> str:
+def odd_sentence(n_rows: int, n_beyond: int, farthest: int, expected: float, n_odd: int) -> str:
     """How the rows far from every cluster compare with chance.
 
     Parameters
@@ -104,11 +98,12 @@ def odd_sentence(
         beyond = f"{beyond} So many say that the tails are heavier than a Gaussian's."
     many = f"{fixed(expected, 2)} rows" if expected >= 0.005 else "fewer than 0.01 rows"
     if n_odd:
+        at_most = f"at most {many}" if expected >= 0.005 else many
         which = "The farthest, row" if n_odd > 1 else "Row"
         return (
-            f"{beyond} {which} {farthest + 1}{',' if n_odd > 1 else ''} is a surprise: at most {many} "
-            "are expected as far out. Look at it: it may be a slip, or belong to a group too small "
-            "to be a cluster."
+            f"{beyond} {which} {farthest + 1}{',' if n_odd > 1 else ''} is a surprise: "
+            f"{at_most} are expected as far out. Look at it: it may be a slip, or belong to a group "
+            "too small to be a cluster."
         )
     return (
         f"{beyond} Even the farthest, row {farthest + 1}, is no surprise: up to {many} are "

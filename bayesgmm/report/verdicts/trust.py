@@ -113,7 +113,7 @@ def rhat_check(rhat: float, worst: str, chains: int) -> Check:
 
 def disagreement_sentence(rhat: float, worst: str) -> str:
     """What to do when chains disagree."""
-    return f"R-hat is {fixed(rhat, 2)} for the {worst}. Run longer (--draws) or lower K."
+    return f"R-hat is {fixed(rhat, 3)} for the {worst}. Run longer (--draws) or lower K."
 
 
 def stability_check(rhat: float, worst: str, agree: bool) -> Check:
@@ -137,7 +137,7 @@ def stability_check(rhat: float, worst: str, agree: bool) -> Check:
         means = "Every chain finds the same clusters."
         return Check(name, found, wanted, means, "pass")
     start = "The fit is stable but its clusters are not" if agree else "Clusters are not stable"
-    means = f"{start}: R-hat is {fixed(rhat, 2)} for {worst}. Read numbers by cluster as rough."
+    means = f"{start}: R-hat is {fixed(rhat, 3)} for {worst}. Read numbers by cluster as rough."
     return Check(name, found, wanted, means, "note")
 
 
@@ -189,9 +189,7 @@ def loo_check(max_k: float, threshold: float, high: Sequence[int]) -> Check:
     if len(high) == 0:
         means = "No single row rules the leave-one-out result."
         return Check(name, found, wanted, means, "pass")
-    means = (
-        f"LOO leans on {row_list(high)} (k-hat up to {fixed(max_k, 2)}), so read it with care."
-    )
+    means = f"LOO leans on {row_list(high)} (k-hat up to {fixed(max_k, 2)}), so read it with care."
     return Check(name, found, wanted, means, "note")
 
 

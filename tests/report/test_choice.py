@@ -1,0 +1,179 @@
+from dataclasses import replace
+
+import pytest
+
+from bayesgmm.report.verdicts import choice as v
+from bayesgmm.report.verdicts.choice import Choice, Option, Placement, Prediction
+
+SURE = Placement(272, 1, 0.3)
+TWO = Choice(2, (1, 2, 3, 4), "BIC", rival=Option(3, 11.5), others={"ICL": 2})
+
+
+@pytest.mark.parametrize(
+    ("margin", "word"),
+    [
+        (0.0, "barely"),
+        (1.99, "barely"),
+        (2.0, "some"),
+        (5.99, "some"),
+        (6.0, "strong"),
+        (9.99, "strong"),
+        (10.0, "very strong"),
+        (1e9, "very strong"),
+    ],
+)
+def test_grades_of_kass_and_raftery(margin, word):
+    assert v.grade(margin) == word
+
+
+def test_a_margin_of_1_99_on_faithful_is_barely():
+    barely = replace(TWO, rival=Option(3, 1.99))
+    assert v.preference(barely) == (
+        "BIC barely prefers two clusters to three, by 1.99 points (under 2 is barely worth a "
+        "mention)."
+    )
+    assert v.headline(barely, SURE) == "Two clusters, barely preferred to three"
+
+
+def test_a_large_margin_is_very_strong():
+    assert v.preference(TWO) == (
+        "BIC prefers two clusters to three, by 11.5 points (over 10 is very strong)."
+    )
+
+
+def test_other_criteria_have_no_scale_of_points():
+    icl = replace(TWO, criterion="ICL", rival=Option(3, 1.2))
+    assert v.preference(icl) == "ICL barely prefers two clusters to three, by 1.20 points."
+
+
+def test_a_choice_by_elpd_names_its_error():
+    loo = replace(TWO, criterion="leave-one-out prediction", in_nats=True)
+    tie = replace(loo, rival=Option(3, 5.4, 4.0))
+    clear = replace(loo, rival=Option(3, 50.0, 4.0))
+    assert tie.is_close
+    assert "5.4 nats (standard error 4.0: too little to call)" in v.preference(tie)
+    assert not clear.is_close
+    assert v.preference(clear).endswith("by 50.0 nats (standard error 4.0).")
+
+
+def test_one_number_tried_is_no_choice():
+    given = Choice(3, (3,), "BIC", others={"ICL": 3})
+    assert v.preference(given).startswith("K = 3 was given")
+    assert v.criteria_sentence(given) == ""
+    assert v.headline(given, SURE) == (
+        "Three clusters, as asked: all but one of the 272 rows placed with confidence"
+    )
+    assert v.how_many_heading(given).replace("\xa0", " ") == "Only K = 3 was tried"
+
+
+@pytest.mark.parametrize(
+    ("doubt", "wrong", "text"),
+    [
+        (0, 0.1, "Two clusters, and all 272 rows placed with confidence"),
+        (1, 0.3, "Two clusters, and all but one of the 272 rows placed with confidence"),
+        (7, 2.0, "Two clusters, and all but seven of the 272 rows placed with confidence"),
+        (67, 22.0, "Two clusters that overlap: 25 % of the rows are in doubt"),
+        (
+            20,
+            15.0,
+            "Two clusters that overlap: about 15 of 272 rows are expected in the wrong one",
+        ),
+    ],
+)
+def test_headline_by_doubt(doubt, wrong, text):
+    assert v.headline(TWO, Placement(272, doubt, wrong)).replace("\xa0", " ") == text
+
+
+def test_headline_withholds_what_a_check_forbids():
+    assert v.headline(TWO, SURE, chains_agree=False) == "No answer yet: the chains disagree"
+    assert v.headline(TWO, SURE, has_spike=True).startswith("No answer yet: a cluster has shrunk")
+
+
+def test_headline_of_one_cluster():
+    one = Choice(1, (1, 2), "BIC", rival=Option(2, 8.0))
+    assert v.headline(one, None).startswith("No groups found")
+    close = replace(one, rival=Option(2, 1.0))
+    assert v.headline(close, None) == "One group, barely preferred to two"
+    assert "no other number was tried" in v.headline(Choice(1, (1,), "BIC"), None)
+
+
+def test_k_at_the_edge_is_said():
+    edge = Choice(4, (1, 2, 3, 4), "BIC", rival=Option(3, 30.0))
+    assert v.headline(edge, SURE) == "Four clusters so far: no larger number was tried"
+    assert v.edge_sentence(edge).startswith("4 is the largest number tried.")
+    assert v.edge_sentence(TWO) == ""
+
+
+def test_shapes_are_named_where_families_compete():
+    tied, full = v.shape_words("tied", 2), v.shape_words("full", 2)
+    choice = replace(
+        TWO,
+        k=3,
+        shape=tied,
+        rival=Option(4, 5.8, shape=tied),
+        other_family=Option(2, 7.9, shape=full),
+    )
+    assert v.preference(choice) == (
+        "BIC prefers three clusters of one shared shape (tied) to four, by 5.8 points "
+        "(2 to 6 is some evidence)."
+    )
+    assert v.family_sentence(choice, 4) == (
+        "The best of the other three families, two clusters of free shape (full), is 7.9 points "
+        "behind (6 to 10 is strong)."
+    )
+    same = replace(choice, rival=choice.other_family)
+    assert v.preference(same) == (
+        "BIC prefers three clusters of one shared shape (tied) to two of free shape (full), by "
+        "7.9 points (6 to 10 is strong)."
+    )
+    assert "None of the other three" in v.family_sentence(same, 4)
+    assert v.family_sentence(same, 2) == ""
+    assert v.family_sentence(choice, 1) == ""
+
+
+def test_shapes_of_one_measurement():
+    assert v.shape_words("tied", 1) == "one shared spread (tied)"
+    assert v.shape_words("full", 1) == "free spread (full)"
+
+
+def test_criteria_that_agree():
+    agree = replace(TWO, prediction=Prediction(2, 0.0, 0.0))
+    assert v.criteria_sentence(agree) == (
+        "ICL agrees. Leave-one-out prediction is best at the same number."
+    )
+    assert v.disagreement(agree) is None
+    assert v.how_many_heading(agree) == "BIC, ICL and LOO choose two"
+
+
+def test_loo_that_leans_elsewhere_is_a_tie():
+    leans = replace(TWO, prediction=Prediction(4, 5.4, 4.0))
+    assert "leans to four, but by only 5.4 nats with a standard error of 4.0" in (
+        v.criteria_sentence(leans)
+    )
+    lead, body = v.disagreement(leans)
+    assert lead == "The criteria partly disagree."
+    assert body.endswith("(1.4 standard errors): a tie.")
+    assert v.how_many_heading(leans) == "BIC and ICL choose two; LOO cannot tell two from four"
+    assert Prediction(4, 3.9, 0.1).is_tie
+    rough = replace(leans, prediction=Prediction(4, 5.4, 4.0, is_rough=True))
+    assert "The chains of that model disagree" in v.criteria_sentence(rough)
+
+
+def test_loo_that_differs_clearly():
+    clear = replace(TWO, prediction=Prediction(4, 25.0, 4.0))
+    assert "take two to name groups, four to describe the density" in v.criteria_sentence(clear)
+    assert "Prediction is better with four" in v.disagreement(clear)[1]
+    assert v.how_many_heading(clear) == "BIC and ICL choose two, LOO chooses four"
+
+
+def test_icl_below_bic_names_the_clusters_that_lie_on_each_other():
+    three = replace(TWO, k=3, others={"ICL": 2})
+    lead, body = v.disagreement(three, (1, 2))
+    assert lead == "The criteria disagree."
+    assert "two separate groups: some components lie on each other (clusters 2 and 3 most)" in body
+    assert "ICL prefers two, because it charges for overlap." in v.criteria_sentence(three)
+
+
+def test_icl_above_bic():
+    _, body = v.disagreement(replace(TWO, others={"ICL": 3}))
+    assert body == "ICL prefers three, although it charges for overlap."

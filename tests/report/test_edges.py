@@ -1,0 +1,149 @@
+"""Sweeps of every shape give a true and readable report."""
+
+import copy
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from html_reader import read, requests
+
+from bayesgmm.core.mixture import Mixture
+from bayesgmm.report.content import build_report
+from bayesgmm.report.html import to_html
+from bayesgmm.report.markdown import to_markdown
+
+
+def rendered(result):
+    report = build_report(result)
+    page = to_html(report)
+    read(page)
+    assert requests(page) == []
+    assert len(page.encode()) < 2_000_000
+    assert to_markdown(report).startswith("# ")
+    return report, {section.key: section for section in report.sections}
+
+
+def text_of(section):
+    return json.dumps(dataclasses.asdict(section), ensure_ascii=False)
+
+
+def test_em_alone_claims_no_uncertainty(em_sweep, blobs):
+    report, sections = rendered(em_sweep(blobs))
+    assert report.answer.headline == "Two clusters, and all 100 rows placed with confidence"
+    assert {"estimates", "priors"}.isdisjoint(sections)
+    everything = text_of(report)
+    assert "posterior sampled" not in everything
+    assert "90\u00a0% interval" not in everything
+    assert "EM gives one best value" in everything
+    assert report.title == "Data"
+
+
+def test_one_number_tried(em_sweep, blobs):
+    report, sections = rendered(em_sweep(blobs, [2]))
+    assert report.answer.headline.startswith("Two clusters, as asked")
+    assert "fixed in advance" in text_of(sections["methods"])
+    assert "agree" not in text_of(sections["how-many"])
+
+
+def test_one_cluster(em_sweep):
+    X = np.random.default_rng(1).normal(size=(80, 2))
+    report, sections = rendered(em_sweep(X))
+    assert report.answer.headline.startswith("No groups found")
+    assert sections["rows"].short == "Rows"
+    assert "Certainty" not in text_of(sections["rows"])
+    assert "readout" not in re.sub(
+        r"<style>.*?</style>|<script>.*?</script>", "", to_html(report), flags=re.S
+    )
+
+
+def test_one_measurement_has_two_families(em_sweep, blobs):
+    result = em_sweep(blobs[:, :1], covariance_types=("full", "tied", "diag", "spherical"))
+    report, sections = rendered(result)
+    table = next(
+        b for b in sections["how-many"].blocks if getattr(b, "columns", ("",))[0] == "family"
+    )
+    assert [row[0] for row in table.rows] == ["full", "tied"]
+    assert "one and the same model" in text_of(sections["how-many"])
+    assert "peaks" in sections["picture"].heading
+    assert "the other family" in report.answer.lede[1] or "(tied)" in report.answer.lede[0]
+
+
+@pytest.mark.parametrize("n_features", [4, 13])
+def test_many_measurements(em_sweep, n_features):
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(0, 1, (100, n_features)), rng.normal(4, 1, (100, n_features))])
+    report, sections = rendered(em_sweep(X, covariance_types=("full", "diag")))
+    assert report.answer.headline.startswith("Two clusters")
+    assert "the two are drawn that tell the clusters" in text_of(sections["picture"])
+    assert len(sections["clusters"].blocks[0].cards[0].table.rows) == n_features
+
+
+def test_a_failed_fit_is_told(em_sweep, blobs):
+    result = em_sweep(blobs)
+    table = result.table.copy()
+    row = (table["n_components"] == 3).to_numpy()
+    table.loc[row, ["status", "note"]] = ["failed", "the covariance is <singular>."]
+    table.loc[row, ["bic", "icl", "aic", "log_likelihood"]] = np.nan
+    fits = {key: fit for key, fit in result.fits.items() if key[2] != 3}
+    _, sections = rendered(dataclasses.replace(result, table=table, fits=fits))
+    assert "full with K = 3 by EM (the covariance is <singular>)" in text_of(sections["how-many"])
+
+
+def test_five_thousand_rows_that_overlap(em_sweep):
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(0, 1, (2500, 2)), rng.normal(2.2, 1, (2500, 2))])
+    report, sections = rendered(em_sweep(X, range(1, 4), n_init=2))
+    assert "of the 5000 rows are drawn" in text_of(sections["picture"])
+    assert "overlap" in report.answer.headline
+
+
+def test_a_spike_is_no_answer(em_sweep, blobs):
+    result = em_sweep(blobs)
+    key = ("em", "full", 2)
+    fit = result.fits[key]
+    point = fit.mixture_
+    spiked = Mixture.from_covariances(
+        point.weights, point.means, point.covariances * np.array([1.0, 1e-10])[:, None, None]
+    )
+    broken = copy.copy(fit)
+    broken.mixture_ = spiked
+    report, sections = rendered(dataclasses.replace(result, fits={**result.fits, key: broken}))
+    assert report.answer.headline.startswith("No answer yet: a cluster has shrunk")
+    assert "fail" in {check.level for check in sections["checks"].blocks[0].checks}
+
+
+def test_chains_that_disagree_withhold_the_answer(sweep):
+    key = ("bayes", "full", 2)
+    fit = copy.copy(sweep.fits[key])
+    diagnostics = fit.diagnostics_
+    table = diagnostics.table.copy()
+    table.loc[table["quantity"] == "log likelihood", "rhat"] = 1.234
+    fit.diagnostics_ = dataclasses.replace(diagnostics, table=table)
+    report, sections = rendered(dataclasses.replace(sweep, fits={**sweep.fits, key: fit}))
+    assert report.answer.headline == "No answer yet: the chains disagree"
+    assert report.answer.lede[0].startswith("R-hat is 1.234 for the log likelihood.")
+    assert "Withheld" in text_of(sections["methods"])
+
+
+def test_posterior_alone(sweep):
+    table = sweep.table[sweep.table["engine"] == "bayes"].reset_index(drop=True)
+    fits = {key: fit for key, fit in sweep.fits.items() if key[0] == "bayes"}
+    result = dataclasses.replace(sweep, table=table, fits=fits, criterion="loo")
+    report, sections = rendered(result)
+    assert report.answer.lede[0].startswith("Leave-one-out prediction prefers")
+    assert "standard error" in report.answer.lede[0]
+    assert "estimates" not in sections
+    assert "Maximum-likelihood" not in text_of(sections["methods"])
+    assert "BIC" not in sections["how-many"].heading
+
+
+def test_units_are_not_said_twice(em_sweep, blobs):
+    frame = pd.DataFrame(blobs, columns=["length_mm", "mass"])
+    report = build_report(em_sweep(frame), units={"length_mm": "mm", "mass": "1000 kg"})
+    rows = [row[0] for row in report.sections[0].blocks[0].cards[0].table.rows]
+    assert rows == ["length_mm", "mass (1000 kg)"]
+    assert "\u00a0× 1000 kg" in text_of(report)
+    assert "length_mm (mm)" not in to_html(report)

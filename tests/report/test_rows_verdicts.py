@@ -1,0 +1,74 @@
+import pytest
+
+from bayesgmm.report.verdicts import rows as v
+from bayesgmm.report.verdicts.choice import Placement
+
+
+@pytest.mark.parametrize(
+    ("n", "doubtful", "text"),
+    [
+        (272, [], "All 272 rows are sure"),
+        (272, [243], "271 rows are sure; row 244 is in doubt"),
+        (272, [3, 4], "270 rows are sure, 2 are in doubt"),
+        (2, [0], "1 row is sure; row 1 is in doubt"),
+        (2, [0, 1], "All 2 rows are in doubt"),
+    ],
+)
+def test_doubt_heading(n, doubtful, text):
+    assert v.doubt_heading(n, doubtful) == text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "doubt", "text"),
+    [
+        (0.3, 1, "Two clouds, well apart"),
+        (5.0, 9, "Two clouds that touch"),
+        (30.0, 9, "Two clouds that overlap"),
+    ],
+)
+def test_picture_heading(wrong, doubt, text):
+    assert v.picture_heading(2, Placement(272, doubt, wrong), 2) == text
+
+
+def test_picture_heading_of_one_cluster_and_one_measurement():
+    assert v.picture_heading(1, Placement(10, 0, 0.0), 2) == "One cloud"
+    assert v.picture_heading(3, Placement(82, 0, 0.1), 1) == "Three peaks, well apart"
+
+
+def test_overlap_names_the_pair():
+    assert v.overlap_verdict(Placement(100, 1, 1.0), (0, 1, 0.5)) is None
+    lead, body = v.overlap_verdict(Placement(272, 67, 22.0), (0, 2, 21.3))
+    assert lead == "Clusters 1 and 3 overlap."
+    assert body.startswith("About 21 of 272 rows")
+
+
+def test_wrong_rows():
+    text = v.wrong_sentence(272, 0.31, (0.1, 0.52), 2)
+    assert text == (
+        "If each row goes to its likelier cluster, about 0.3 of 272 rows are expected in the "
+        "wrong one (90 % interval 0.1 to 0.5)."
+    )
+    assert "likeliest cluster, about 22 of 272 rows" in v.wrong_sentence(272, 22.0, None, 3)
+
+
+def test_no_row_is_odd():
+    assert v.odd_heading([]) == "No row is odd"
+    text = v.odd_sentence(272, 3, 243, 1.71, 0)
+    assert text == (
+        "Three rows lie beyond the 99 % ellipse of every cluster; chance alone gives up to 2.7. "
+        "Even the farthest, row 244, is no surprise: up to 1.71 rows are expected as far out, and "
+        "only below 0.5 would it deserve a look."
+    )
+
+
+def test_odd_rows():
+    assert v.odd_heading([291]) == "Row 292 fits no cluster"
+    assert v.odd_heading([1, 2]) == "Rows 2 and 3 fit no cluster"
+    assert "Row 292 is a surprise: at most 0.01 rows" in v.odd_sentence(342, 1, 291, 0.0113, 1)
+    text = v.odd_sentence(342, 2, 291, 1e-9, 2)
+    assert "The farthest, row 292, is a surprise: fewer than 0.01 rows are expected" in text
+
+
+def test_heavy_tails_are_named():
+    assert "heavier than a Gaussian's" in v.odd_sentence(272, 12, 0, 2.0, 0)
+    assert "heavier" not in v.odd_sentence(272, 7, 0, 2.0, 0)

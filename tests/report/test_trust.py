@@ -1,0 +1,142 @@
+import math
+
+import pytest
+
+from bayesgmm.report.verdicts import agreement, trust
+
+
+@pytest.mark.parametrize(
+    ("n_starts", "at_best", "k", "level"),
+    [(20, 20, 2, "pass"), (41, 10, 3, "note"), (20, 10, 3, "pass"), (1, 1, 3, "note")],
+)
+def test_starts(n_starts, at_best, k, level):
+    assert trust.starts_check(n_starts, at_best, k).level == level
+
+
+def test_one_component_has_one_optimum():
+    assert trust.starts_check(1, 1, 1).level == "pass"
+
+
+def test_few_starts_at_the_rival_weaken_the_margin():
+    text = trust.rival_starts_sentence(3, 1, 24).replace("\xa0", " ")
+    assert text.startswith("The optimum at K = 3 was reached by 1 of 24 starts")
+    assert trust.rival_starts_sentence(3, 10, 41) == ""
+    assert trust.rival_starts_sentence(1, 1, 1) == ""
+
+
+def test_spikes():
+    assert trust.spike_check(0.22, 90.0, 2, 0).level == "pass"
+    avoided = trust.spike_check(0.22, 90.0, 2, 1)
+    assert avoided.level == "note"
+    assert avoided.means.startswith("One EM start collapsed")
+    assert trust.spike_check(0.22, 90.0, 2, 3).means.startswith("3 EM starts collapsed")
+    assert trust.spike_check(0.009, 90.0, 2, 0).level == "fail"
+    assert trust.spike_check(0.22, 2.9, 2, 0).level == "fail"
+
+
+def test_rhat():
+    good = trust.rhat_check(1.003, "log likelihood", 4)
+    assert (good.level, good.means) == ("pass", "Four chains tell the same story.")
+    bad = trust.rhat_check(1.013, "log likelihood", 4)
+    assert (bad.level, bad.found) == ("fail", "1.013 at worst")
+    assert bad.means == ("R-hat is 1.013 for the log likelihood. Run longer (--draws) or lower K.")
+    assert trust.rhat_check(math.nan, "", 1).level == "note"
+    assert trust.chains_agree(math.nan)
+    assert not trust.chains_agree(1.0101)
+
+
+def test_unstable_clusters_are_a_note():
+    assert trust.stability_check(1.002, "a share", True).level == "pass"
+    found = trust.stability_check(1.05, "a centre in waiting", True)
+    assert found.level == "note"
+    assert found.means.startswith("The fit is stable but its clusters are not")
+    assert trust.stability_check(1.05, "a share", False).means.startswith("Clusters are not")
+    assert trust.stability_check(math.nan, "a share", True).level == "note"
+
+
+@pytest.mark.parametrize(("ess", "level"), [(1800, "pass"), (399, "note"), (99, "fail")])
+def test_ess(ess, level):
+    assert trust.ess_check(ess, 4000, 4).level == level
+
+
+@pytest.mark.parametrize(("n", "level"), [(0, "pass"), (1, "note"), (3, "note"), (4, "fail")])
+def test_divergences(n, level):
+    check = trust.divergence_check(n, 4000)
+    assert check.level == level
+    assert ("matter little" in check.means) == (level == "note")
+
+
+def test_switching():
+    assert trust.switching_check(0.0, True).level == "pass"
+    stable = trust.switching_check(0.42, True)
+    assert stable.level == "note"
+    assert stable.means.startswith("The fit is stable but the names are not: labels switch in 42")
+    assert trust.switching_check(0.42, False).means.startswith("Labels switch in 42")
+
+
+def test_loo_names_its_rows():
+    assert trust.loo_check(0.27, 0.7, []).level == "pass"
+    check = trust.loo_check(0.83, 0.7, [11, 3])
+    assert check.means.startswith("LOO leans on rows 12 and 4 (k-hat up to 0.83)")
+
+
+def test_waic_never_fails():
+    assert trust.waic_check(0, -1141.7, -1141.7).level == "pass"
+    check = trust.waic_check(3, -1141.7, -1141.9)
+    assert check.level == "note"
+    assert check.means == (
+        "WAIC is shaky for 3 rows. Read LOO instead: elpd is −1141.7 by WAIC, −1141.9 by LOO."
+    )
+
+
+def test_convergence():
+    assert trust.convergence_check(True, 58).level == "pass"
+    assert trust.convergence_check(False, 1).found == "no, after 1 pass"
+
+
+def test_checks_in_one_line():
+    good = trust.convergence_check(True, 5)
+    note = trust.waic_check(3, None, None)
+    bad = trust.convergence_check(False, 5)
+    assert trust.checks_heading([good, good]) == "All 2 checks pass"
+    assert trust.checks_heading([good, note]) == "1 of 2 checks passes; one carries a note"
+    assert trust.checks_heading([good, good, note, note, bad]) == (
+        "2 of 5 checks pass; one fails, two carry a note"
+    )
+    assert trust.checks_fact([good, note]) == ("1 of 2 pass", "none fails; 1 note")
+    assert trust.checks_fact([bad, bad]) == ("0 of 2 pass", "two fail")
+
+
+@pytest.mark.parametrize(
+    ("shift", "text"),
+    [
+        (0.2, "EM and the posterior agree"),
+        (-0.58, "EM and the posterior differ a little"),
+        (-3.9, "EM and the posterior differ"),
+    ],
+)
+def test_shift_heading(shift, text):
+    assert agreement.shift_heading(shift) == text
+
+
+def test_shift_sentence():
+    text = agreement.shift_sentence("the spread of x in cluster 1", "0.263", "0.275", -0.58, 0, 12)
+    assert text.startswith(
+        "The largest gap is in the spread of x in cluster 1: EM gives 0.263, the posterior mean is "
+        "0.275, a shift of −0.58 posterior sd."
+    )
+    several = agreement.shift_sentence("the share of cluster 1", "1", "2", -1.5, 3, 12)
+    assert "three of 12 estimates shift by more than one sd" in several
+    small = agreement.shift_sentence("the share of cluster 1", "1", "2", 0.1, 0, 12)
+    assert small.startswith("No estimate differs by as much as a quarter")
+
+
+def test_pull_of_the_priors():
+    assert "negligible" in agreement.prior_sentence("the share of cluster 1", 0.2)
+    assert "mild" in agreement.prior_sentence("the share of cluster 1", -0.6)
+    decides = agreement.prior_sentence("the spread of x in cluster 2", 2.9)
+    assert decides.startswith("The priors decide the spread of x in cluster 2")
+    assert agreement.prior_heading(0.1) == "The priors hardly move the fit"
+    assert agreement.prior_heading(-0.5) == "The priors move the fit a little"
+    assert agreement.prior_heading(-2.0) == "The priors decide part of the fit"
+    assert agreement.prior_heading(None).startswith("Priors")
