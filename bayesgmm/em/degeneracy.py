@@ -71,5 +71,5 @@ def describe_spike(spike: Spike, mixture: Mixture, X: np.ndarray) -> str:
     return (
         f"component {spike.component} has collapsed onto {len(rows)} rows ({shown}): its smallest "
         f"variance is {spike.flatness:.1e} of the data's, and the likelihood has no bound there; "
-        "use fewer components, give priors=, or an explicit reg_covar."
+        "use fewer components, give priors=, or a larger reg_covar."
     )

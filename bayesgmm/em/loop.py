@@ -123,7 +123,11 @@ def run_accelerated(
         gain = value_after - value
         rates.append(float(np.linalg.norm(second)) / max(float(np.linalg.norm(first)), 1e-300))
         rounding = 1e-14 * abs(value) + 1e-13 * problem.n
-        converged = gain <= rounding or _remaining(gain, rates[-N_RATES:]) < DISTANCE * problem.n
+        # A ridge can make a step fall; then, too, it is the steps to come that count.
+        change = abs(gain)
+        converged = (
+            change <= rounding or _remaining(change, rates[-N_RATES:]) < DISTANCE * problem.n
+        )
         if converged or len(history) == max_passes:
             at, value, log_likelihood, after = after, value_after, log_likelihood_after, after_2
             break
@@ -131,7 +135,7 @@ def run_accelerated(
         length = np.linalg.norm(first) / max(float(np.linalg.norm(curvature)), 1e-300)
         length = min(length, longest)
         tried = None
-        if length > 1.0 + 1e-4:
+        if gain > 0.0 and length > 1.0 + 1e-4:
             tried = _attempt(
                 step, coordinates.unpack(x0 + 2 * length * first + length**2 * curvature)
             )

@@ -1,0 +1,196 @@
+"""Starts, moves, spikes and the choice among ends."""
+
+import numpy as np
+import oracle
+import pytest
+
+from bayesgmm import GaussianMixture, load_dataset
+from bayesgmm.em import search as search_module
+from bayesgmm.em.degeneracy import describe_spike, find_spikes
+from bayesgmm.em.moves import Moves
+from bayesgmm.em.problem import Problem
+from bayesgmm.em.search import Settings, best_of, search
+from bayesgmm.em.starts import MIXED, proposals
+from bayesgmm.exceptions import DegeneracyWarning
+
+
+def clusters(n=300, seed=0):
+    rng = np.random.default_rng(seed)
+    centres = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]])
+    return centres[rng.integers(3, size=n)] + rng.normal(size=(n, 2))
+
+
+@pytest.mark.parametrize("method", sorted(set(MIXED)))
+@pytest.mark.parametrize("k", [1, 2, 7])
+def test_every_start_is_a_mixture_inside_the_data(family, method, k):
+    X = clusters()
+    problem = Problem(X, family)
+    start = next(proposals(problem, k, method, np.random.default_rng(0)))
+    assert start.n_components == k
+    assert start.weights.sum() == pytest.approx(1.0)
+    assert np.all(start.weights > 0)
+    assert np.all((start.means >= X.min(0)) & (start.means <= X.max(0)))
+    assert np.all(np.linalg.eigvalsh(start.covariances) > 0)
+    assert not find_spikes(start, problem)
+
+
+@pytest.mark.parametrize("method", sorted(set(MIXED)))
+def test_as_many_components_as_rows(family, method):
+    X = clusters(6)
+    start = next(proposals(Problem(X, family), 6, method, np.random.default_rng(0)))
+    assert start.means.shape == (6, 2)
+    assert np.all(np.isfinite(start.whitening))
+
+
+@pytest.mark.parametrize("method", sorted(set(MIXED)))
+def test_starts_do_not_depend_on_units(family, method):
+    X = clusters()
+    unit = np.array([1e-6, 1e6]) if family != "spherical" else np.array([1e6, 1e6])
+    here, there = (
+        next(proposals(Problem(data, family), 3, method, np.random.default_rng(4)))
+        for data in (X, X * unit)
+    )
+    np.testing.assert_allclose(there.means, here.means * unit, rtol=1e-8, atol=1e-8 * unit.max())
+    np.testing.assert_allclose(there.weights, here.weights, rtol=1e-8)
+
+
+def test_identical_rows_warn_of_nothing():
+    """Fewer distinct rows than clusters: k-means would warn, the fit has no reason to."""
+    X = np.repeat(clusters(3), 10, axis=0)
+    fit = GaussianMixture(4, reg_covar=0.1, random_state=0).fit(X)
+    assert fit.weights_.sum() == pytest.approx(1.0)
+
+
+def test_moves_keep_the_shares_of_the_others(family):
+    X = clusters()
+    problem = Problem(X, family)
+    mixture = next(proposals(problem, 3, "kmeans", np.random.default_rng(0)))
+    moves = Moves(problem, np.random.default_rng(1))
+    for _ in range(20):
+        moved = moves.relocate(mixture)
+        assert moved.weights.sum() == pytest.approx(1.0)
+        assert moved.weights.min() > 1e-4
+        assert np.all(np.isfinite(moved.whitening))
+
+
+def test_moves_lead_out_of_a_poor_optimum():
+    """Two components in one cluster and one across two others, where EM alone is stuck."""
+    X = clusters(600)
+    problem = Problem(X, "tied")
+    labels = np.where(X[:, 1] > 3, (X[:, 0] > 0).astype(int), 2)
+    from bayesgmm.em.starts import _one_hot, from_responsibilities
+
+    settings = Settings(3, 1, "mixed", None, 2000)
+    stuck = best_of(problem, settings, [from_responsibilities(problem, _one_hot(labels, 3))])
+    moves = Moves(problem, np.random.default_rng(0))
+    led = best_of(problem, settings, [moves.relocate(stuck.run.mixture) for _ in range(10)])
+    assert led.run.objective > stuck.run.objective + 100
+
+
+def test_tight_cluster_inside_a_wide_one_is_found():
+    """70 nats that k-means and random starts nearly always miss."""
+    X = load_dataset("overlap").to_numpy()
+    for seed in range(4):
+        fit = GaussianMixture(2, covariance_type="VII", random_state=seed).fit(X)
+        assert fit.score(X) * len(X) == pytest.approx(-2804.47102, abs=1e-3)
+
+
+def test_account_of_the_starts(faithful):
+    fit = GaussianMixture(3, n_init=20, random_state=1).fit(faithful)
+    account = fit.starts_
+    ends = np.array(account.log_likelihoods)
+    assert account.n_starts <= 20
+    assert account.n_starts == len(ends) + account.n_spikes
+    assert np.all(np.diff(ends) <= 0)
+    assert ends[0] == pytest.approx(fit.lower_bound_ * len(faithful))
+    assert account.n_at_best == np.sum(ends[0] - ends < 1e-5 * len(faithful))
+
+
+def test_few_starts_suffice_where_they_agree(family):
+    fit = GaussianMixture(3, covariance_type=family, random_state=0).fit(clusters())
+    assert fit.starts_.n_starts < 30
+    assert fit.starts_.n_at_best >= 8
+
+
+def test_one_component_takes_one_start(family):
+    assert GaussianMixture(1, covariance_type=family).fit(clusters()).starts_.n_starts == 1
+
+
+def test_explicit_kind_and_number_of_starts_are_kept():
+    for method in ("kmeans", "k-means++", "random", "random_from_data"):
+        fit = GaussianMixture(2, n_init=5, init_params=method, random_state=0).fit(clusters())
+        assert fit.starts_.n_starts == 5
+
+
+def test_other_optima_are_kept_apart(faithful):
+    problem = Problem(faithful.to_numpy(float), "full")
+    found = search(problem, Settings(3, 20, "mixed", None, 2000), np.random.default_rng(0))
+    values = [found.run.objective] + [run.objective for run in found.others]
+    assert len(values) > 1
+    assert np.all(np.diff(values) < -1e-5 * problem.n)
+
+
+def test_race_on_many_rows_ends_as_well_as_full_runs(monkeypatch):
+    X = clusters(3_000)
+    full = GaussianMixture(3, random_state=0).fit(X)
+    monkeypatch.setattr(search_module, "RACE_ROWS", 1_000)
+    raced = GaussianMixture(3, random_state=0).fit(X)
+    assert raced.starts_.n_starts == search_module.RACE_KEEPS[-1]
+    assert raced.lower_bound_ == pytest.approx(full.lower_bound_, abs=1e-8)
+
+
+def spike_data():
+    """A cloud, and three rows almost on one point."""
+    rng = np.random.default_rng(2)
+    return np.r_[rng.normal(size=(60, 2)), 1e-7 * rng.normal(size=(3, 2)) + 3.0]
+
+
+def test_spikes_are_passed_over_and_counted():
+    X = spike_data()
+    fit = GaussianMixture(2, random_state=0).fit(X)
+    assert fit.starts_.n_spikes > 0
+    assert not find_spikes(fit.mixture_, Problem(X, "full"))
+
+
+def test_a_fit_that_is_a_spike_says_so_and_where():
+    X = spike_data()
+    with pytest.warns(DegeneracyWarning, match=r"Every start collapsed.*collapsed onto 3 rows "):
+        fit = GaussianMixture(
+            2,
+            n_init=1,
+            weights_init=[0.95, 0.05],
+            means_init=[[0, 0], [3, 3]],
+            precisions_init=[np.eye(2), np.eye(2) * 1e8],
+        ).fit(X)
+    spikes = find_spikes(fit.mixture_, Problem(X, "full"))
+    assert [spike.component for spike in spikes] == [1]
+    assert spikes[0].n_rows == pytest.approx(3.0, abs=0.1)
+    assert spikes[0].flatness < 1e-8
+    assert "(60, 61, 62)" in describe_spike(spikes[0], fit.mixture_, X)
+
+
+def test_map_under_a_proper_prior_is_no_spike():
+    from bayesgmm import Priors
+
+    fit = GaussianMixture(2, priors=Priors(), random_state=0).fit(spike_data())
+    assert fit.starts_.n_spikes == 0
+    assert np.all(np.isfinite(fit.covariances_))
+
+
+@pytest.mark.parametrize("unit", [[1.0, 1.0], [1e-12, 1e12], [1e9, 1e9]])
+def test_flatness_is_measured_against_the_data(family, unit, rng):
+    """Smallest eigenvalue of cov(X)^-1 Sigma_k, in any units."""
+    X = clusters() @ [[1.0, 0.9], [0.0, 0.4]]
+    mixture = oracle.random_mixture(family, 3, 2, rng)
+    scale = np.array(unit) if family != "spherical" else np.full(2, unit[0])
+    expected = [
+        np.linalg.eigvals(np.linalg.solve(np.cov(X.T, bias=True), c)).real.min()
+        for c in mixture.covariances * 1e-7
+    ]
+    power = scale**2 if family == "diag" else scale[0] ** 2
+    native = mixture.native_covariances * 1e-7
+    native = native * (np.outer(scale, scale) if native.shape[-2:] == (2, 2) else power)
+    moved = type(mixture).from_covariances(mixture.weights, mixture.means * scale, native, family)
+    spikes = find_spikes(moved, Problem(X * scale, family))
+    assert len(spikes) == 3
+    np.testing.assert_allclose([spike.flatness for spike in spikes], expected, rtol=1e-6)
