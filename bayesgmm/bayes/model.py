@@ -162,7 +162,7 @@ def assemble(
         )  # fmt: skip
     if functions:
         spoken = {slot: users.name for slot, users in functions.items()}
-        check_values(model, weights, part.whitening, spoken)
+        check_values(model, weights, part.whitening, family, spoken)
     registered = {name for users in functions.values() for name in users.registered}
     user_names = tuple(sorted(registered - {"weights", "means"}))
     return AssembledModel(

@@ -122,7 +122,6 @@ class Density:
         self.inputs = [model.rvs_to_values[rv] for rv in model.free_RVs]
         # Starts are asked for from several threads, and a function of PyTensor's serves one.
         self._lock = threading.Lock()
-        self._terms = self._compiled(model.logp(sum=False))
         first = self.initial_point({})
         self.shapes = [first[value.name].shape for value in self.inputs]
 
@@ -179,6 +178,10 @@ class Density:
         weights, means, whitening, *others = (c.reshape((*batch, *c.shape[1:])) for c in columns)
         mixture = Mixture(weights, means, whitening, self.assembled.family.name)
         return mixture, dict(zip(self._names, others, strict=True))
+
+    @cached_property
+    def _terms(self) -> Callable:
+        return self._compiled(self.model.logp(sum=False))
 
     @cached_property
     def _names(self) -> list[str]:

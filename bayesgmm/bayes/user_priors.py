@@ -97,6 +97,8 @@ class UserPrior:
         letters = {"full": "(K, D, D)", "tied": "(D, D)", "diag": "(K, D)", "spherical": "(K,)"}
         what = f"must return Covariances with {form} for covariance_type '{family.name}'"
         checked = self._checked(getattr(value, form), shape, letters[family.name], what)
+        if None in checked.type.shape:  # dims hide the sizes
+            checked = pt.specify_shape(checked, shape)
         return Covariances(**{form: checked})
 
     def _call(self, n_components: int, n_features: int) -> Any:
@@ -131,7 +133,7 @@ class UserPrior:
             raise DataError(f"{self.name} {what} of shape {letters} = {shape}, got shape {found}.")
         if tensor.dtype not in ("float32", "float64"):
             tensor = tensor.astype("float64")
-        return pt.specify_shape(tensor, shape) if tensor.type.shape != shape else tensor
+        return tensor
 
 
 def _short(value: Any) -> str:
@@ -146,7 +148,9 @@ def _shape(tensor: Any) -> tuple[int, ...]:
         return tuple(int(length) for length in pm.draw(tensor.shape, random_seed=0))
 
 
-def check_values(model: pm.Model, weights: Any, whitening: Any, named: dict[str, str]) -> None:
+def check_values(
+    model: pm.Model, weights: Any, whitening: Any, family: CovarianceFamily, named: dict[str, str]
+) -> None:
     """Check what users' functions return at the model's initial point.
 
     Parameters
@@ -155,6 +159,7 @@ def check_values(model: pm.Model, weights: Any, whitening: Any, named: dict[str,
     weights : TensorVariable, (K,)
     whitening : TensorVariable
         Native whitening factors.
+    family : CovarianceFamily
     named : dict
         For each slot that holds a user's function, how to speak of it.
 
@@ -170,8 +175,10 @@ def check_values(model: pm.Model, weights: Any, whitening: Any, named: dict[str,
         try:
             found, factors = evaluate(point)
         except np.linalg.LinAlgError:
-            found, factors = None, np.nan
-    if "covariances" in named and not np.all(np.isfinite(factors)):
+            found, factors = None, np.full(whitening.type.shape, np.nan)
+    if family.structure == "triangular":
+        factors = factors.diagonal(axis1=-2, axis2=-1)
+    if "covariances" in named and not np.all((factors > 0) & np.isfinite(factors)):
         raise DataError(
             f"{named['covariances']} must return positive definite covariances; at the initial "
             "point they are not."

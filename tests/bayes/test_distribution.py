@@ -26,16 +26,6 @@ _RNG = np.random.default_rng(7)
 X = MU[_RNG.integers(K, size=N)] + _RNG.normal(size=(N, D))
 
 
-@pytest.fixture(autouse=True)
-def interpreted(request):
-    """Quick tests run graphs node by node: nothing is compiled, no C compiler is called."""
-    if "slow" in request.keywords:
-        yield
-        return
-    with pytensor.config.change_flags(mode="FAST_COMPILE", cxx=""):
-        yield
-
-
 def by_scipy(X, w, mu, cov):
     joint = [
         np.log(a) + multivariate_normal(m, c).logpdf(X) for a, m, c in zip(w, mu, cov, strict=True)

@@ -19,13 +19,6 @@ KIND_NAMES = sorted(KINDS)
 NO_WEIGHTS = np.empty(0)
 
 
-@pytest.fixture(autouse=True)
-def interpreted():
-    """Run graphs node by node: quick to build, and no C compiler is called."""
-    with pytensor.config.change_flags(mode="FAST_COMPILE", cxx=""):
-        yield
-
-
 def problem(kind, n=40, d=2, k=3, seed=0):
     """Data, log-weights, means, the scale as ``kind`` writes it, and full covariances."""
     rng = np.random.default_rng([seed, n, d, k])

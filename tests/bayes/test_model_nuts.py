@@ -1,0 +1,292 @@
+"""Sampling priors that users write: starts, the mode, what reaches the posterior."""
+
+import cloudpickle
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytensor.tensor as pt
+import pytest
+import xarray as xr
+from oracle import FAMILIES, log_likelihood, random_data
+
+from bayesgmm import BayesianGaussianMixture, GaussianMixture, Mixture, Priors
+from bayesgmm.bayes import model_nuts, nutpie_adapter
+from bayesgmm.bayes.covariances import Covariances
+from bayesgmm.bayes.labels import Relabelling
+from bayesgmm.bayes.model import assemble
+from bayesgmm.bayes.model_nuts import Density, sample_model
+from bayesgmm.bayes.model_starts import em_solution, values_at
+from bayesgmm.exceptions import DataError, PosteriorWarning
+from bayesgmm.priors import Dirichlet, GammaScale, InverseWishart, resolve
+
+D, K = 2, 2
+TRUTH = Mixture.from_covariances(
+    np.array([0.4, 0.6]),
+    np.array([[0.0, 50.0], [4.0, 20.0]]),
+    np.array([[[1.0, 3.0], [3.0, 25.0]], [[0.5, -1.0], [-1.0, 16.0]]]),
+)
+X = random_data(TRUTH, 200)
+
+
+def hyper_weights(n_components, n_features):
+    concentration = pm.Gamma("concentration", 4.0, 4.0)
+    return pm.Dirichlet("weights", concentration * np.ones(n_components), dims="component")
+
+
+def lkj_covariances(n_components, n_features):
+    sd = pm.LogNormal("sd", [0.0, 2.0], 1.0, dims=("component", "feature"))
+    factors = [pm.LKJCorr(f"correlation_{k}", n=n_features, eta=2.0) for k in range(n_components)]
+    correlations = pt.stack(factors)
+    return Covariances(chol=sd[:, :, None] * pt.linalg.cholesky(correlations))
+
+
+# --- starts ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", ["fixed", "hierarchical"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_chains_start_at_the_em_solution(family, scale):
+    priors = Priors(
+        weights=hyper_weights,
+        covariances=GammaScale() if scale == "hierarchical" else InverseWishart(),
+    )
+    mixture, hyper = em_solution(X, K, family, priors, np.random.default_rng(0))
+    em = GaussianMixture(K, covariance_type=family, random_state=0).fit(X)
+    order = np.argsort(mixture.means[:, 0])
+    known = em.mixture_.permute(np.argsort(em.means_[:, 0]))
+    np.testing.assert_allclose(mixture.means[order], known.means, atol=0.5)
+
+    density = Density(assemble(X, K, family, priors))
+    values, lengths = values_at(density.assembled, mixture, hyper)
+    found, others = density.expand(density.flatten(density.initial_point(values)))
+    np.testing.assert_allclose(found.weights, mixture.weights, rtol=1e-10)
+    np.testing.assert_allclose(found.means, mixture.means, rtol=1e-12)
+    np.testing.assert_allclose(found.covariances, mixture.covariances, rtol=1e-10)
+    if scale == "hierarchical":
+        np.testing.assert_allclose(others["scale"], hyper, rtol=1e-10)
+    sds = np.sqrt(mixture.covariances.diagonal(axis1=1, axis2=2))
+    np.testing.assert_array_equal(lengths["means"], sds)
+
+
+def test_starts_are_spread_by_seed_and_finite():
+    def narrow(n_components, n_features):
+        # no density outside: starts that stray there are drawn back
+        return pm.Uniform("means", [-1.0, 10.0], [6.0, 60.0], shape=(2, 2), default_transform=None)
+
+    priors = Priors(means=narrow)
+    density = Density(assemble(X, K, "full", priors))
+    solution = em_solution(X, K, "full", priors, np.random.default_rng(0))
+    starts = model_nuts._Starts(density, solution)
+    points = np.array([starts(seed) for seed in range(12)])
+    assert all(np.isfinite(sum(density.terms(point).values())) for point in points)
+    assert np.all(points.std(axis=0) > 0)
+    np.testing.assert_array_equal(points[3], starts(3))
+    # within a sd of a component
+    means = np.array([density.expand(point)[0].means for point in points])
+    sds = np.sqrt(solution[0].covariances.diagonal(axis1=1, axis2=2))
+    assert np.all(np.abs(means - solution[0].means) <= sds)
+
+
+def test_a_start_outside_the_support_falls_back_to_the_priors():
+    def elsewhere(n_components, n_features):
+        return pm.Uniform("means", 100.0, 110.0, shape=(2, 2), default_transform=None)
+
+    priors = Priors(means=elsewhere)
+    density = Density(assemble(X, K, "full", priors))
+    starts = model_nuts._Starts(density, em_solution(X, K, "full", priors, np.random.default_rng()))
+    np.testing.assert_allclose(density.expand(starts.point)[0].means, 105.0)
+
+
+# --- the mode --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("family", "priors"),
+    [
+        ("full", Priors(covariances=InverseWishart(dof=9.0))),
+        ("tied", Priors.conjugate(strength=0.5)),
+        ("full", Priors.richardson_green()),
+        ("diag", Priors.richardson_green()),
+        ("spherical", Priors(weights=Dirichlet([0.4, 3.0]))),
+    ],
+)
+def test_mode_is_that_of_em_where_priors_are_ours(family, priors):
+    density = Density(assemble(X, K, family, priors))
+    mixture, hyper = em_solution(X, K, family, priors, np.random.default_rng(0))
+    values, _ = values_at(density.assembled, mixture, hyper)
+    rng = np.random.default_rng(1)
+    centre = density.flatten(density.initial_point(values))
+    draws = centre + 0.05 * rng.normal(size=(2, 5, len(centre)))
+    found = model_nuts._mode(density, draws, (1, 2), mixture, X)
+    np.testing.assert_allclose(found.weights, mixture.weights, atol=1e-5)
+    np.testing.assert_allclose(found.means, mixture.means, rtol=1e-4)
+    np.testing.assert_allclose(found.covariances, mixture.covariances, rtol=1e-3, atol=1e-3)
+    # and the objective is log-likelihood plus log prior on the parameters themselves
+    resolved = resolve(priors, X, K, family)
+    bounded = np.maximum(resolved.concentration, 1.0) - resolved.concentration
+    differences = []
+    for theta in (draws[0, 0], draws[1, 3]):
+        at, others = density.expand(theta)
+        known = log_likelihood(X, at) + resolved.log_density(
+            at.weights, at.means, at.native_covariances, others.get("scale")
+        )
+        known += np.sum(bounded * np.log(at.weights))
+        differences.append(density.objective()(theta)[0] - known)
+    assert np.ptp(differences) < 1e-9 * abs(known)
+
+
+def test_a_mode_that_is_a_spike_is_replaced_with_a_warning():
+    def loose(n_components, n_features):
+        # positive at zero: the density has no bound where a component shrinks onto a row
+        return Covariances(sd=pm.HalfNormal("sd", 30.0, shape=(n_components, n_features)))
+
+    x = np.vstack([X[:30], X[:30]])
+    density = Density(assemble(x, K, "diag", Priors(covariances=loose)))
+    mixture, _ = em_solution(x, K, "diag", Priors(), np.random.default_rng(0))
+    values = {"means": np.array([x[0], x[5]]), "sd": np.array([[1e-3, 1e-3], [5.0, 20.0]])}
+    theta = density.flatten(density.initial_point(values))
+    with pytest.warns(PosteriorWarning, match="no mode that could be found"):
+        found = model_nuts._mode(density, theta[None, None], (0, 0), mixture, x)
+    assert found is mixture
+
+
+# --- what comes back -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unsampled(monkeypatch):
+    """In nutpie's place: each draw is a starting point."""
+
+    def sample(model, start, *, draws, tune, chains, seed, progressbar):
+        n = draws * chains
+        points = np.array([start(seed + i) for i in range(n)]).reshape(chains, draws, -1)
+        stats = {"lp": np.zeros((chains, draws)), "diverging": np.zeros((chains, draws), bool)}
+        return nutpie_adapter.RawDraws(points, stats)
+
+    monkeypatch.setattr(nutpie_adapter, "sample_model", sample)
+
+
+def rich_means(n_components, n_features):
+    model = pm.modelcontext(None)
+    model.add_coord("level", ["low", "high"])
+    pm.Normal("levels", 0.0, 1.0, dims="level")
+    pm.Normal("free", 0.0, 1.0, shape=3)
+    pm.Deterministic("centres", pt.arange(n_components) * 1.0, dims="component")
+    centre = pm.Normal("centre", 10.0, 5.0)
+    return pm.Normal("means", centre, 30.0, dims=("component", "feature"))
+
+
+@pytest.mark.filterwarnings("ignore::bayesgmm.exceptions.PosteriorWarning")
+def test_users_variables_reach_the_posterior(unsampled):
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    priors = Priors(means=rich_means, covariances=GammaScale())
+    fit = BayesianGaussianMixture(
+        K, priors=priors, draws=6, chains=2, random_state=3, progressbar=False
+    ).fit(frame)
+    posterior = fit.posterior_["posterior"].to_dataset()
+    assert set(posterior) == {
+        *("weights", "means", "covariances", "scale", "levels", "free", "centre", "centres")
+    }
+    assert posterior["levels"].dims == ("chain", "draw", "level")
+    assert list(posterior["level"].values) == ["low", "high"]
+    assert posterior["free"].shape == (2, 6, 3)
+    assert posterior["scale"].shape == (2, 6, 2)
+    assert fit.priors_ is priors
+    np.testing.assert_allclose(fit.posterior_["posterior"]["means"], fit.mixture_.means)
+    assert "centre" in [rv.name for rv in fit.model_.free_RVs]
+    again = BayesianGaussianMixture(
+        K, priors=priors, draws=6, chains=2, random_state=3, progressbar=False
+    ).fit(frame)
+    xr.testing.assert_equal(posterior, again.posterior_["posterior"].to_dataset())
+
+
+def test_other_variables_follow_the_labels():
+    orders = np.array([[[0, 1], [1, 0]]])
+    values = np.array([[[1.0, 2.0], [3.0, 4.0]]])
+    given = xr.Dataset(
+        {
+            "by_component": (("chain", "draw", "component"), values),
+            "other": (("chain", "draw", "level"), values),
+        }
+    )
+    found = Relabelling(TRUTH, orders, 0.0).apply(given)
+    np.testing.assert_array_equal(found["by_component"], [[[1.0, 2.0], [4.0, 3.0]]])
+    assert found["by_component"].dims == ("chain", "draw", "component")
+    np.testing.assert_array_equal(found["other"], values)
+
+
+def run(priors, **kwargs):
+    kwargs = {"draws": 4, "tune": 4, "chains": 1, "progressbar": False} | kwargs
+    return sample_model(X, K, "full", priors, rng=np.random.default_rng(0), **kwargs)
+
+
+def test_discrete_variables_are_refused():
+    def discrete(n_components, n_features):
+        shift = pm.Poisson("shift", 3.0)
+        return pm.Normal("means", shift, 10.0, shape=(n_components, n_features))
+
+    with pytest.raises(DataError, match="discrete variable, 'shift'"):
+        run(Priors(means=discrete))
+
+
+def test_a_start_without_density_names_the_variable():
+    def impossible(n_components, n_features):
+        pm.Potential("forbidden", pt.constant(-np.inf))
+        return np.array([0.3, 0.7])
+
+    with pytest.raises(DataError, match="log-density of 'forbidden' is -inf at the initial point"):
+        run(Priors(weights=impossible))
+
+
+# --- nutpie ----------------------------------------------------------------------------------
+
+
+def summary(fit):
+    posterior = fit.posterior_["posterior"].to_dataset()
+    parts = [posterior[name] for name in ("weights", "means", "covariances")]
+    mean = np.concatenate([p.mean(("chain", "draw")).values.ravel() for p in parts])
+    return mean, np.concatenate([p.std(("chain", "draw")).values.ravel() for p in parts])
+
+
+@pytest.mark.slow
+def test_a_hyperprior_on_the_weights(capfd):
+    fits = [
+        BayesianGaussianMixture(K, priors=priors, random_state=1, progressbar=False).fit(X)
+        for priors in (Priors(weights=hyper_weights), None)
+    ]
+    captured = capfd.readouterr()
+    assert captured.out + captured.err == ""
+    assert fits[0].map_.means[:, 0].argsort()[0] == fits[1].map_.means[:, 0].argsort()[0]
+    (mean, _), (other, sd) = map(summary, fits)
+    assert np.all(np.abs(mean - other) < 0.25 * sd)
+    posterior = fits[0].posterior_["posterior"]
+    # its prior is Gamma(4, 4), and two even weights favour larger values a little
+    assert 0.9 < float(posterior["concentration"].mean()) < 1.3
+    assert 0.35 < float(posterior["concentration"].std()) < 0.7
+    assert fits[0].diagnostics_.ok
+    np.testing.assert_allclose(fits[0].map_.means, fits[1].map_.means, rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_lkj_correlations_and_the_same_seed():
+    priors = Priors(covariances=lkj_covariances)
+    settings = {"draws": 500, "chains": 2, "random_state": 1, "progressbar": False}
+    fits = [BayesianGaussianMixture(K, priors=priors, **settings).fit(X) for _ in range(2)]
+    first, second = (fit.posterior_["posterior"].to_dataset() for fit in fits)
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name])
+    ours = BayesianGaussianMixture(K, **settings).fit(X)
+    (mean, _), (other, sd) = map(summary, (fits[0], ours))
+    assert np.all(np.abs(mean - other) < 0.6 * sd)
+    # relabelled with the components: sds are the roots of the variances
+    variances = first["covariances"].values.diagonal(axis1=-2, axis2=-1)
+    np.testing.assert_allclose(first["sd"].values ** 2, variances, rtol=1e-8)
+    assert first["correlation_0"].shape[:2] == (2, 500)
+
+
+@pytest.mark.slow
+def test_a_fit_with_functions_can_be_pickled():
+    settings = {"draws": 100, "tune": 300, "chains": 2, "random_state": 1, "progressbar": False}
+    fit = BayesianGaussianMixture(K, priors=Priors(weights=hyper_weights), **settings).fit(X)
+    again = cloudpickle.loads(cloudpickle.dumps(fit))
+    np.testing.assert_array_equal(again.predict(X), fit.predict(X))
