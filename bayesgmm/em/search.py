@@ -28,6 +28,8 @@ RACE_PASSES = (8, 24)
 RACE_KEEPS = (6, 3)
 # Two runs are at the same optimum if their objectives differ by less than this, in nats a row.
 SAME = 1e-5
+# And their values are the same but for how closely each run came.
+TIE = 1e-7
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ class _Runs:
         if end is None:
             del self.failures[n_failures:]
         elif abs(end.run.objective - self.best.run.objective) > self.distance or (
-            end.rank > self.best.rank
+            self.best.spikes and not end.spikes
         ):
             self.finished.append(end)
 
@@ -195,7 +197,14 @@ class _Runs:
 
     @property
     def best(self) -> _End:
-        return max(self.finished, key=lambda end: end.rank)
+        """The best end; of several at one optimum the first, so that rounding decides nothing."""
+        top = max(self.finished, key=lambda end: end.rank)
+        return next(
+            end
+            for end in self.finished
+            if bool(end.spikes) == bool(top.spikes)
+            and top.run.objective - end.run.objective <= TIE * self.problem.n
+        )
 
     @property
     def distance(self) -> float:
