@@ -92,10 +92,12 @@ def diagnose(
     """
     import pandas as pd
 
-    quantities = _invariants(mixture, log_likelihood) | _components(mixture, feature_names)
+    of_all = {"log likelihood": log_likelihood} | invariants(mixture)
+    quantities = {("invariant", name): values for name, values in of_all.items()}
+    quantities |= _components(mixture, feature_names)
     rows = []
     for (kind, name), values in quantities.items():
-        rhat, ess = _rhat_and_ess(values)
+        rhat, ess = rhat_and_ess(values)
         rows.append((name, kind, values.mean(), values.std(ddof=1), rhat, ess))
     columns = ["quantity", "kind", "mean", "sd", "rhat", "ess"]
     table = pd.DataFrame(rows, columns=columns)
@@ -105,15 +107,16 @@ def diagnose(
     return Diagnostics(table, n_divergences, n_draws, switched, messages)
 
 
-def _invariants(mixture: Mixture, log_likelihood: np.ndarray) -> dict:
+def invariants(mixture: Mixture) -> dict[str, np.ndarray]:
+    """Quantities (chain, draw) of a mixture that no labelling of its components changes."""
+    if mixture.n_components == 1:
+        return {}
     weights = mixture.weights
-    out = {("invariant", "log likelihood"): log_likelihood}
-    if mixture.n_components > 1:
-        entropy = -np.sum(weights * np.log(np.maximum(weights, 1e-300)), axis=-1)
-        out["invariant", "entropy of the weights"] = entropy
-        out["invariant", "largest weight"] = weights.max(axis=-1)
-        out["invariant", "smallest weight"] = weights.min(axis=-1)
-    return out
+    return {
+        "entropy of the weights": -np.sum(weights * np.log(np.maximum(weights, 1e-300)), axis=-1),
+        "largest weight": weights.max(axis=-1),
+        "smallest weight": weights.min(axis=-1),
+    }
 
 
 def _components(mixture: Mixture, names: tuple[str, ...]) -> dict:
@@ -128,7 +131,8 @@ def _components(mixture: Mixture, names: tuple[str, ...]) -> dict:
     return out
 
 
-def _rhat_and_ess(values: np.ndarray) -> tuple[float, float]:
+def rhat_and_ess(values: np.ndarray) -> tuple[float, float]:
+    """R-hat (NaN for one chain) and bulk effective sample size of draws (chain, draw)."""
     from arviz_stats import base
 
     values = np.ascontiguousarray(values)

@@ -40,6 +40,7 @@ def sample(
     draws: int,
     tune: int,
     chains: int,
+    target_accept: float,
     seed: int,
     progressbar: bool,
 ) -> RawDraws:
@@ -55,6 +56,7 @@ def sample(
     starts : (chains, P) array
         Where the chains start.
     draws, tune, chains, seed : int
+    target_accept : float
     progressbar : bool
     """
     import nutpie
@@ -97,6 +99,7 @@ def sample(
             chains=chains,
             cores=cores,
             seed=seed,
+            target_accept=target_accept,
             progress_bar=progressbar,
             save_warmup=False,
             blocking=False,

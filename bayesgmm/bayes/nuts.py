@@ -6,12 +6,20 @@ import numpy as np
 
 from bayesgmm.bayes import nutpie_adapter
 from bayesgmm.bayes.coordinates import LogPosterior
+from bayesgmm.bayes.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN, invariants, rhat_and_ess
 from bayesgmm.core.mixture import Mixture
 
 # Standard deviations of a mode by which chains start apart from it.
 OVERDISPERSION = 2.0
 # The coordinates are near standard normal, so little tuning is needed.
 TUNE = 400
+TARGET_ACCEPT = 0.8
+# Where that does not do, chains are run again with smaller steps, for longer, and thinned ...
+LONG_TUNE = 1000
+LONG_TARGET_ACCEPT = 0.9
+THIN = 10
+# ... if that takes less than this many rows x components x (features^2 + 20): about ten seconds.
+AFFORDABLE = 1e11
 # Modes are looked at if their density is within this of the highest, in nats, and these at most.
 NEAR = 10.0
 MAX_MODES = 8
@@ -64,6 +72,9 @@ def sample_nuts(
     Laplace's method, chains are allotted to modes by their shares, and start spread about them: if
     the chains do not move between modes, their draws taken together are still about right, and
     R-hat says that they did not.
+
+    Where quantities that no labelling changes have not mixed, and the data are not so large that it
+    would take long, the chains are run again, ten times as long, and thinned by ten.
     """
     from bayesgmm.bayes import callbacks
 
@@ -80,20 +91,58 @@ def sample_nuts(
     arrays = (mode, basis, posterior.rows, sizes, posterior.numbers)
     addresses = [array.ctypes.data for array in arrays]
     head = [*posterior.rows.shape, n, len(posterior.numbers)]
-    raw = nutpie_adapter.sample(
-        callbacks.density,
-        callbacks.expand,
-        np.array([*head, *addresses], dtype=np.int64),
-        n,
-        starts,
-        draws=draws,
-        tune=TUNE if tune is None else tune,
-        chains=chains,
-        seed=int(rng.integers(2**31)),
-        progressbar=progressbar,
-    )
+    block = np.array([*head, *addresses], dtype=np.int64)
+
+    def run(draws: int, tune: int, target_accept: float) -> nutpie_adapter.RawDraws:
+        return nutpie_adapter.sample(
+            callbacks.density,
+            callbacks.expand,
+            block,
+            n,
+            starts,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            target_accept=target_accept,
+            seed=int(rng.integers(2**31)),
+            progressbar=progressbar,
+        )
+
+    raw = run(draws, TUNE if tune is None else tune, TARGET_ACCEPT)
+    cost = THIN * float(raw.sample_stats["n_steps"].sum()) * _cost(posterior)
+    if cost < AFFORDABLE and not _mixed(posterior.unpack(raw.draws)[0], raw.sample_stats["lp"]):
+        long_tune = LONG_TUNE if tune is None else tune
+        raw = _thinned(run(THIN * draws, long_tune, LONG_TARGET_ACCEPT))
     mixture, hyper = posterior.unpack(raw.draws)
     return PosteriorDraws(mixture, hyper, raw.sample_stats)
+
+
+def _cost(posterior: LogPosterior) -> float:
+    """How long one gradient takes, in rows x components x (features^2 + 20)."""
+    n, d = posterior.rows.shape
+    return n * posterior.n_components * (d * d + 20.0)
+
+
+def _mixed(mixture: Mixture, log_density: np.ndarray) -> bool:
+    """Whether the chains agree on quantities that no labelling changes."""
+    quantities = [log_density, *invariants(mixture).values()]
+    found = [rhat_and_ess(values) for values in quantities]
+    enough = MIN_ESS_PER_CHAIN * len(log_density)
+    return all(not rhat > MAX_RHAT and ess >= enough for rhat, ess in found)
+
+
+def _thinned(raw: nutpie_adapter.RawDraws) -> nutpie_adapter.RawDraws:
+    """Every tenth draw; it counts as divergent if one of its ten is, and its steps are theirs."""
+    kept = {}
+    for name, values in raw.sample_stats.items():
+        groups = values.reshape(len(values), -1, THIN)
+        if name == "diverging":
+            kept[name] = groups.any(axis=-1)
+        elif name == "n_steps":
+            kept[name] = groups.sum(axis=-1)
+        else:
+            kept[name] = groups[..., -1]
+    return nutpie_adapter.RawDraws(raw.draws[:, THIN - 1 :: THIN], kept)
 
 
 class _Mode:
