@@ -59,7 +59,9 @@ def picture(context: Context) -> Switch:
 
         caption = _picture_caption(context, fitted)
         alt = _picture_alt(context, fitted)
-        figures[k] = _both_widths(f"picture-{k}", draw, (500, 380), caption, alt)
+        figures[k] = _both_widths(
+            f"picture-{k}", draw, (500, 380), caption, alt, context.rows_listed
+        )
     return Switch(
         figures, context.chosen.k, _common_caption(context, len(frame)), context.rows_listed
     )
@@ -249,7 +251,12 @@ def chains(context: Context) -> Figure | None:
 
 
 def _both_widths(
-    name: str, draw: Draw, heights: tuple[float, float], caption: str, alt: str = ""
+    name: str,
+    draw: Draw,
+    heights: tuple[float, float],
+    caption: str,
+    alt: str = "",
+    has_pointer: bool = False,
 ) -> Figure:
     drawn, where = {}, {}
     for form, width, height in zip(("wide", "narrow"), (WIDE, NARROW), heights, strict=True):
@@ -259,7 +266,8 @@ def _both_widths(
             draw(ax, form == "wide")
             alt = alt or str(ax.get_label())
             drawn[form] = to_svg(figure, f"{name}-{form}", alt)
-            where[form] = geometry(ax)
+            if has_pointer:
+                where[form] = geometry(ax)
     return Figure(drawn["wide"], drawn["narrow"], alt, caption, where)
 
 

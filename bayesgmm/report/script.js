@@ -91,7 +91,7 @@
     const sure = data.memberships[k][row].map((p, c) => `cluster ${c + 1}: ${share(p)}`).join(" · ");
     readout.replaceChildren(text("b", `Row ${row + 1}`), `: ${values}`, document.createElement("br"), sure);
   };
-  for (const box of all("[data-geometry]")) {
+  for (const box of all(".switch [data-geometry]")) {
     const svg = box.querySelector("svg");
     const k = box.closest("[data-k]").dataset.k;
     const g = JSON.parse(box.dataset.geometry);

@@ -123,6 +123,9 @@ def test_hostile_names_stay_text(em_sweep, blobs):
     assert len(reader.of("script")) == 2
     assert reader.of("img") == []
     assert "alert(1)" in page
+    data = re.search(r'<script type="application/json".*?>(.*?)</script>', page).group(1)
+    assert not set("<>&") & set(data)
+    assert json.loads(data)["columns"] == names
     markdown = to_markdown(report)
     assert "<script>" not in markdown.replace("\\<script\\>", "").split("\n    ")[0]
     assert "\\<script\\>" in markdown

@@ -157,7 +157,9 @@ def _by_family(context: Context) -> Table:
     tried = evidence.tried
     cells: dict[tuple[str, int], Model] = {}
     for m in evidence.models:
-        name = evidence.family(m) if context.X.shape[1] == 1 else m.covariance_type
+        name = m.covariance_type
+        if context.X.shape[1] == 1 and name != "tied":
+            name = "full"
         cells.setdefault((name, m.n_components), m)
     chosen = (evidence.family(evidence.chosen), evidence.chosen.n_components)
     rows = []

@@ -102,8 +102,8 @@ def odd_sentence(n_rows: int, n_beyond: int, farthest: int, expected: float, n_o
         which = "The farthest, row" if n_odd > 1 else "Row"
         return (
             f"{beyond} {which} {farthest + 1}{',' if n_odd > 1 else ''} is a surprise: "
-            f"{at_most} are expected as far out. Look at it: it may be a slip, or belong to a group "
-            "too small to be a cluster."
+            f"{at_most} are expected as far out. Look at it: it may be a slip, or belong to a "
+            "group too small to be a cluster."
         )
     return (
         f"{beyond} Even the farthest, row {farthest + 1}, is no surprise: up to {many} are "
