@@ -170,7 +170,7 @@ def _head(path: Path) -> bytes:
 def _read(path: Path, read: Any, build: Any, room: Any) -> Any:
     try:
         content = read(path)
-    except (*_BROKEN, RecursionError) as error:
+    except _BROKEN as error:
         raise DataError(_damaged(path, error)) from error
     about = content if isinstance(content, dict) else content.attrs
     found, version = about.get("format"), about.get("format_version")

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from bayesgmm.cli.options import FAMILIES
 from bayesgmm.cli.tables import aligned, decimals_for, number
 from bayesgmm.core.covariance import FAMILIES as KNOWN_FAMILIES
 from bayesgmm.data import DATASETS
+from bayesgmm.exceptions import ConvergenceWarning
 
 
 def csv(text):
@@ -116,6 +118,19 @@ def test_warnings_are_one_line_each(run):
     assert line.startswith("warning: ")
     assert "The draws are worth only" in line
     assert "diagnostics: see the warning" in result.stdout
+
+
+def test_a_warning_is_given_once(run, monkeypatch):
+    fit = GaussianMixture.fit
+
+    def warning_twice(*arguments):
+        for _ in range(2):
+            warnings.warn("Mind the\ngap.", ConvergenceWarning, stacklevel=1)
+        return fit(*arguments)
+
+    monkeypatch.setattr(GaussianMixture, "fit", warning_twice)
+    result = run("fit", "faithful", "-k", 1, "-q")
+    assert result.stderr == "warning: Mind the gap.\n"
 
 
 def test_predict_from_a_posterior_with_intervals(run, fits, folder):

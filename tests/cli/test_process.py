@@ -1,11 +1,13 @@
 """The command line as a process: start-up, interrupts, pipes."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import pandas as pd
 import pytest
 
 from bayesgmm import GaussianMixture
@@ -80,6 +82,24 @@ def test_interrupt_leaves_the_old_file(run, folder, monkeypatch, when):
     assert result.stderr.strip().splitlines()[-1] == "interrupted"
     assert os.listdir(folder) == ["fit.json"]
     assert (folder / "fit.json").read_bytes() == old
+
+
+@pytest.mark.parametrize(
+    "words", [["predict", "fit.json", "faithful"], ["select", "faithful", "--engines", "em"]]
+)
+def test_interrupt_while_a_table_is_written(run, fits, folder, monkeypatch, words):
+    shutil.copy(fits["json"], folder)
+    (folder / "out.csv").write_text("old")
+
+    def half(frame, path, **_):
+        path.write_text("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", half)
+    result = run(*words, "-o", "out.csv")
+    assert result.exit_code == 130
+    assert (folder / "out.csv").read_text() == "old"
+    assert sorted(os.listdir(folder)) == ["fit.json", "out.csv"]
 
 
 def test_a_fault_of_ours_is_not_hidden(run, monkeypatch):

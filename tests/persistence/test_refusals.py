@@ -226,6 +226,17 @@ def test_nothing_is_there_until_all_is(tmp_path):
     assert os.listdir(tmp_path) == ["out.csv"]
 
 
+def test_who_reads_the_old_file_reads_it_to_the_end(tmp_path):
+    target = tmp_path / "out.csv"
+    target.write_text("old and long")
+    with target.open("rb", buffering=0) as reader:
+        assert reader.read(3) == b"old"
+        with replacing(target) as part:
+            part.write_text("new")
+        assert reader.read() == b" and long"
+    assert target.read_text() == "new"
+
+
 def test_modes_and_links_stay(tmp_path):
     target, link = tmp_path / "out.csv", tmp_path / "link.csv"
     target.write_text("old")
