@@ -90,8 +90,6 @@ def sample(
             expand_func=None,
             reparameterized_names=[],
         )
-        # Waiting for a sampler in the background lets an interrupt through; nutpie's own waiting
-        # would return the draws so far as if they were all.
         sampler = nutpie.sample(
             model,
             draws=draws,
@@ -104,11 +102,7 @@ def sample(
             save_warmup=False,
             blocking=False,
         )
-        try:
-            return sampler.wait()
-        except BaseException:
-            sampler.cancel()
-            raise
+        return _wait_for(sampler)
 
     # nutpie tells a chain's start only the seed it made for that chain, and asks from several
     # threads. A few draws, one chain after another, tell which seed belongs to which chain.
@@ -146,7 +140,7 @@ def sample_model(
 
     # Without names nothing but the density is compiled; the points are kept whole instead.
     compiled = nutpie.compile_pymc_model(model, backend="numba", var_names=[])
-    tree = nutpie.sample(
+    sampler = nutpie.sample(
         replace(compiled, initial_point_func=start),
         draws=draws,
         tune=tune,
@@ -155,9 +149,21 @@ def sample_model(
         progress_bar=progressbar,
         save_warmup=False,
         store_unconstrained=True,
+        blocking=False,
     )
+    tree = _wait_for(sampler)
     points = tree["sample_stats"].to_dataset()["unconstrained_draw"].values
     return RawDraws(points, _kept_stats(tree))
+
+
+def _wait_for(sampler: Any) -> Any:
+    # nutpie's own waiting takes an interrupt for a wish to see the draws so far, and returns them
+    # as if they were all.
+    try:
+        return sampler.wait()
+    except BaseException:
+        sampler.cancel()
+        raise
 
 
 def _kept_stats(tree: Any) -> dict[str, np.ndarray]:
