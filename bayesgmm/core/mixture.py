@@ -27,8 +27,8 @@ class Mixture:
         Positive, summing to one.
     means : (..., K, D) array
         In the units of the data.
-    whitening : (..., *native) array
-        Whitening factors in the family's native shape: lower triangular ``W`` with
+    whitening : array, leading axes and the family's native shape
+        Whitening factors: lower triangular ``W`` with
         ``W' W`` the precision (full: (K, D, D), tied: (D, D)), or one over the standard deviations
         (diag: (K, D), spherical: (K,)).
     covariance_type : str
@@ -285,7 +285,7 @@ class Mixture:
         )
 
     def _kernel(self, name: str, X: np.ndarray) -> np.ndarray:
-        kernel, arguments = kernel_of(self)
+        kernel, arguments = kernel_of(self, X)
         return getattr(kernel, name)(read_only(np.ascontiguousarray(X)), *arguments)
 
     def _map_draws(self, function, X: np.ndarray, trailing: tuple[int, ...]) -> np.ndarray:
@@ -298,8 +298,19 @@ class Mixture:
         return out.reshape(*self.batch_shape, len(X), *trailing)
 
 
-def kernel_of(mixture: Mixture) -> tuple[ModuleType, tuple[np.ndarray, ...]]:
-    """The kernel module for a mixture without draws, and its last three arguments."""
+def kernel_of(mixture: Mixture, X: np.ndarray) -> tuple[ModuleType, tuple[np.ndarray, ...]]:
+    """The kernel module for a mixture without draws, and its last three arguments.
+
+    Raises
+    ------
+    DataError
+        If ``X`` has other columns than the mixture: the kernels check no bounds.
+    """
+    if X.ndim != 2 or X.shape[1] != mixture.n_features:
+        raise DataError(
+            f"rows of a mixture with {mixture.n_features} features must be "
+            f"(N, {mixture.n_features}), got shape {X.shape}."
+        )
     from bayesgmm.core.kernels import diagonal, triangular
 
     kernel = {"triangular": triangular, "diagonal": diagonal}[mixture.family.structure]

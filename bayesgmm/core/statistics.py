@@ -77,7 +77,7 @@ def accumulate(
     sample_weight : (N,) float64 array, optional
         Frequencies of the rows; one each by default.
     """
-    kernel, arguments = kernel_of(mixture)
+    kernel, arguments = kernel_of(mixture, X)
     weight = np.empty(0) if sample_weight is None else sample_weight
     return Statistics(*kernel.statistics(read_only(X), read_only(weight), *arguments))
 

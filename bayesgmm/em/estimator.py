@@ -55,7 +55,7 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         A number, in squared units of the data, is added to every variance after each step. None,
         the default, adds 1e-10 of each column's variance.
     max_iter : int, default 2000
-        Most passes over the data in one run of EM.
+        Most passes over the data in one run of EM. Zero returns the start.
     n_init : int or "auto", default "auto"
         Number of starts. "auto" takes up to thirty of mixed kinds, fewer where they agree; on more
         than 10,000 rows they race on a subsample and the leaders finish on all rows.
@@ -120,7 +120,7 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0.0, None, closed="left"), None],
         "reg_covar": [Interval(Real, 0.0, None, closed="left"), None],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "covariance_type": [StrOptions({*FAMILIES, *(f.mclust_code for f in FAMILIES.values())})],
         "init_params": [StrOptions({"mixed", "kmeans", "k-means++", "random", "random_from_data"})],
@@ -261,7 +261,8 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         )
         try:
             if self.warm_start and hasattr(self, "mixture_"):
-                return best_of(problem, settings, [self.mixture_], watch)
+                last = self.lower_bounds_[-1] * problem.n if self.lower_bounds_ else None
+                return best_of(problem, settings, [self.mixture_], watch, last)
             return search(problem, settings, rng, watch, given)
         except np.linalg.LinAlgError:
             raise DataError(
@@ -279,12 +280,11 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         return tell
 
     def _report_trouble(self, result: SearchResult, problem: Problem) -> None:
-        if not result.run.converged:
+        if not result.run.converged and self.max_iter > 0:
             warnings.warn(
-                "Best performing initialization did not converge in "
-                f"{result.run.n_passes} passes over the data. "
-                "Try different init parameters, or increase max_iter, tol, or check for "
-                "degenerate data.",
+                "Best performing initialization did not converge. Try different init parameters, "
+                "or increase max_iter, tol, or check for degenerate data: "
+                f"{result.run.n_passes} passes over the data were not enough.",
                 ConvergenceWarning,
                 stacklevel=3,
             )

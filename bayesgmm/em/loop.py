@@ -49,7 +49,12 @@ Watch = Callable[[int, float], None]
 
 
 def run_plain(
-    problem: Problem, start: Mixture, max_passes: int, tol: float, watch: Watch | None = None
+    problem: Problem,
+    start: Mixture,
+    max_passes: int,
+    tol: float,
+    watch: Watch | None = None,
+    previous: float | None = None,
 ) -> Run:
     """EM until a step gains less than ``tol`` nats a row: scikit-learn's rule, passes and result.
 
@@ -62,17 +67,21 @@ def run_plain(
     tol : float
     watch : callable, optional
         Told the number of each pass and the objective a row.
+    previous : float, optional
+        The objective at the last pass of a run that this one goes on with.
     """
     mixture, history, converged = start, [], False
+    last = -np.inf if previous is None else previous
     for i in range(max_passes):
         statistics = problem.expectation(mixture)
         history.append(problem.objective(statistics, mixture))
         mixture = problem.maximisation(statistics, mixture)
         if watch is not None:
             watch(i + 1, history[-1] / problem.n)
-        if i and abs(history[-1] - history[-2]) < tol * problem.n:
+        if abs(history[-1] - last) < tol * problem.n:
             converged = True
             break
+        last = history[-1]
     statistics = problem.expectation(mixture)
     objective = problem.objective(statistics, mixture)
     return Run(mixture, objective, statistics.log_likelihood, tuple(history), converged)
@@ -110,6 +119,8 @@ def run_accelerated(
         if watch is not None:
             watch(len(history), value / problem.n)
 
+    if max_passes == 0:
+        return run_plain(problem, start, 0, 0.0)
     at = start
     value, log_likelihood, after = step(at)
     record(value)
@@ -122,11 +133,11 @@ def run_accelerated(
         first, second = x1 - x0, x2 - x1
         gain = value_after - value
         rates.append(float(np.linalg.norm(second)) / max(float(np.linalg.norm(first)), 1e-300))
-        rounding = 1e-14 * abs(value) + 1e-13 * problem.n
         # A ridge can make a step fall; then, too, it is the steps to come that count.
         change = abs(gain)
         converged = (
-            change <= rounding or _remaining(change, rates[-N_RATES:]) < DISTANCE * problem.n
+            change <= _rounding(value, problem)
+            or _remaining(change, rates[-N_RATES:]) < DISTANCE * problem.n
         )
         if converged or len(history) == max_passes:
             at, value, log_likelihood, after = after, value_after, log_likelihood_after, after_2
@@ -155,10 +166,16 @@ def run_accelerated(
                 record(value)
     if not converged:
         # The step that the last pass paid for is taken, and scored.
-        at = after
+        at, before = after, value
         statistics = problem.expectation(at)
         value, log_likelihood = problem.objective(statistics, at), statistics.log_likelihood
+        converged = abs(value - before) <= _rounding(before, problem)
     return Run(at, value, log_likelihood, tuple(history), converged)
+
+
+def _rounding(value: float, problem: Problem) -> float:
+    """Objectives that differ by less are the same number."""
+    return 1e-14 * abs(value) + 1e-13 * problem.n
 
 
 def _remaining(gain: float, rates: list[float]) -> float:

@@ -133,16 +133,22 @@ def _search(
 
 
 def best_of(
-    problem: Problem, settings: Settings, candidates: Iterable[Mixture], watch: Watch | None = None
+    problem: Problem,
+    settings: Settings,
+    candidates: Iterable[Mixture],
+    watch: Watch | None = None,
+    previous: float | None = None,
 ) -> SearchResult:
     """Run EM from each candidate to the end and keep the best that is no spike.
+
+    ``previous`` is the objective at the last pass of a run that is gone on with.
 
     Raises
     ------
     numpy.linalg.LinAlgError
         If every run fails because a covariance becomes singular.
     """
-    runs = _Runs(problem, settings, watch)
+    runs = _Runs(problem, settings, watch, previous)
     for start in candidates:
         runs.add(start)
     return runs.result()
@@ -161,8 +167,15 @@ class _End:
 class _Runs:
     """Runs EM from starts and keeps account of where they end."""
 
-    def __init__(self, problem: Problem, settings: Settings, watch: Watch | None):
+    def __init__(
+        self,
+        problem: Problem,
+        settings: Settings,
+        watch: Watch | None,
+        previous: float | None = None,
+    ):
         self.problem, self.settings, self.watch = problem, settings, watch
+        self.previous = previous
         self.finished: list[_End] = []
         self.failures: list[np.linalg.LinAlgError] = []
 
@@ -189,7 +202,14 @@ class _Runs:
             if settings.tol is None:
                 run = run_accelerated(self.problem, start, settings.max_passes, self.watch)
             else:
-                run = run_plain(self.problem, start, settings.max_passes, settings.tol, self.watch)
+                run = run_plain(
+                    self.problem,
+                    start,
+                    settings.max_passes,
+                    settings.tol,
+                    self.watch,
+                    self.previous,
+                )
         except np.linalg.LinAlgError as error:
             self.failures.append(error)
             return None

@@ -186,6 +186,13 @@ def test_flatten_thin_and_index(posterior):
     assert sum(1 for _ in flat) == 10
 
 
+def test_rows_with_other_columns_never_reach_the_kernels(mixture, posterior):
+    for value in (mixture, posterior[0]):
+        for X in (np.zeros((3, D + 1)), np.zeros((3, D - 1)), np.zeros(D)):
+            with pytest.raises(DataError, match=r"must be \(N, 2\), got shape"):
+                value.log_density(X)
+
+
 def test_text_says_what_it_is(posterior):
     mixture, draws = posterior
     assert repr(draws[0]) == f"Mixture(3 components, 2 features, {mixture.covariance_type})"
