@@ -7,6 +7,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import pages  # noqa: E402
+from sphinx.util.nodes import make_refnode  # noqa: E402
 
 import bayesgmm  # noqa: E402
 
@@ -34,8 +35,12 @@ autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
-# Targets in other packages' documentation, which a build without the network cannot look up.
-nitpick_ignore_regex = [(r"py:.*", r"(sklearn|pymc|pytensor|arviz|xarray|numpy|pandas|matplotlib)\..*")]
+nitpick_ignore_regex = [
+    # In other packages' documentation, which a build without the network cannot look up.
+    (r"py:.*", r"(sklearn|pymc|pytensor|arviz|xarray|numpy|pandas|matplotlib)\..*"),
+    # Modules and data that docstrings point at have no page of their own.
+    (r"py:(mod|data)", r".*"),
+]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "colon_fence"]
 myst_heading_anchors = 3
@@ -55,3 +60,26 @@ html_theme_options = {
     "footer_end": [],
 }
 html_sidebars = {"changelog": [], "installation": [], "first-steps": []}
+
+
+def resolve_short_name(app, env, node, contnode):
+    """Resolve a reference by its last part, where one documented object has that name."""
+    if node.get("refdomain") != "py":
+        return None
+    objects = env.domains["py"].objects
+    last = node["reftarget"].rpartition(".")[2]
+    found = [
+        name
+        for name, entry in objects.items()
+        if name.rpartition(".")[2] == last and not entry.aliased
+    ]
+    if len(found) != 1:
+        return None
+    entry = objects[found[0]]
+    return make_refnode(
+        app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, found[0]
+    )
+
+
+def setup(app):
+    app.connect("missing-reference", resolve_short_name)

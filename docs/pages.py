@@ -9,31 +9,31 @@ from pathlib import Path
 import bayesgmm
 from bayesgmm.data.datasets import DATASETS
 
-# Modules whose public names are documented, after the package's own, and what each is for.
-ROOMS = [
-    ("bayesgmm.priors", "Priors", "Prior objects for the three slots of {class}`bayesgmm.Priors`."),
-    ("bayesgmm.bayes.distribution", "PyMC distribution", "For models of your own."),
-    #("bayesgmm.bayes.model", "PyMC model", "The model behind the posterior."),
-    ("bayesgmm.bayes.diagnostics", "Diagnostics", "What a fitted posterior says about itself."),
-    ("bayesgmm.em.search", "Starts", "What became of the starts of an EM fit."),
-    ("bayesgmm.clustering", "Clusters and outliers", "What a fit says about rows."),
-    ("bayesgmm.selection.result", "Result of a sweep", "What `select_components` returns."),
-    ("bayesgmm.selection.estimates", "EM against posterior", "What `compare_estimates` returns."),
-    ("bayesgmm.core.criteria", "Criteria", "On arrays; each docstring states sign and unit."),
-    ("bayesgmm.core.covariance", "Covariance families", "The rules, and their registry."),
-    ("bayesgmm.core.statistics", "The one pass", "The additive sums behind every engine."),
-    ("bayesgmm.persistence", "Files", "Fits on disk."),
-    ("bayesgmm.data.sources", "Tables", "Tables from files."),
-    ("bayesgmm.data.datasets", "Bundled data", "See also {doc}`datasets`."),
-    ("bayesgmm.plots", "Plots", "Functions of a fit that draw on Matplotlib `Axes`."),
-    ("bayesgmm.report", "Report", "One page from a sweep."),
-    ("bayesgmm.exceptions", "Errors and warnings", "Raised on purpose, in one sentence each."),
+# Modules that the reference introduces after the package's own names: title, a remark, and the
+# names to document where these are not simply the module's public ones.
+ROOMS: list[tuple[str, str, str, tuple[str, ...] | None]] = [
+    ("bayesgmm.priors", "Priors", "Prior objects and the numbers they come to.", None),
+    ("bayesgmm.bayes.distribution", "PyMC distribution", "", ("component_index",)),
+    ("bayesgmm.bayes.diagnostics", "Diagnostics", "", ("Diagnostics",)),
+    ("bayesgmm.em.search", "Starts", "", ("StartSummary",)),
+    ("bayesgmm.selection.result", "Result of a sweep", "", ("SelectionResult",)),
+    ("bayesgmm.selection.estimates", "EM against posterior", "", ("EstimatesComparison",)),
+    ("bayesgmm.core.criteria", "Criteria", "Each docstring states sign and unit.", None),
+    ("bayesgmm.core.covariance", "Covariance families", "", None),
+    ("bayesgmm.core.statistics", "The one pass", "", ("Statistics", "Moments", "accumulate")),
+    ("bayesgmm.persistence", "Files", "", None),
+    ("bayesgmm.data.sources", "Tables from files", "", None),
+    ("bayesgmm.data.datasets", "Bundled data", "See also {doc}`datasets`.", None),
+    ("bayesgmm.plots", "Plots", "", None),
+    ("bayesgmm.report", "Report", "", None),
+    ("bayesgmm.exceptions", "Errors and warnings", "", None),
 ]
 
 
 def write(folder: Path, notebooks: Path) -> None:
     """Write all made pages to ``folder``."""
     folder.mkdir(exist_ok=True)
+    shutil.rmtree(folder / "reference", ignore_errors=True)  # of names that may be gone
     _write_if_changed(folder / "api.md", _api())
     _write_if_changed(folder / "datasets.md", _datasets())
     _copy_notebooks(notebooks, folder / "notebooks")
@@ -67,9 +67,10 @@ def _api() -> str:
         _autosummary("bayesgmm", list(bayesgmm.__all__)),
     ]
     seen = {id(getattr(bayesgmm, name)) for name in bayesgmm.__all__}
-    for name, title, about in ROOMS:
+    for name, title, about, chosen in ROOMS:
         module = import_module(name)
-        names = [n for n in public_names(module) if id(getattr(module, n)) not in seen]
+        offered = chosen or public_names(module)
+        names = [n for n in offered if id(getattr(module, n)) not in seen]
         seen |= {id(getattr(module, n)) for n in names}
         parts += [f"## {title}\n", f"{about}\n", _module(name)]
         if names:

@@ -34,17 +34,17 @@ settings            the arguments of the constructor; priors as ``{"prior": name
 
 **Posterior, netCDF** (``.nc``, netCDF-4): the groups of ``posterior_`` as they are, and
 
-====================  ==============================================================================
-where                 what
-====================  ==============================================================================
-/ (attributes)        ``format`` (``"bayesgmm.BayesianGaussianMixture"``), ``format_version``,
-                      ``bayesgmm_version``
-/bayesgmm             ``whitening`` (chain, draw, ...): the factors of the draws, as above;
-                      attributes ``covariance_type``, ``has_feature_names``, and as JSON
-                      ``settings`` and ``priors`` (the numbers they came to)
-/bayesgmm/map         ``weights``, ``means``, ``covariances``, ``whitening`` of the MAP
-/bayesgmm/diagnostics  the table of ``diagnostics_``, and its numbers and messages as attributes
-====================  ==============================================================================
+======================  ============================================================================
+where                   what
+======================  ============================================================================
+/ (attributes)          ``format`` (``"bayesgmm.BayesianGaussianMixture"``), ``format_version``,
+                        ``bayesgmm_version``
+/bayesgmm               ``whitening`` (chain, draw, ...): the factors of the draws, as above;
+                        attributes ``covariance_type``, ``has_feature_names``, and as JSON
+                        ``settings`` and ``priors`` (the numbers they came to)
+/bayesgmm/map           ``weights``, ``means``, ``covariances``, ``whitening`` of the MAP
+/bayesgmm/diagnostics   the table of ``diagnostics_``, and its numbers and messages as attributes
+======================  ============================================================================
 
 A prior that was a function is kept by its name only.
 """
