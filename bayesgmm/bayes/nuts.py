@@ -18,8 +18,8 @@ TARGET_ACCEPT = 0.8
 LONG_TUNE = 1000
 LONG_TARGET_ACCEPT = 0.9
 THIN = 10
-# ... if that takes less than this many rows x components x (features^2 + 20): about ten seconds.
-AFFORDABLE = 1e11
+# ... if that takes less than this many rows x components x (features^2 + 20): a few seconds.
+AFFORDABLE = 2e10
 # Modes are looked at if their density is within this of the highest, in nats, and these at most.
 NEAR = 10.0
 MAX_MODES = 8

@@ -108,7 +108,9 @@ class SelectionResult:
                 f"no fit has a value of {criterion}: it needs engine {engine!r} and at least one "
                 "fit that did not fail (see .table['note'])."
             )
-        return rows.sort_values(by=[column], ascending=lower, kind="stable")
+        # Families that are one model in one dimension differ by rounding: the first one leads.
+        order = np.round(rows[column].to_numpy(dtype=float), 6) * (1 if lower else -1)
+        return rows.iloc[np.argsort(order, kind="stable")]
 
     def fit_of(self, engine: str, covariance_type: str, n_components: int) -> Estimator | None:
         """One fitted estimator, or None if it failed or was not asked for."""

@@ -11,7 +11,7 @@ import numpy as np
 from bayesgmm.bayes.estimator import BayesianGaussianMixture
 from bayesgmm.core.covariance import FAMILIES, get_family
 from bayesgmm.core.random_state import as_generator
-from bayesgmm.data.validate import Data, as_data, as_sample_weight
+from bayesgmm.data.validate import Data, as_data
 from bayesgmm.em.estimator import GaussianMixture
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import Priors
@@ -37,7 +37,6 @@ class _Settings:
 
     data: Data
     X: Any
-    sample_weight: np.ndarray | None
     priors: Priors | None
     seed: int
     draws: int
@@ -75,7 +74,6 @@ def select_components(
     criterion: str | None = None,
     posterior_for: str = "all",
     priors: Priors | None = None,
-    sample_weight: Any = None,
     random_state: Any = None,
     draws: int = 1000,
     chains: int = 4,
@@ -100,8 +98,6 @@ def select_components(
         full one, if it is asked for. Needs EM among the engines.
     priors : Priors, optional
         For the posteriors; EM is by maximum likelihood.
-    sample_weight : (N,) array_like, optional
-        Frequencies, for EM; the posteriors do not take them yet.
     random_state : int, Generator, RandomState or None
     draws, chains : int
         For the posteriors.
@@ -134,14 +130,13 @@ def select_components(
     began = time.perf_counter()
     sizes = _checked_sizes(n_components)
     families = _unique([get_family(name).name for name in covariance_types])
-    engines = _checked_engines(engines, sample_weight, posterior_for)
+    engines = _checked_engines(engines, posterior_for)
     criterion = _checked_criterion(criterion, engines)
     data = as_data(X, min_rows=2)
     seed = _seed(random_state)
     settings = _Settings(
         data=data,
         X=X,
-        sample_weight=as_sample_weight(sample_weight, data.n_rows),
         priors=priors,
         seed=seed,
         draws=draws,
@@ -204,11 +199,10 @@ class _Collected:
     def _fit(
         self, fit: Estimator, settings: _Settings, engine: str, covariance_type: str, k: int
     ) -> dict[str, Any]:
+        fit.fit(settings.X)
         if isinstance(fit, GaussianMixture):
-            fit.fit(settings.X, sample_weight=settings.sample_weight)
             row = _em_row(fit, settings)
         else:
-            fit.fit(settings.X)
             loo, waic = fit.loo(), fit.waic()
             self.loo[covariance_type, k], self.waic[covariance_type, k] = loo, waic
             row = _bayes_row(fit, loo, waic)
@@ -264,13 +258,12 @@ class _Jobs:
 
 
 def _em_row(fit: GaussianMixture, settings: _Settings) -> dict[str, Any]:
-    X, weight = settings.X, settings.sample_weight
-    n = settings.data.n_rows if weight is None else float(weight.sum())
+    X = settings.X
     return {
-        "log_likelihood": fit.lower_bound_ * n,
-        "bic": fit.bic(X, weight),
-        "aic": -2.0 * fit.lower_bound_ * n + 2.0 * fit.mixture_.n_parameters,
-        "icl": fit.icl(X, weight),
+        "log_likelihood": fit.lower_bound_ * settings.data.n_rows,
+        "bic": fit.bic(X),
+        "aic": fit.aic(X),
+        "icl": fit.icl(X),
     }
 
 
@@ -321,9 +314,7 @@ def _checked_sizes(n_components: Iterable[int]) -> list[int]:
     return sorted(int(k) for k in sizes)
 
 
-def _checked_engines(
-    engines: Sequence[str], sample_weight: Any, posterior_for: str
-) -> tuple[str, ...]:
+def _checked_engines(engines: Sequence[str], posterior_for: str) -> tuple[str, ...]:
     engines = (engines,) if isinstance(engines, str) else tuple(_unique(list(engines)))
     if not engines or any(engine not in ENGINES for engine in engines):
         raise DataError(f"engines must be some of {ENGINES}, got {engines}.")
@@ -331,8 +322,6 @@ def _checked_engines(
         raise DataError(f"posterior_for must be 'all' or 'leading', got {posterior_for!r}.")
     if posterior_for == "leading" and "em" not in engines:
         raise DataError("posterior_for='leading' needs 'em' among the engines to say which lead.")
-    if sample_weight is not None and "bayes" in engines:
-        raise DataError("sample_weight serves EM only; leave it out, or use engines=('em',).")
     return engines
 
 
