@@ -74,6 +74,8 @@ def sample(
         progressbar=screen.has_bars,
     )
     model.fit(table.frame)
+    if screen.has_bars:
+        click.echo(err=True)  # nutpie leaves the cursor behind its last bar
     click.echo(_summary(model, table))
     if output is not None:
         save(model, output)
