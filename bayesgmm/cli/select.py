@@ -106,8 +106,12 @@ def tell_troubles(result: "SelectionResult") -> None:
         if row["status"] == "ok":
             continue
         model = f"{row['engine']}, {row['covariance_type']}, {row['n_components']} components"
-        failed = "failed: " if row["status"] == "failed" else ""
-        warn(f"{model}: {failed}{' '.join(str(row['note']).split())}")
+        note = " ".join(str(row["note"]).split())
+        if row["status"] == "failed":
+            warn(f"{model}: failed: {note}")
+        else:
+            # The first sentence is the gravest; the table and the report have the others.
+            warn(f"{model}: {note.split('. ')[0].removesuffix('.')}.")
 
 
 def _summary(result: "SelectionResult") -> list[str]:
