@@ -52,8 +52,8 @@ class Diagnostics:
 
     @property
     def max_rhat(self) -> float:
-        """Largest R-hat over all quantities."""
-        return float(np.nanmax(self.table["rhat"].to_numpy()))
+        """Largest R-hat over all quantities; NaN for one chain."""
+        return float(self.table["rhat"].max())
 
     @property
     def min_ess(self) -> float:
@@ -137,10 +137,12 @@ def rhat_and_ess(values: np.ndarray) -> tuple[float, float]:
 
     values = np.ascontiguousarray(values)
     statistics: Any = base.array_stats  # pyright: ignore[reportPrivateImportUsage]
-    ess = float(statistics.ess(values, chain_axis=0, draw_axis=1, method="bulk"))
-    if len(values) == 1:
-        return float("nan"), ess
-    return float(statistics.rhat(values, chain_axis=0, draw_axis=1)), ess
+    # Draws that do not move have no variance to divide by; they are reported in words.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ess = float(statistics.ess(values, chain_axis=0, draw_axis=1, method="bulk"))
+        if len(values) == 1:
+            return float("nan"), ess
+        return float(statistics.rhat(values, chain_axis=0, draw_axis=1)), ess
 
 
 def _messages(found: Diagnostics, n_chains: int) -> tuple[str, ...]:

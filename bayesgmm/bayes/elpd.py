@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,10 +21,14 @@ LogLikelihood = Callable[[slice], np.ndarray]
 
 
 def row_blocks(n_rows: int, n_draws: int) -> Iterator[slice]:
-    """Slices of rows whose pointwise log-likelihoods fit in memory together."""
-    size = max(1, _BLOCK_BYTES // (8 * n_draws))
-    for start in range(0, n_rows, size):
-        yield slice(start, min(start + size, n_rows))
+    """Slices of rows, of about one length, whose pointwise log-likelihoods fit in memory together.
+
+    No slice is a single row if that can be helped: ArviZ takes such a one for a mistake.
+    """
+    largest = max(1, _BLOCK_BYTES // (8 * n_draws))
+    n_blocks = -(-n_rows // largest)
+    edges = [n_rows * i // n_blocks for i in range(n_blocks + 1)]
+    return (slice(start, stop) for start, stop in pairwise(edges))
 
 
 def pointwise(mixture: Mixture, X: np.ndarray) -> LogLikelihood:
@@ -48,7 +53,7 @@ def waic(log_likelihood: LogLikelihood, n_rows: int, n_draws: int) -> criteria.W
     elpd = np.concatenate([part.pointwise for part in parts])
     return criteria.WAIC(
         elpd=float(elpd.sum()),
-        se=float(np.sqrt(n_rows * elpd.var())),
+        se=float(np.sqrt(n_rows * elpd.var(ddof=1))),
         p=sum(part.p for part in parts),
         pointwise=elpd,
         n_high_variance=sum(part.n_high_variance for part in parts),
@@ -92,7 +97,7 @@ def _combine(parts: "list[ELPDData]") -> "ELPDData":
     return replace(
         parts[0],
         elpd=float(elpd.sum()),
-        se=float(np.sqrt(elpd.size * elpd.var())),
+        se=float(np.sqrt(elpd.size * elpd.var(ddof=1))),
         p=sum(part.p for part in parts),
         n_data_points=elpd.size,
         warning=any(part.warning for part in parts),

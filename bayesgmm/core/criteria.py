@@ -60,7 +60,7 @@ class WAIC:
     elpd : float
         Expected log predictive density, summed over rows.
     se : float
-        Its standard error over rows.
+        Its standard error over rows; NaN for one row.
     p : float
         Effective number of parameters.
     pointwise : (N,) array
@@ -91,7 +91,7 @@ def waic(log_likelihood: np.ndarray) -> WAIC:
     pointwise = density - variance
     return WAIC(
         elpd=float(pointwise.sum()),
-        se=float(np.sqrt(n * pointwise.var())),
+        se=float(np.sqrt(n * pointwise.var(ddof=1))) if n > 1 else float("nan"),
         p=float(variance.sum()),
         pointwise=pointwise,
         n_high_variance=int(np.sum(variance > HIGH_VARIANCE)),

@@ -47,7 +47,7 @@ def test_waic_is_lppd_less_the_posterior_variances(rng):
     variance = ((draws - draws.mean(0)) ** 2).sum(0) / 499
     assert found.elpd == pytest.approx(np.sum(lppd - variance), abs=1e-10)
     assert found.p == pytest.approx(variance.sum(), abs=1e-10)
-    assert found.se == pytest.approx(np.sqrt(40) * np.std(lppd - variance), abs=1e-10)
+    assert found.se == pytest.approx(np.sqrt(40) * np.std(lppd - variance, ddof=1), abs=1e-10)
     assert found.n_high_variance == 1
     np.testing.assert_allclose(found.pointwise, lppd - variance)
 
