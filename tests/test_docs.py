@@ -55,6 +55,7 @@ def names() -> dict[str, Any]:
     ids=lambda page: page.stem,
 )
 @pytest.mark.filterwarnings("ignore::bayesgmm.exceptions.PosteriorWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning:arviz_stats")  # so few draws
 def test_examples_run(page, names, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace = dict(names)
