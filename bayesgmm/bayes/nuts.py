@@ -11,6 +11,9 @@ from bayesgmm.core.mixture import Mixture
 
 # Standard deviations of a mode by which chains start apart from it.
 OVERDISPERSION = 2.0
+# The first chain starts closer, but not at the mode: nutpie takes a slope of zero for an error.
+FIRST_DISPERSION = 0.1
+N_HALVINGS = 20
 # The coordinates are near standard normal, so little tuning is needed.
 TUNE = 400
 TARGET_ACCEPT = 0.8
@@ -84,8 +87,7 @@ def sample_nuts(
     n = len(mode)
     starts = np.zeros((chains, n))
     for chain, which in enumerate(_allot(modes, chains)):
-        spread = OVERDISPERSION * rng.standard_normal(n) if chain else np.zeros(n)
-        place = modes[which].place + modes[which].basis @ spread
+        place = modes[which].near(OVERDISPERSION if chain else FIRST_DISPERSION, rng)
         starts[chain] = np.linalg.solve(basis, place - mode)
     sizes = np.asarray(posterior.sizes, dtype=np.int64)
     arrays = (mode, basis, posterior.rows, sizes, posterior.numbers)
@@ -149,9 +151,19 @@ class _Mode:
     """A mode, its shape, and the log of its share of the posterior by Laplace's method."""
 
     def __init__(self, place: np.ndarray, basis: np.ndarray, posterior: LogPosterior):
-        self.place, self.basis = place, basis
+        self.place, self.basis, self.posterior = place, basis, posterior
         height = posterior.value_and_gradient(place)[0]
         self.log_mass = height + np.linalg.slogdet(basis)[1]
+
+    def near(self, dispersion: float, rng: np.random.Generator) -> np.ndarray:
+        """A place about so many standard deviations away where the density is finite."""
+        offset = dispersion * (self.basis @ rng.standard_normal(len(self.place)))
+        for _ in range(N_HALVINGS):
+            value, slope = self.posterior.value_and_gradient(self.place + offset)
+            if np.isfinite(value) and np.all(np.isfinite(slope)):
+                break
+            offset /= 2.0
+        return self.place + offset
 
 
 def _allot(modes: list[_Mode], chains: int) -> list[int]:
