@@ -131,14 +131,14 @@ def test_mode_is_that_of_em_where_priors_are_ours(family, priors):
     # and the objective is log-likelihood plus log prior on the parameters themselves
     resolved = resolve(priors, X, K, family)
     bounded = np.maximum(resolved.concentration, 1.0) - resolved.concentration
-    differences = []
+    differences, objective = [], density.objective()
     for theta in (draws[0, 0], draws[1, 3]):
         at, others = density.expand(theta)
         known = log_likelihood(X, at) + resolved.log_density(
             at.weights, at.means, at.native_covariances, others.get("scale")
         )
         known += np.sum(bounded * np.log(at.weights))
-        differences.append(density.objective()(theta)[0] - known)
+        differences.append(objective(theta)[0] - known)
     assert np.ptp(differences) < 1e-9 * abs(known)
 
 
@@ -201,10 +201,6 @@ def test_users_variables_reach_the_posterior(unsampled):
     assert fit.priors_ is priors
     np.testing.assert_allclose(fit.posterior_["posterior"]["means"], fit.mixture_.means)
     assert "centre" in [rv.name for rv in fit.model_.free_RVs]
-    again = BayesianGaussianMixture(
-        K, priors=priors, draws=6, chains=2, random_state=3, progressbar=False
-    ).fit(frame)
-    xr.testing.assert_equal(posterior, again.posterior_["posterior"].to_dataset())
 
 
 def test_other_variables_follow_the_labels():
