@@ -194,7 +194,7 @@ _LOG2_LOW = 1.90821492927058770002e-10
 
 @intrinsic
 def exp(typingctx, x):
-    """exp(x) for x <= 0 to 2e-16 relative; arguments below -700 give exp(-700)."""
+    """exp(x) for x <= 0 to 2e-16 relative; arguments of -700 and less give zero."""
 
     def codegen(context, builder, signature, arguments):
         floor = constant(-700.0)
@@ -209,7 +209,8 @@ def exp(typingctx, x):
         mantissa = builder.bitcast(_horner(builder, rest, _EXP), _INTEGERS)
         shift = ir.Constant(_INTEGERS, [52] * WIDTH)
         exponent = builder.shl(builder.fptosi(power, _INTEGERS), shift)
-        return builder.bitcast(builder.add(mantissa, exponent), VECTOR)
+        value = builder.bitcast(builder.add(mantissa, exponent), VECTOR)
+        return builder.select(above, value, constant(0.0))
 
     return vector(x), codegen
 
