@@ -37,7 +37,7 @@ types: .venv/.made-lint
 	.venv/bin/pyright
 
 docs: .venv/.made-docs
-	$(SPHINX) --fail-on-warning --keep-going --nitpicky -b html docs docs/_build/html
+	$(SPHINX) --quiet --fail-on-warning --keep-going --nitpicky -b html docs docs/_build/html
 	@echo "The documentation is at $(CURDIR)/docs/_build/html/index.html"
 
 notebooks: .venv/.made-notebooks
