@@ -6,10 +6,14 @@ with theta = origin + basis z.
 """
 
 import numpy as np
-from numba import carray, cfunc, njit, types
+from numba import carray, types
 from numba.extending import intrinsic
 
+from bayesgmm.bayes import log_posterior as density_module
 from bayesgmm.bayes.log_posterior import log_posterior
+from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
+
+compiler = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__)
 
 # Slots of the block of integers.
 N_ROWS, N_FEATURES, N_COORDINATES, N_NUMBERS = 0, 1, 2, 3
@@ -39,16 +43,15 @@ _as_doubles = _pointer(_DOUBLES)
 _as_integers = _pointer(_INTEGERS)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiler.njit(error_model="numpy")
 def log_posterior_along(z, origin, basis, X, sizes, numbers):
     """Value and gradient in the coordinates z; arguments as in ``log_posterior``."""
     value, slope = log_posterior(origin + basis @ z, X, sizes, numbers)
     return value, basis.T @ slope
 
 
-@cfunc(
+@compiler.cfunc(
     types.int64(types.uint64, _DOUBLES, _DOUBLES, _DOUBLES, _INTEGERS),
-    cache=True,
     error_model="numpy",
 )
 def density(_, z_in, gradient_out, value_out, block_in):
@@ -72,9 +75,8 @@ def density(_, z_in, gradient_out, value_out, block_in):
     return 0 if fine else _RECOVERABLE
 
 
-@cfunc(
+@compiler.cfunc(
     types.int64(types.uint64, types.uint64, _DOUBLES, _DOUBLES, _INTEGERS),
-    cache=True,
     error_model="numpy",
 )
 def expand(_, n_out, z_in, theta_out, block_in):

@@ -23,9 +23,11 @@ Everything comes in as flat arrays, so that one compiled function serves every K
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from bayesgmm.core.kernels import diagonal, gradient, triangular
+from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
+
+njit = Compiler(*KERNEL_SOURCES, __file__).njit
 
 
 class Sizes(NamedTuple):
@@ -54,7 +56,7 @@ class Sizes(NamedTuple):
         return k - 1 + k * d + self.n_factors * self.factor_length + self.n_hyper
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def unpack(theta, sizes):
     """The mixture at theta, as the kernels take it.
 
@@ -102,7 +104,7 @@ def unpack(theta, sizes):
     return log_weights, means, factors, np.exp(theta[p : p + sizes[6]])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def _likelihood(X, log_weights, means, factors, is_triangular):
     """Log-likelihood and its gradient with respect to log weights, means, and factors."""
     unweighted = np.empty(0)
@@ -121,7 +123,7 @@ def _likelihood(X, log_weights, means, factors, is_triangular):
     return value, counts, d_means, d_flat.reshape(k, d, 1)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def _prior_on_means(means, factors, sizes, loc, scale, d_means, d_factors):
     """Add the gradient of the log prior of the means; returns its value.
 
@@ -163,7 +165,7 @@ def _prior_on_means(means, factors, sizes, loc, scale, d_means, d_factors):
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper):
     """Add the gradient of the log prior of the factors, Jacobian included; returns its value.
 
@@ -199,7 +201,7 @@ def _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper):
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def _gather(d_factors, sizes):
     """Add up the gradients of factors that components, or features, share."""
     k, d, n_factors, is_isotropic = sizes[0], sizes[1], sizes[3], sizes[4]
@@ -211,7 +213,7 @@ def _gather(d_factors, sizes):
                 d_factors[j, 0] += d_factors[j, i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def log_posterior(theta, X, sizes, numbers):
     """The log posterior density at theta, up to a constant, and its gradient.
 

@@ -21,35 +21,26 @@ in another has changed; :data:`VERSION` tells PyTensor's cache instead.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
-from zlib import crc32
 
 import numpy as np
-from numba import njit
 
-from bayesgmm.core import kernels
 from bayesgmm.core.kernels import diagonal, gradient, softmax, triangular
+from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 
 __all__ = ["KINDS", "VERSION", "FusedPass", "scale_ndim"]
 
 
-def _source_version() -> int:
-    files = [*sorted(Path(kernels.__path__[0]).glob("*.py")), Path(__file__)]
-    version = 0
-    for file in files:
-        version = crc32(file.read_bytes(), version)
-    return version
+compiler = Compiler(*KERNEL_SOURCES, __file__)
 
-
-VERSION = _source_version()
+VERSION = int(compiler.checksum, 16)
 """Checksum of the kernels' source: part of the key of every cached compiled graph."""
 
 # The pass floors log-densities at LOG_ZERO; a sum this low holds a row that overflowed.
 _OVERFLOW = 1e-10 * softmax.LOG_ZERO
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiler.njit(error_model="numpy")
 def _in_support(log_weights, means):
     """Whether means are finite and log-weights are numbers below +inf, not all -inf."""
     some = False
@@ -63,7 +54,7 @@ def _in_support(log_weights, means):
     return some
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiler.njit(error_model="numpy")
 def _is_triangular_factor(factors):
     n_components, d, _ = factors.shape
     for k in range(n_components):
@@ -76,7 +67,7 @@ def _is_triangular_factor(factors):
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiler.njit(error_model="numpy")
 def _is_diagonal_factor(factors):
     smallest, largest = np.inf, 0.0
     for value in factors.flat:
@@ -86,7 +77,7 @@ def _is_diagonal_factor(factors):
     return smallest > 0 and largest < np.inf
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiler.njit(error_model="numpy")
 def _whiten_whitening(scale):
     lower = np.zeros_like(scale)
     for k in range(scale.shape[0]):
@@ -95,7 +86,7 @@ def _whiten_whitening(scale):
     return lower
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiler.njit(error_model="numpy")
 def _whiten_cholesky(scale):
     inverse = np.empty_like(scale)
     for k in range(scale.shape[0]):
@@ -103,12 +94,12 @@ def _whiten_cholesky(scale):
     return inverse
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiler.njit(error_model="numpy")
 def _whiten_diagonal(scale):
     return 1.0 / scale
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiler.njit(error_model="numpy")
 def _gradient_cholesky(log_weights, means, factors, counts, first, second):
     """With respect to ``L = W^-1``: ``tril(W' (sum r y y' - counts I))``, no inverse needed."""
     n_components, d = means.shape
@@ -128,7 +119,7 @@ def _gradient_cholesky(log_weights, means, factors, counts, first, second):
     return counts.copy(), d_means, d_scale
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiler.njit(error_model="numpy")
 def _gradient_diagonal(log_weights, means, factors, counts, first, second):
     """With respect to ``sigma = 1 / W``."""
     n_components, d = means.shape
@@ -141,7 +132,7 @@ def _gradient_diagonal(log_weights, means, factors, counts, first, second):
     return counts.copy(), d_means, d_scale
 
 
-@njit(cache=True, nogil=True)
+@compiler.njit()
 def _check_shapes(X, log_weights, means, scale):
     """The compiled loops trust their shapes, so a mismatch must stop here."""
     if X.shape[1] != means.shape[1]:
@@ -152,7 +143,7 @@ def _check_shapes(X, log_weights, means, scale):
         raise ValueError("MvNormalMixture: the scale's shape does not fit mu's.")
 
 
-@njit(cache=True, nogil=True)
+@compiler.njit()
 def _check_weights(X, sample_weight):
     if sample_weight.shape[0] not in (0, X.shape[0]):
         raise ValueError("MvNormalMixture: weights must hold one number for each row of the data.")

@@ -5,13 +5,13 @@ only the diagonal of ``sum r y y'`` is needed; y is cheap enough to be computed 
 """
 
 import numpy as np
-from numba import njit
 
 from bayesgmm.core.kernels import softmax, tiles
+from bayesgmm.core.kernels.compiling import njit
 from bayesgmm.core.kernels.tiles import TILE
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def _add_moments(resp, r0, U, means, factors, k, d, first, second, stride, n_rows):
     for i in range(0, d, TILE):
         height = min(TILE, d - i)
@@ -28,7 +28,7 @@ def _add_moments(resp, r0, U, means, factors, k, d, first, second, stride, n_row
             tiles.moment_1(resp, r0, U, u0, means, factors, m0, first, second, stride, n_rows)
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def _constants(log_weights, factors, d):
     n_components = log_weights.shape[0]
     log_determinants = np.zeros(n_components)
@@ -40,7 +40,7 @@ def _constants(log_weights, factors, d):
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def _block_joint(U, means, factors, offsets, d, joint, stride, n_rows):
     for k in range(offsets.shape[0]):
         for i in range(n_rows):
@@ -48,7 +48,7 @@ def _block_joint(U, means, factors, offsets, d, joint, stride, n_rows):
         tiles.distance(U, means, factors, k * d, d, joint, k * stride, stride, n_rows)
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def statistics(X, sample_weight, log_weights, means, factors):
     """Log-likelihood and whitened sums of one pass.
 
@@ -110,7 +110,7 @@ def statistics(X, sample_weight, log_weights, means, factors):
     return log_likelihood, counts, first, second
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def _for_each_block(X, log_weights, means, factors, density, by_component, normalise):
     n, d = X.shape
     n_components = log_weights.shape[0]
@@ -142,7 +142,7 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
                 density[start + i] = sums[i]
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def log_joint(X, log_weights, means, factors):
     """``log w_k + log N(x_n | mu_k, diag(sd_k^2))``, (N, K); arguments as in :func:`statistics`."""
     out = np.empty((X.shape[0], log_weights.shape[0]))
@@ -150,7 +150,7 @@ def log_joint(X, log_weights, means, factors):
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def log_density(X, log_weights, means, factors):
     """The log density of each row under the mixture, (N,); arguments as in :func:`statistics`."""
     out = np.empty(X.shape[0])
@@ -158,7 +158,7 @@ def log_density(X, log_weights, means, factors):
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def responsibilities(X, log_weights, means, factors):
     """Probability that each row belongs to each component, (N, K); arguments as above."""
     out = np.empty((X.shape[0], log_weights.shape[0]))

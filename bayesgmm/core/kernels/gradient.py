@@ -5,10 +5,11 @@ With ``y = W (x - mu)`` and ``log N(x) = sum_i log W_ii - y'y / 2 + const``, the
 """
 
 import numpy as np
-from numba import njit
+
+from bayesgmm.core.kernels.compiling import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def invert_lower(lower, out):
     """Write the inverse of the lower triangle ``lower`` (D, D) into ``out``, zeros above."""
     d = lower.shape[0]
@@ -23,7 +24,7 @@ def invert_lower(lower, out):
             out[i, j] = -total / lower[i, i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def triangular(log_weights, means, factors, counts, first, second):
     """Gradients for lower triangular whitening factors.
 
@@ -60,7 +61,7 @@ def triangular(log_weights, means, factors, counts, first, second):
     return counts.copy(), d_means, d_factors
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(error_model="numpy")
 def diagonal(log_weights, means, factors, counts, first, second):
     """Gradients for diagonal whitening factors (K, D), the reciprocals of the sds.
 

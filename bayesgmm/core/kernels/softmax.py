@@ -1,16 +1,16 @@
 """From log joint densities to responsibilities, for one block of rows."""
 
 import numpy as np
-from numba import njit
 
 from bayesgmm.core.kernels import simd
+from bayesgmm.core.kernels.compiling import njit
 
 # Stands for the logarithm of zero: adding finite numbers to it cannot overflow, and the relaxed
 # arithmetic of the vectors never meets an infinity.
 LOG_ZERO = -1e290
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def block_rows(n_components, d):
     """Rows of a block: as many as let the whitened block stay in the second-level cache."""
     rows = 256
@@ -19,13 +19,13 @@ def block_rows(n_components, d):
     return rows
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def filled(n_used):
     """Rows that a block of ``n_used`` rows is filled up to: the widest tile takes 64 at a time."""
     return (n_used + 63) // 64 * 64
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def buffer(n):
     """``n`` uninitialised doubles that begin on a cache line, so that no vector straddles two."""
     memory = np.empty(n + simd.WIDTH)
@@ -33,7 +33,7 @@ def buffer(n):
     return memory[skip : skip + n]
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def _exponentials(joint, n_components, v, stride):
     """Replace eight rows of ``joint`` by exp(joint - maximum); returns maximum and sum."""
     top = simd.broadcast(LOG_ZERO)
@@ -48,7 +48,7 @@ def _exponentials(joint, n_components, v, stride):
     return top, total
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def log_sum(joint, n_components, out, stride, n_rows):
     """``out[row] = log sum_k exp(joint[k, row])``; ``joint`` (K * stride) is overwritten."""
     for v in range(0, n_rows, simd.WIDTH):
@@ -56,7 +56,7 @@ def log_sum(joint, n_components, out, stride, n_rows):
         simd.store(out, v, simd.add(top, simd.log(total)))
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def responsibilities(joint, n_components, weight, is_uniform, counts, stride, n_rows):
     """Turn log joint densities into weighted responsibilities; returns the log-likelihood.
 
@@ -90,7 +90,7 @@ def responsibilities(joint, n_components, weight, is_uniform, counts, stride, n_
     return simd.sum_lanes(log_likelihood)
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def load_rows(X, start, n_used, n_rows, stride, U):
     """Transpose rows ``start`` to ``start + n_used`` of X into the block U; zeros after them."""
     d = X.shape[1]
@@ -101,7 +101,7 @@ def load_rows(X, start, n_used, n_rows, stride, U):
             U[j * stride + i] = 0.0
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def load_weights(sample_weight, start, n_used, n_rows, weight):
     """The weights of a block, zero after its rows; returns whether all of them are one."""
     if sample_weight.shape[0] > 0:
@@ -112,14 +112,14 @@ def load_weights(sample_weight, start, n_used, n_rows, weight):
     return sample_weight.shape[0] == 0 and n_used == n_rows
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def add_lanes(lanes, out):
     """``out[k]`` = the sum of the k-th eight of ``lanes``."""
     for k in range(out.shape[0]):
         out[k] = simd.sum_lanes(simd.load(lanes, k * simd.WIDTH))
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def constants(log_weights, log_determinants, d, out):
     """``out[k]``: the part of the log joint density that no row changes."""
     for k in range(log_weights.shape[0]):

@@ -8,13 +8,13 @@ cancel.
 """
 
 import numpy as np
-from numba import njit
 
 from bayesgmm.core.kernels import softmax, tiles
+from bayesgmm.core.kernels.compiling import njit
 from bayesgmm.core.kernels.tiles import TILE
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def _whiten(U, means, factors, k, d, Y, y0, joint, j0, stride, n_rows):
     for i in range(0, d, TILE):
         height = min(TILE, d - i)
@@ -32,7 +32,7 @@ def _whiten(U, means, factors, k, d, Y, y0, joint, j0, stride, n_rows):
             tiles.whiten_1(U, means, m0, factors, f0, d, end, Y, y, joint, j0, stride, n_rows)
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def _add_products(resp, r0, Y, y0, Z, first, second, k, d, stride, n_rows):
     for i in range(0, d, TILE):
         height = min(TILE, d - i)
@@ -63,7 +63,7 @@ def _add_products(resp, r0, Y, y0, Z, first, second, k, d, stride, n_rows):
                 tiles.cross_1(Z, Y, y, second, s, d, stride, n_rows)
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def _constants(log_weights, factors, d):
     n_components = log_weights.shape[0]
     log_determinants = np.zeros(n_components)
@@ -75,7 +75,7 @@ def _constants(log_weights, factors, d):
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def _block_joint(U, means, factors, offsets, d, Y, y_step, joint, stride, n_rows):
     for k in range(offsets.shape[0]):
         for i in range(n_rows):
@@ -83,7 +83,7 @@ def _block_joint(U, means, factors, offsets, d, Y, y_step, joint, stride, n_rows
         _whiten(U, means, factors, k, d, Y, k * y_step, joint, k * stride, stride, n_rows)
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def statistics(X, sample_weight, log_weights, means, factors):
     """Log-likelihood and whitened sums of one pass.
 
@@ -151,7 +151,7 @@ def statistics(X, sample_weight, log_weights, means, factors):
     return log_likelihood, counts, first, second
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def _for_each_block(X, log_weights, means, factors, density, by_component, normalise):
     n, d = X.shape
     n_components = log_weights.shape[0]
@@ -184,7 +184,7 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
                 density[start + i] = sums[i]
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def log_joint(X, log_weights, means, factors):
     """``log w_k + log N(x_n | mu_k, Sigma_k)``, (N, K); arguments as in :func:`statistics`."""
     out = np.empty((X.shape[0], log_weights.shape[0]))
@@ -192,7 +192,7 @@ def log_joint(X, log_weights, means, factors):
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def log_density(X, log_weights, means, factors):
     """The log density of each row under the mixture, (N,); arguments as in :func:`statistics`."""
     out = np.empty(X.shape[0])
@@ -200,7 +200,7 @@ def log_density(X, log_weights, means, factors):
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit()
 def responsibilities(X, log_weights, means, factors):
     """Probability that each row belongs to each component, (N, K); arguments as above."""
     out = np.empty((X.shape[0], log_weights.shape[0]))

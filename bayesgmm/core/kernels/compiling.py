@@ -1,0 +1,86 @@
+"""Compiled functions whose cache on disk knows everything that is compiled into them.
+
+Numba recompiles a cached function when its own file changes, but not when a function in another
+file does that was inlined into it: after an upgrade old machine code could run. A
+:class:`Compiler` therefore keeps its cache in a folder named by a checksum of all the sources.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import config
+from numba.misc.appdirs import AppDirs
+
+KERNEL_SOURCES = tuple(sorted(Path(__file__).parent.glob("*.py")))
+
+
+class Compiler:
+    """``njit`` and ``cfunc`` of Numba, with a cache that follows ``sources``.
+
+    Parameters
+    ----------
+    *sources : path
+        Every file with code that ends up in the compiled functions.
+
+    Attributes
+    ----------
+    checksum : str
+        Of the sources.
+    """
+
+    def __init__(self, *sources: str | Path):
+        digest = hashlib.sha256()
+        for source in sources:
+            digest.update(Path(source).read_bytes())
+        self.checksum = digest.hexdigest()[:16]
+        self._folder = _cache_folder(self.checksum)
+
+    def njit(self, **options: Any) -> Callable[[Any], Any]:
+        """As ``numba.njit(cache=True, nogil=True, ...)``."""
+
+        def decorate(function: Any) -> Any:
+            with self._cache():
+                return numba.njit(cache=True, nogil=True, **options)(function)
+
+        return decorate
+
+    def cfunc(self, signature: Any, **options: Any) -> Callable[[Any], Any]:
+        """As ``numba.cfunc(signature, cache=True, ...)``."""
+
+        def decorate(function: Any) -> Any:
+            with self._cache():
+                return numba.cfunc(signature, cache=True, **options)(function)
+
+        return decorate
+
+    @contextmanager
+    def _cache(self) -> Iterator[None]:
+        # Numba decides where a function is cached when it is decorated, by this setting.
+        before = config.CACHE_DIR
+        config.CACHE_DIR = str(self._folder)
+        try:
+            yield
+        finally:
+            config.CACHE_DIR = before
+
+
+def _cache_folder(checksum: str) -> Path:
+    """Beside the compiled Python files, or where Numba's user or the system keeps caches."""
+    name = f"compiled-{checksum}"
+    if config.CACHE_DIR:
+        return Path(config.CACHE_DIR) / name
+    beside = Path(__file__).parent / "__pycache__"
+    with suppress(OSError):
+        beside.mkdir(exist_ok=True)
+    if os.access(beside, os.W_OK):
+        return beside / name
+    return Path(AppDirs(appname="bayesgmm", appauthor=False).user_cache_dir) / name
+
+
+compiler = Compiler(*KERNEL_SOURCES)
+njit = compiler.njit
