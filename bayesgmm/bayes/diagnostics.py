@@ -53,7 +53,7 @@ class Diagnostics:
     @property
     def max_rhat(self) -> float:
         """Largest R-hat over all quantities; NaN for one chain."""
-        return float(self.table["rhat"].max())
+        return float(np.fmax.reduce(self.table["rhat"].to_numpy()))
 
     @property
     def min_ess(self) -> float:
