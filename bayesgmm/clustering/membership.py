@@ -23,7 +23,9 @@ def membership_entropy(probabilities: np.ndarray) -> np.ndarray:
     probabilities : (N, K) array
         Each row summing to one.
     """
-    return -np.sum(probabilities * np.log(np.maximum(probabilities, 1e-300)), axis=1)
+    logs = np.log(np.maximum(probabilities, 1e-300))
+    # Not the negative of the sum: certainty would print as -0.0.
+    return 0.0 - np.sum(probabilities * logs, axis=1)
 
 
 def membership_table(fit: MixturePredictor, X: Any) -> "pd.DataFrame":

@@ -1,5 +1,6 @@
 """Rows of low density: anomaly detection with a promised rate."""
 
+import warnings
 from numbers import Real
 from typing import Any, ClassVar, Self
 
@@ -11,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from bayesgmm.core.random_state import as_generator
 from bayesgmm.data.validate import as_data
 from bayesgmm.em.estimator import GaussianMixture
+from bayesgmm.exceptions import DegeneracyWarning
 
 # Rows simulated from the fit to find its rates: a rate of 1% is then known to about 0.05%.
 N_SIMULATED = 50_000
@@ -83,6 +85,8 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
         self.n_features_in_ = self.estimator_.n_features_in_
         if hasattr(self.estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.estimator_.feature_names_in_
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
         mixture = self.estimator_.mixture_
         simulated, _ = mixture.sample(N_SIMULATED, rng)
         self._simulated = np.sort(mixture.predictive_log_density(simulated))
@@ -111,12 +115,20 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
         One minus the probability of the smallest highest-density region that holds the row; known
         to about 1 / 50,000.
         """
-        below = np.searchsorted(self._simulated, self.score_samples(X))
+        density = self.score_samples(X)
+        below = np.searchsorted(self._simulated, density)
         return (below + 1.0) / (len(self._simulated) + 1.0)
 
 
 def _by_bic(X: Any, rng: np.random.Generator) -> GaussianMixture:
     n_distinct = len(np.unique(as_data(X).values, axis=0))
-    sizes = range(1, min(MAX_COMPONENTS, n_distinct) + 1)
-    fits = [GaussianMixture(k, random_state=rng).fit(X) for k in sizes]
+    fits = [GaussianMixture(1, random_state=rng).fit(X)]
+    for k in range(2, min(MAX_COMPONENTS, n_distinct) + 1):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DegeneracyWarning)
+            fit = GaussianMixture(k, random_state=rng).fit(X)
+        if fit.starts_.all_collapsed:
+            # Too few rows for so many components, and for more; its likelihood has no bound.
+            break
+        fits.append(fit)
     return min(fits, key=lambda fit: fit.bic(X))

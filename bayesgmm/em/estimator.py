@@ -288,7 +288,7 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        if result.spikes and result.summary.n_starts == result.summary.n_spikes:
+        if result.spikes and result.summary.all_collapsed:
             first = describe_spike(result.spikes[0], result.run.mixture, problem.X)
             warnings.warn(f"Every start collapsed: {first}", DegeneracyWarning, stacklevel=3)
 

@@ -54,6 +54,11 @@ class StartSummary:
     n_spikes: int
     log_likelihoods: tuple[float, ...]
 
+    @property
+    def all_collapsed(self) -> bool:
+        """Whether the fit itself stands on a spike, for want of a sound one."""
+        return self.n_spikes == self.n_starts
+
 
 @dataclass(frozen=True)
 class SearchResult:

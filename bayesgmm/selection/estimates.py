@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm.bayes.estimator import BayesianGaussianMixture
 from bayesgmm.core.mixture import Mixture
@@ -57,16 +58,25 @@ def compare_estimates(em: GaussianMixture, bayes: BayesianGaussianMixture) -> Es
     Raises
     ------
     DataError
-        If the two are not of one model.
+        If the two are not an EM fit and a posterior of one model.
     """
     import pandas as pd
 
+    if not (isinstance(em, GaussianMixture) and isinstance(bayes, BayesianGaussianMixture)):
+        raise DataError(
+            "compare_estimates takes an EM fit first and a posterior second, got "
+            f"{type(em).__name__} and {type(bayes).__name__}."
+        )
+    check_is_fitted(em)
+    check_is_fitted(bayes)
     point, draws, mode = em.mixture_, bayes.mixture_, bayes.map_
-    for what in ("n_components", "n_features", "covariance_type"):
-        if getattr(point, what) != getattr(draws, what):
+    for what in ("n_components", "n_features", "covariance_type", "feature_names"):
+        ours, theirs = getattr(point, what), getattr(draws, what)
+        # The draws name every column; an EM fit only those that had names.
+        if ours is not None and ours != theirs:
             raise DataError(
-                f"both fits must have the same {what}, got {getattr(point, what)!r} (EM) and "
-                f"{getattr(draws, what)!r} (posterior)."
+                f"both fits must have the same {what}, got {ours!r} (EM) and {theirs!r} "
+                "(posterior)."
             )
     X = bayes.posterior_["observed_data"].to_dataset()["X"].values
     order = _matching(point, mode, X)

@@ -37,7 +37,8 @@ class SelectionResult:
     table : pandas.DataFrame
         One row a fit. ``engine``, ``covariance_type``, ``n_components``, ``n_parameters``;
         ``log_likelihood`` in nats: the maximum for EM, the posterior mean for a posterior;
-        ``bic``, ``aic``, ``icl``: lower is better, in nats times two, blank for posteriors;
+        ``bic``, ``aic``, ``icl``: lower is better, in nats times two, blank for posteriors, and for
+        EM fits whose every start collapsed onto a few rows where there are sound ones;
         ``elpd_loo``, ``elpd_waic``: higher is better, in nats, blank for EM, each with its standard
         error ``se_*`` and effective number of parameters ``p_*``; ``max_pareto_k`` and
         ``n_high_pareto_k``: where LOO is unreliable; ``n_high_variance``: where WAIC is;

@@ -129,7 +129,7 @@ def select_components(
     """
     began = time.perf_counter()
     sizes = _checked_sizes(n_components)
-    families = _unique([get_family(name).name for name in covariance_types])
+    families = _checked_families(covariance_types)
     engines = _checked_engines(engines, posterior_for)
     criterion = _checked_criterion(criterion, engines)
     data = as_data(X, min_rows=2)
@@ -210,15 +210,29 @@ class _Collected:
         return row | {"n_parameters": fit.mixture_.n_parameters}
 
     def leading_family(self, n_components: int) -> str | None:
-        """The family with the best BIC at one number of components."""
+        """The family with the best BIC at one number of components; full, if it is among them."""
         rows = [r for r in self.rows if r["n_components"] == n_components and r["bic"] is not None]
-        return min(rows, key=lambda r: r["bic"])["covariance_type"] if rows else None
+        rows = [r for r in rows if not self._has_collapsed(r)] or rows
+        if not rows:
+            return None
+        # Families may be one model under two names (one feature, one component), but for rounding.
+        leading = min(rows, key=lambda r: (round(r["bic"], 6), r["covariance_type"] != "full"))
+        return leading["covariance_type"]
+
+    def _has_collapsed(self, row: dict[str, Any]) -> bool:
+        fit = self.fits.get((row["engine"], row["covariance_type"], row["n_components"]))
+        return isinstance(fit, GaussianMixture) and fit.starts_.all_collapsed
 
     def table(self) -> "pd.DataFrame":
         """All rows, with stacking weights among the posteriors."""
         import pandas as pd
 
         table = pd.DataFrame(self.rows, columns=list(COLUMNS))
+        collapsed = [self._has_collapsed(row) for row in self.rows]
+        is_sound = table["bic"].notna() & ~np.array(collapsed)
+        if is_sound.any():
+            # The likelihood of the others has no bound, and would win.
+            table.loc[collapsed, ["bic", "aic", "icl"]] = np.nan
         numbers = [c for c in COLUMNS if c not in ("engine", "covariance_type", "status", "note")]
         table[numbers] = table[numbers].apply(pd.to_numeric)
         for key, weight in _stacking_weights(self.loo).items():
@@ -312,6 +326,13 @@ def _checked_sizes(n_components: Iterable[int]) -> list[int]:
     if not sizes:
         raise DataError("n_components must hold at least one number, such as range(1, 7).")
     return sorted(int(k) for k in sizes)
+
+
+def _checked_families(covariance_types: Sequence[str]) -> list[str]:
+    names = [covariance_types] if isinstance(covariance_types, str) else list(covariance_types)
+    if not names:
+        raise DataError(f"covariance_types must hold at least one of {', '.join(FAMILIES)}.")
+    return _unique([get_family(name).name for name in names])
 
 
 def _checked_engines(engines: Sequence[str], posterior_for: str) -> tuple[str, ...]:
