@@ -149,15 +149,15 @@ def test_starts_have_a_density_and_are_not_the_mode_itself():
 def test_seed_fixes_the_draws_bit_for_bit_for_any_number_of_cores(X, monkeypatch):
     import nutpie
 
-    first, second = (draw(X, 2, "full", Priors(), seed=3, draws=50) for _ in range(2))
+    first, second = (draw(X, 1, "full", Priors(), seed=3, draws=50) for _ in range(2))
     np.testing.assert_array_equal(first.draws.means, second.draws.means)
-    other = draw(X, 2, "full", Priors(), seed=4, draws=50)
+    other = draw(X, 1, "full", Priors(), seed=4, draws=50)
     assert not np.array_equal(first.draws.means, other.draws.means)
     original = nutpie.sample
     monkeypatch.setattr(
         nutpie, "sample", lambda model, **options: original(model, **{**options, "cores": 1})
     )
-    alone = draw(X, 2, "full", Priors(), seed=3, draws=50)
+    alone = draw(X, 1, "full", Priors(), seed=3, draws=50)
     np.testing.assert_array_equal(first.draws.means, alone.draws.means)
     for name, values in first.sample_stats.items():
         np.testing.assert_array_equal(values, alone.sample_stats[name])
@@ -206,20 +206,23 @@ def test_units_and_offsets_change_nothing_but_the_units(family, X):
     """The same seed draws the same posterior, in other units."""
     scale = np.array([1e-6, 1e6]) if family != "spherical" else np.array([1e6, 1e6])
     here, there = (
-        draw(data, 2, family, Priors(), draws=300, seed=1) for data in (X, X * scale + 5 * scale)
+        draw(data, 1, family, Priors(), draws=500, seed=1) for data in (X, X * scale + 5 * scale)
     )
-    a = np.log(np.linalg.det(here.draws.covariances)).mean()
-    b = np.log(np.linalg.det(there.draws.covariances)).mean() - 2 * np.log(scale).sum()
-    assert b == pytest.approx(a, abs=0.3)
+    power = np.outer(scale, scale)
     np.testing.assert_allclose(
-        (there.draws.means / scale - 5).mean((0, 1, 2)), here.draws.means.mean((0, 1, 2)), atol=0.3
+        (there.draws.covariances / power).mean((0, 1, 2)),
+        here.draws.covariances.mean((0, 1, 2)),
+        atol=0.25,
+    )
+    np.testing.assert_allclose(
+        (there.draws.means / scale - 5).mean((0, 1, 2)), here.draws.means.mean((0, 1, 2)), atol=0.1
     )
 
 
 def test_map_is_the_mode_that_map_em_finds(family, X):
     from bayesgmm import GaussianMixture
 
-    found = draw(X, 2, family, Priors(), draws=20)
+    found = draw(X, 2, family, Priors(), draws=4)
     em = GaussianMixture(2, covariance_type=family, priors=Priors(), random_state=0).fit(X)
     prior = found.priors
     value = found.map.log_density(X).sum() + prior.log_density(
