@@ -168,8 +168,10 @@ def _messages(found: Diagnostics, n_chains: int) -> tuple[str, ...]:
         )
     name, rhat, ess = found.worst("component")
     if rhat > MAX_RHAT or ess < enough:
+        # One chain has no R-hat.
+        worst = f"R-hat {rhat:.3f} for {name}, " if n_chains > 1 else ""
         out.append(
-            f"Components are not stable from draw to draw (R-hat {rhat:.3f} for {name}, least "
+            f"Components are not stable from draw to draw ({worst}least "
             f"effective sample size {ess:.0f}): densities, WAIC and LOO hold if nothing else is "
             "said here, but read component-wise numbers as rough."
         )

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesgmm.core import criteria
 from bayesgmm.core.mixture import Mixture
+from bayesgmm.exceptions import DataError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # Log-likelihoods held at once, in bytes, where the rows come in blocks.
 _BLOCK_BYTES = 64 * 2**20
+# A generalised Pareto distribution is fitted to the largest fifth of the weights, five at least.
+MIN_DRAWS = 25
 
 LogLikelihood = Callable[[slice], np.ndarray]
 
@@ -73,11 +76,21 @@ def loo(log_likelihood: LogLikelihood, n_rows: int, posterior: "xr.Dataset") -> 
     n_rows : int
     posterior : xarray.Dataset
         The draws, from which ArviZ takes their relative efficiency.
+
+    Raises
+    ------
+    DataError
+        If there are too few draws.
     """
     import arviz as az
     import xarray as xr
 
     n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+    if n_draws < MIN_DRAWS:
+        raise DataError(
+            f"LOO needs at least {MIN_DRAWS} draws over all chains, to fit the tail of their "
+            f"importance weights, but there are {n_draws}; fit again with more (draws=)."
+        )
     parts = []
     for rows in row_blocks(n_rows, n_draws):
         values = log_likelihood(rows)

@@ -261,6 +261,7 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         )
         try:
             if self.warm_start and hasattr(self, "mixture_"):
+                self._check_same_model(problem)
                 last = self.lower_bounds_[-1] * problem.n if self.lower_bounds_ else None
                 return best_of(problem, settings, [self.mixture_], watch, last)
             return search(problem, settings, rng, watch, given)
@@ -272,6 +273,17 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
                 "data; priors= rules such components out."
             ) from None
 
+    def _check_same_model(self, problem: Problem) -> None:
+        last = self.mixture_
+        before = last.n_components, last.covariance_type, last.n_features
+        now = self.n_components, problem.family.name, problem.n_features
+        if before != now:
+            raise DataError(
+                "warm_start=True goes on from the last fit, which must be of the same model, but "
+                f"that had (n_components, covariance_type, features) {before}, not {now}; set "
+                "warm_start=False to begin anew."
+            )
+
     def _watch(self) -> Watch:
         def tell(n_passes: int, objective: float) -> None:
             if n_passes % self.verbose_interval == 0:
@@ -280,7 +292,10 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         return tell
 
     def _report_trouble(self, result: SearchResult, problem: Problem) -> None:
-        if not result.run.converged and self.max_iter > 0:
+        if result.spikes and result.summary.all_collapsed:
+            first = describe_spike(result.spikes[0], result.run.mixture, problem.X)
+            warnings.warn(f"Every start collapsed: {first}", DegeneracyWarning, stacklevel=3)
+        elif not result.run.converged and self.max_iter > 0:
             warnings.warn(
                 "Best performing initialization did not converge. Try different init parameters, "
                 "or increase max_iter, tol, or check for degenerate data: "
@@ -288,9 +303,6 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        if result.spikes and result.summary.all_collapsed:
-            first = describe_spike(result.spikes[0], result.run.mixture, problem.X)
-            warnings.warn(f"Every start collapsed: {first}", DegeneracyWarning, stacklevel=3)
 
     def _keep(self, result: SearchResult, problem: Problem, names: tuple[str, ...] | None) -> None:
         run = result.run

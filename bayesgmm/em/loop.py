@@ -7,6 +7,7 @@ import numpy as np
 
 from bayesgmm.core.covariance.family import CovarianceFamily
 from bayesgmm.core.mixture import Mixture
+from bayesgmm.em.degeneracy import is_lost
 from bayesgmm.em.problem import Problem
 
 # Stop once the optimum is estimated to lie closer than this, in nats a row: far below what any
@@ -15,6 +16,8 @@ DISTANCE = 1e-9
 # The slowest of this many rates of convergence counts: the first step after an extrapolation is
 # mostly in the fast directions and hides the slow ones.
 N_RATES = 3
+# Passes between looks at whether a run has collapsed.
+LOOK_EVERY = 100
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,8 @@ def run_accelerated(
     Two EM steps and their difference give a step along the slow directions (Varadhan and Roland,
     2008, doi:10.1111/j.1467-9469.2007.00585.x, scheme S3); it is kept only if the objective does
     not fall. The gain still to come is estimated from the rate at which the steps shrink (Aitken),
-    so that slow convergence is not mistaken for arrival.
+    so that slow convergence is not mistaken for arrival. A run that has collapsed for good is left
+    early: it would shrink towards the ridge for thousands of passes.
 
     Parameters
     ----------
@@ -124,7 +128,7 @@ def run_accelerated(
     at = start
     value, log_likelihood, after = step(at)
     record(value)
-    longest, converged = 4.0, False
+    longest, converged, look = 4.0, False, LOOK_EVERY
     rates: list[float] = []
     while len(history) < max_passes:
         value_after, log_likelihood_after, after_2 = step(after)
@@ -139,7 +143,11 @@ def run_accelerated(
             change <= _rounding(value, problem)
             or _remaining(change, rates[-N_RATES:]) < DISTANCE * problem.n
         )
-        if converged or len(history) == max_passes:
+        is_hopeless = False
+        if len(history) >= look:
+            look += LOOK_EVERY
+            is_hopeless = problem.priors is None and is_lost(after_2, problem)
+        if converged or is_hopeless or len(history) == max_passes:
             at, value, log_likelihood, after = after, value_after, log_likelihood_after, after_2
             break
         curvature = second - first

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesgmm.em.degeneracy import flatness
 from bayesgmm.report.blocks import Check
 from bayesgmm.report.clusters import Fitted
 from bayesgmm.report.verdicts import trust
@@ -22,30 +23,27 @@ def run_checks(fitted: Fitted, waic: Any = None) -> tuple[Check, ...]:
 
 def narrowest_axis(fitted: Fitted) -> float:
     """Smallest sd of a cluster in any direction, relative to that of all rows in that direction."""
-    overall = np.atleast_2d(np.cov(fitted.X, rowvar=False))
-    factor = np.linalg.cholesky(overall)
-    smallest = math.inf
-    for covariance in fitted.point.covariances:
-        relative = np.linalg.solve(factor, np.linalg.solve(factor, covariance).T)
-        smallest = min(smallest, float(np.linalg.eigvalsh(relative)[0]))
-    return math.sqrt(max(smallest, 0.0))
+    overall = np.atleast_2d(np.cov(fitted.X, rowvar=False, bias=True))
+    return math.sqrt(flatness(fitted.point, overall).min())
 
 
 def _em_checks(fitted: Fitted, em: Any) -> Iterator[Check]:
     starts = em.starts_
     yield trust.convergence_check(bool(em.converged_), int(em.n_iter_))
     yield trust.starts_check(starts.n_starts, starts.n_at_best, fitted.k)
-    yield trust.spike_check(*_flatness(fitted), starts.n_spikes)
+    smallest = float(len(fitted.X) * fitted.point.weights.min())
+    yield trust.spike_check(
+        narrowest_axis(fitted),
+        smallest,
+        fitted.point.n_features,
+        starts.n_spikes,
+        starts.all_collapsed,
+    )
 
 
 def has_spike(fitted: Fitted) -> bool:
     """Whether the EM fit stands on a handful of rows."""
-    return fitted.model.em is not None and trust.is_spike(*_flatness(fitted))
-
-
-def _flatness(fitted: Fitted) -> tuple[float, float, int]:
-    smallest = float(len(fitted.X) * fitted.point.weights.min())
-    return narrowest_axis(fitted), smallest, fitted.point.n_features
+    return fitted.model.em is not None and fitted.model.em.starts_.all_collapsed
 
 
 def _posterior_checks(fitted: Fitted, bayes: Any, waic: Any) -> Iterator[Check]:

@@ -229,7 +229,7 @@ class _Collected:
 
         table = pd.DataFrame(self.rows, columns=list(COLUMNS))
         collapsed = [self._has_collapsed(row) for row in self.rows]
-        is_sound = table["bic"].notna() & ~np.array(collapsed)
+        is_sound = table["bic"].notna().to_numpy() & ~np.array(collapsed)
         if is_sound.any():
             # The likelihood of the others has no bound, and would win.
             table.loc[collapsed, ["bic", "aic", "icl"]] = np.nan

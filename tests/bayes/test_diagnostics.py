@@ -102,6 +102,15 @@ def test_one_chain_has_no_rhat_and_is_no_error(rng):
     assert found.min_ess > 300
 
 
+def test_of_one_chain_no_rhat_is_quoted(rng):
+    mixture, log_likelihood = chains(rng, chains=1)
+    orders = np.broadcast_to([0, 1], (1, DRAWS, 2)).copy()
+    orders[:, DRAWS // 2 :] = [1, 0]
+    found = verdict(mixture.permute(orders), log_likelihood)
+    assert any("draw to draw (least effective" in text for text in found.messages)
+    assert not any("nan" in text for text in found.messages)
+
+
 def test_one_component_has_no_weights_to_judge(rng):
     found = verdict(*chains(rng, k=1))
     assert found.ok

@@ -8,6 +8,7 @@ from scipy.special import logsumexp
 
 from bayesgmm.bayes import elpd
 from bayesgmm.core import criteria
+from bayesgmm.exceptions import DataError
 
 CHAINS, DRAWS, ROWS = 3, 200, 57
 
@@ -54,6 +55,15 @@ def test_blocks_of_rows_change_nothing(log_likelihood, posterior, rows_at_once, 
     np.testing.assert_allclose(loo_in_blocks.elpd_i, loo.elpd_i)
     np.testing.assert_allclose(loo_in_blocks.pareto_k, loo.pareto_k)
     np.testing.assert_array_equal(loo_in_blocks.elpd_i["observation"], np.arange(ROWS))
+
+
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto:UserWarning")
+def test_loo_of_few_draws(log_likelihood, posterior):
+    few = log_likelihood[:1, : elpd.MIN_DRAWS]
+    found = elpd.loo(lambda rows: few[..., rows], ROWS, posterior.isel(chain=[0], draw=slice(25)))
+    assert np.isfinite(found.elpd)
+    with pytest.raises(DataError, match=r"at least 25 draws over all chains, .* there are 24"):
+        elpd.loo(lambda rows: few[:, 1:, rows], ROWS, posterior.isel(chain=[0], draw=slice(24)))
 
 
 def test_loo_is_arviz_s_and_can_be_compared(log_likelihood, posterior):

@@ -227,6 +227,19 @@ def test_pipelines_and_grids_take_it(X):
     assert grid.best_params_ == {"gaussianmixture__n_components": 2}
 
 
+@pytest.mark.parametrize("change", [{"n_components": 3}, {"covariance_type": "diag"}])
+def test_warm_start_needs_the_same_model(change, X):
+    fit = GaussianMixture(2, warm_start=True, random_state=0).fit(X)
+    with pytest.raises(DataError, match=r"must be of the same model.*set warm_start=False"):
+        fit.set_params(**change).fit(X)
+
+
+def test_warm_start_needs_the_same_columns(X):
+    fit = GaussianMixture(2, warm_start=True, random_state=0).fit(X)
+    with pytest.raises(DataError, match=r"\(2, 'full', 2\), not \(2, 'full', 1\)"):
+        fit.fit(X[:, :1])
+
+
 def test_warm_start_goes_on_where_it_stopped(X):
     model = GaussianMixture(
         2, warm_start=True, max_iter=1, n_init=1, init_params="random", random_state=0

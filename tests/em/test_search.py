@@ -6,7 +6,7 @@ import pytest
 
 from bayesgmm import GaussianMixture, load_dataset
 from bayesgmm.em import search as search_module
-from bayesgmm.em.degeneracy import describe_spike, find_spikes
+from bayesgmm.em.degeneracy import Spike, describe_spike, find_spikes
 from bayesgmm.em.moves import Moves
 from bayesgmm.em.problem import Problem
 from bayesgmm.em.search import Settings, best_of, search
@@ -194,3 +194,55 @@ def test_flatness_is_measured_against_the_data(family, unit, rng):
     spikes = find_spikes(moved, Problem(X * scale, family))
     assert len(spikes) == 3
     np.testing.assert_allclose([spike.flatness for spike in spikes], expected, rtol=1e-6)
+
+
+def test_a_single_component_never_collapses():
+    """It is as wide as the data, however few they are."""
+    fit = GaussianMixture(1, covariance_type="diag").fit([[0.0, 1.0], [2.0, 5.0]])
+    assert fit.starts_.n_spikes == 0
+    np.testing.assert_allclose(fit.covariances_, [[1.0, 4.0]], rtol=1e-9)
+
+
+def test_weights_that_are_shares_do_not_make_spikes():
+    X = clusters()
+    shares = GaussianMixture(3, random_state=0).fit(X, sample_weight=np.full(len(X), 1 / len(X)))
+    counts = GaussianMixture(3, random_state=0).fit(X)
+    assert not shares.starts_.all_collapsed
+    assert shares.lower_bound_ == pytest.approx(counts.lower_bound_, abs=1e-8)
+
+
+def test_wide_data_have_too_few_rows_for_a_shape_but_not_for_a_spread():
+    """Forty rows in fifty columns: no component can hold fifty-one rows."""
+    rng = np.random.default_rng(4)
+    X = np.r_[rng.normal(size=(20, 50)), rng.normal(size=(20, 50)) + 2.0]
+    fit = GaussianMixture(2, covariance_type="diag", random_state=0).fit(X)
+    assert fit.starts_.n_spikes < fit.starts_.n_starts
+    assert sorted(np.bincount(fit.predict(X))) == [20, 20]
+
+
+def test_few_rows_are_named_as_the_reason_where_no_variance_is_small():
+    X = clusters()
+    three = Spike(0, 0.5, 2.0)
+    text = describe_spike(three, GaussianMixture(3, random_state=0).fit(X).mixture_, X)
+    assert "a component needs 3 at least for a shape of its own" in text
+    assert "no bound" not in text
+
+
+def test_a_run_that_has_collapsed_is_left_early(monkeypatch):
+    """Six rows, three components: runs would creep towards the ridge until max_iter."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(6, 2))
+    passes = []
+    original = search_module.run_accelerated
+
+    def counted(*args):
+        run = original(*args)
+        passes.append(run.n_passes)
+        return run
+
+    monkeypatch.setattr(search_module, "run_accelerated", counted)
+    with pytest.warns(DegeneracyWarning) as caught:
+        fit = GaussianMixture(3, random_state=0).fit(X)
+    assert len(caught) == 1
+    assert fit.starts_.all_collapsed
+    assert max(passes) < 300

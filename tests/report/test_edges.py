@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from html_reader import read, requests
 
-from bayesgmm.core.mixture import Mixture
 from bayesgmm.report.content import build_report
 from bayesgmm.report.html import to_html
 from bayesgmm.report.markdown import to_markdown
@@ -100,19 +99,23 @@ def test_five_thousand_rows_that_overlap(em_sweep):
     assert "overlap" in report.answer.headline
 
 
-def test_a_spike_is_no_answer(em_sweep, blobs):
-    result = em_sweep(blobs)
-    key = ("em", "full", 2)
-    fit = result.fits[key]
-    point = fit.mixture_
-    spiked = Mixture.from_covariances(
-        point.weights, point.means, point.covariances * np.array([1.0, 1e-10])[:, None, None]
-    )
-    broken = copy.copy(fit)
-    broken.mixture_ = spiked
-    report, sections = rendered(dataclasses.replace(result, fits={**result.fits, key: broken}))
+def test_a_spike_is_no_answer(em_sweep):
+    """Six rows, two of them equal: three components can only collapse."""
+    X = np.array([[0.0, 0.1], [0.0, 0.1], [1.0, 1.3], [2.0, 1.9], [3.1, 2.4], [3.9, 4.2]])
+    result = em_sweep(X, (3,))
+    assert result.best.starts_.all_collapsed
+    report, sections = rendered(result)
     assert report.answer.headline.startswith("No answer yet: a cluster has shrunk")
     assert "fail" in {check.level for check in sections["checks"].blocks[0].checks}
+
+
+def test_columns_that_make_the_covariance_of_all_rows_singular(em_sweep, blobs):
+    """The diagonal and spherical families can be fitted to them, and so reported."""
+    X = np.c_[blobs, 2.0 * blobs[:, 0]]
+    report, _ = rendered(em_sweep(X, covariance_types=("diag", "spherical")))
+    assert not report.answer.headline.startswith("No answer")
+    report, _ = rendered(em_sweep(np.c_[blobs, np.ones(100)], covariance_types=("spherical",)))
+    assert not report.answer.headline.startswith("No answer")
 
 
 def test_chains_that_disagree_withhold_the_answer(sweep):

@@ -25,13 +25,12 @@ def test_few_starts_at_the_rival_weaken_the_margin():
 
 
 def test_spikes():
-    assert trust.spike_check(0.22, 90.0, 2, 0).level == "pass"
-    avoided = trust.spike_check(0.22, 90.0, 2, 1)
+    assert trust.spike_check(0.22, 90.0, 2, 0, False).level == "pass"
+    avoided = trust.spike_check(0.22, 90.0, 2, 1, False)
     assert avoided.level == "note"
     assert avoided.means.startswith("One EM start collapsed")
-    assert trust.spike_check(0.22, 90.0, 2, 3).means.startswith("3 EM starts collapsed")
-    assert trust.spike_check(0.009, 90.0, 2, 0).level == "fail"
-    assert trust.spike_check(0.22, 2.9, 2, 0).level == "fail"
+    assert trust.spike_check(0.22, 90.0, 2, 3, False).means.startswith("3 EM starts collapsed")
+    assert trust.spike_check(0.009, 2.9, 2, 3, True).level == "fail"
 
 
 def test_rhat():

@@ -131,7 +131,9 @@ def _who(context: Context, k: int) -> str:
         away = (means[k] - means[1 - k]) / np.sqrt(weights @ variances)
         low, high = "lower", "higher"
     else:
-        away = (means[k] - context.X.mean(axis=0)) / context.X.std(axis=0)
+        sd = context.X.std(axis=0)
+        # In a constant column no cluster is low or high.
+        away = np.where(sd > 0, means[k] - context.X.mean(axis=0), 0.0) / np.where(sd > 0, sd, 1.0)
         low, high = "low", "high"
     named = [j for j in np.argsort(-np.abs(away), kind="stable") if abs(away[j]) >= _APART]
     words = [f"{low if away[j] < 0 else high} {context.names[j]}" for j in named[:_MAX_NAMED]]

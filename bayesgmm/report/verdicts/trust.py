@@ -47,12 +47,9 @@ def rival_starts_sentence(k: int, n_at_best: int, n_starts: int) -> str:
     )
 
 
-def is_spike(narrowest: float, smallest: float, n_features: int) -> bool:
-    """Whether a cluster is so flat, or holds so few rows, that its likelihood has no bound."""
-    return narrowest < 0.01 or smallest < n_features + 1
-
-
-def spike_check(narrowest: float, smallest: float, n_features: int, n_spikes: int) -> Check:
+def spike_check(
+    narrowest: float, smallest: float, n_features: int, n_spikes: int, is_spike: bool
+) -> Check:
     """Whether a cluster has shrunk onto a handful of rows.
 
     Parameters
@@ -64,10 +61,12 @@ def spike_check(narrowest: float, smallest: float, n_features: int, n_spikes: in
     n_features : int
     n_spikes : int
         EM starts that collapsed and were passed over.
+    is_spike : bool
+        Whether all of them did, so that the fit shown is one.
     """
     name, wanted = "No spike", f"over 0.01 sd, {n_features + 1} rows or more"
     found = f"narrowest axis {fixed(narrowest, 2 if narrowest >= 0.1 else 4)} sd"
-    if is_spike(narrowest, smallest, n_features):
+    if is_spike:
         found = f"{found}, smallest cluster {fixed(smallest, 1)} rows"
         means = (
             "A cluster has shrunk onto a handful of rows, where the likelihood has no bound. "
