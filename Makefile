@@ -33,7 +33,7 @@ lint: .venv/.made-lint
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 
-types: .venv/.made-lint
+types: .venv/.made-lint .venv/.made-backends
 	.venv/bin/pyright
 
 docs: .venv/.made-docs
