@@ -5,10 +5,14 @@ file does that was inlined into it: after an upgrade old machine code could run.
 :class:`Compiler` therefore keeps its cache in a folder named by a checksum of all the sources.
 """
 
+import atexit
 import hashlib
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,16 +74,30 @@ class Compiler:
 
 
 def _cache_folder(checksum: str) -> Path:
-    """Beside the compiled Python files, or where Numba's user or the system keeps caches."""
+    """Beside the compiled Python files, or where Numba's user or the system keeps caches.
+
+    Where none of these can be written (a read-only image run by a user without a home), in a
+    temporary folder of this process: a shared one could be filled by others.
+    """
     name = f"compiled-{checksum}"
     if config.CACHE_DIR:
         return Path(config.CACHE_DIR) / name
     beside = Path(__file__).parent / "__pycache__"
-    with suppress(OSError):
-        beside.mkdir(exist_ok=True)
-    if os.access(beside, os.W_OK):
-        return beside / name
-    return Path(AppDirs(appname="bayesgmm", appauthor=False).user_cache_dir) / name
+    users = Path(AppDirs(appname="bayesgmm", appauthor=False).user_cache_dir)
+    for folder in (beside, users):
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder / name
+    return _temporary_folder() / name
+
+
+@cache
+def _temporary_folder() -> Path:
+    """Kept until the process ends."""
+    folder = tempfile.mkdtemp(prefix="bayesgmm-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 compiler = Compiler(*KERNEL_SOURCES)
