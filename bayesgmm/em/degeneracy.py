@@ -12,8 +12,10 @@ from bayesgmm.core.mixture import Mixture
 from bayesgmm.data.wording import plural
 from bayesgmm.em.problem import Problem
 
-# A component flatter than this in some direction, in variance relative to all rows, is a spike.
+# A component flatter than this in some direction, in variance relative to all rows, is a spike ...
 FLATNESS = 1e-4
+# ... unless it holds this many times D + 1 rows: in many dimensions real clusters can be so flat.
+MANY = 10
 # So flat, a component is held by the ridge alone and has never been seen to come back.
 LOST = 1e-8
 
@@ -39,8 +41,9 @@ class Spike:
 def find_spikes(mixture: Mixture, problem: Problem) -> list[Spike]:
     """The components of a maximum-likelihood fit that are spikes.
 
-    A component is one if the smallest eigenvalue of ``cov(X)^-1 Sigma_k`` is below 1e-4 or it holds
-    fewer than D + 1 rows, where there are so many for each. A fit under a proper prior has none,
+    A component is one if it holds fewer than D + 1 rows, where there are so many for each; or if
+    the smallest eigenvalue of ``cov(X)^-1 Sigma_k`` is below 1e-4, on fewer than 10 (D + 1) rows,
+    or below 1e-8, on any number of rows. A fit under a proper prior has none,
     whatever it looks like, nor has a single component, which is as wide as the data.
     """
     k = mixture.n_components
@@ -57,7 +60,9 @@ def find_spikes(mixture: Mixture, problem: Problem) -> list[Spike]:
     return [
         Spike(j, float(relative[j]), float(n_rows[j]))
         for j in range(k)
-        if relative[j] < FLATNESS or n_rows[j] < enough
+        if n_rows[j] < enough
+        or relative[j] < LOST
+        or (relative[j] < FLATNESS and n_rows[j] < MANY * (problem.n_features + 1))
     ]
 
 
