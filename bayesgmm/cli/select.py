@@ -9,6 +9,7 @@ from bayesgmm.cli import options
 from bayesgmm.cli.inputs import read_data
 from bayesgmm.cli.screen import Screen, warn
 from bayesgmm.cli.tables import aligned, fixed
+from bayesgmm.data.wording import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +106,8 @@ def tell_troubles(result: "SelectionResult") -> None:
     for row in result.table.to_dict("records"):
         if row["status"] == "ok":
             continue
-        model = f"{row['engine']}, {row['covariance_type']}, {row['n_components']} components"
+        size = plural(row["n_components"], "component")
+        model = f"{row['engine']}, {row['covariance_type']}, {size}"
         note = " ".join(str(row["note"]).split())
         if row["status"] == "failed":
             warn(f"{model}: failed: {note}")

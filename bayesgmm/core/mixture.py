@@ -133,10 +133,9 @@ class Mixture:
 
     def __repr__(self) -> str:
         draws = f", draws {self.batch_shape}" if self.batch_shape else ""
-        return (
-            f"Mixture({self.n_components} components, {self.n_features} features, "
-            f"{self.covariance_type}{draws})"
-        )
+        k, d = self.n_components, self.n_features
+        size = f"{k} component{'s' * (k > 1)}, {d} feature{'s' * (d > 1)}"
+        return f"Mixture({size}, {self.covariance_type}{draws})"
 
     # Densities and memberships -------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from bayesgmm.core.mixture import Mixture
+from bayesgmm.data.wording import plural
 from bayesgmm.plots.geometry import GRID_DRAWS, grid
 from bayesgmm.plots.scene import Scene, check_prob, feature_index, most_separating, read_scene
 from bayesgmm.plots.style import (
@@ -153,7 +154,8 @@ def sentence_1d(view: Scene, prob: float) -> str:
     """What the picture of one feature shows."""
     what = f"mean and {percent(prob)} band" if view.mixture.batch_shape else "fitted density"
     rows = "" if view.values is None else f" over the histogram of {len(view.values)} rows"
-    return f"Density of {view.labels[0]}, {what} of {view.mixture.n_components} components{rows}."
+    size = plural(view.mixture.n_components, "component")
+    return f"Density of {view.labels[0]}, {what} of {size}{rows}."
 
 
 def _label_peaks(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesgmm.bayes.estimator import BayesianGaussianMixture
+from bayesgmm.data.wording import plural
 from bayesgmm.em.estimator import GaussianMixture
 from bayesgmm.exceptions import DataError
 
@@ -130,8 +131,11 @@ class SelectionResult:
         write_report(self, path)
 
     def __repr__(self) -> str:
-        row = self.best_row
+        try:
+            row = self.best_row
+            best = f"{plural(row['n_components'], 'component')}, {row['covariance_type']}"
+        except DataError:
+            best = "none"
         return (
-            f"SelectionResult({len(self.table)} fits; best by {self.criterion}: "
-            f"{row['n_components']} components, {row['covariance_type']})"
+            f"SelectionResult({plural(len(self.table), 'fit')}; best by {self.criterion}: {best})"
         )

@@ -77,6 +77,14 @@ def test_repr_names_the_best(both):
     )
 
 
+def test_repr_where_no_fit_has_the_criterion(both):
+    table = both.table.assign(elpd_loo=np.nan)
+    none = replace(both, table=table, criterion="loo")
+    assert repr(none) == "SelectionResult(8 fits; best by loo: none)"
+    with pytest.raises(DataError, match="no fit has a value of loo"):
+        _ = none.best
+
+
 def test_plot_draws_every_criterion(both):
     import matplotlib as mpl
 
