@@ -9,7 +9,6 @@ from bayesgmm.cli import options
 from bayesgmm.cli.inputs import read_data
 from bayesgmm.cli.screen import Screen, warn
 from bayesgmm.cli.tables import aligned, fixed
-from bayesgmm.data.wording import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,6 +102,8 @@ def select(
 
 def tell_troubles(result: "SelectionResult") -> None:
     """Say which fits failed or ended with a warning."""
+    from bayesgmm.data.wording import plural
+
     for row in result.table.to_dict("records"):
         if row["status"] == "ok":
             continue

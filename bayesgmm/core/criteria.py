@@ -12,6 +12,7 @@ doi:10.1109/34.865189 (ICL). Watanabe (2010), JMLR 11:3571 (WAIC). Vehtari, Gelm
 doi:10.1007/s11222-016-9696-4 (standard error, PSIS-LOO).
 """
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +24,7 @@ HIGH_VARIANCE = 0.4
 
 def bic(log_likelihood: float, n_parameters: int, n: float) -> float:
     """Bayesian information criterion, lower is better; ``n`` is the sum of the sample weights."""
-    return -2.0 * log_likelihood + n_parameters * np.log(n)
+    return -2.0 * log_likelihood + n_parameters * math.log(n)
 
 
 def aic(log_likelihood: float, n_parameters: int) -> float:

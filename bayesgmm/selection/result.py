@@ -133,9 +133,9 @@ class SelectionResult:
     def __repr__(self) -> str:
         try:
             row = self.best_row
-            best = f"{plural(row['n_components'], 'component')}, {row['covariance_type']}"
+            k = int(row["n_components"])  # pyright: ignore
+            best = f"{plural(k, 'component')}, {row['covariance_type']}"
         except DataError:
             best = "none"
-        return (
-            f"SelectionResult({plural(len(self.table), 'fit')}; best by {self.criterion}: {best})"
-        )
+        n_fits = plural(len(self.table), "fit")
+        return f"SelectionResult({n_fits}; best by {self.criterion}: {best})"
