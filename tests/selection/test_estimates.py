@@ -107,6 +107,7 @@ def test_spreads_of_the_families(frame, covariance_type, parameters):
     table = compare_estimates(em, bayes).table
     spreads = table[table["parameter"].isin(["sd", "correlation"])]
     assert {tuple(key) for key in spreads[["parameter", "component"]].to_numpy()} == parameters
+    assert not spreads.duplicated(["parameter", "component", "feature"]).any()
     assert (spreads["lower"] < spreads["upper"]).all()
 
 
