@@ -6,10 +6,18 @@ large data set, or of a cluster, are simply added.
 """
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
+from bayesgmm.core import threads
 from bayesgmm.core.mixture import Mixture, kernel_of, read_only
+
+# Rows are summed in parts of at least this many, and of about this much work, in rows x components
+# x (features^2 + 20): about a millisecond. What a part is depends on the sizes of the problem
+# alone, so that the sums are the same for any number of threads.
+PART_ROWS = 8_192
+PART_WORK = 2e7
 
 
 @dataclass(frozen=True)
@@ -76,10 +84,31 @@ def accumulate(
         The current estimate.
     sample_weight : (N,) float64 array, optional
         Frequencies of the rows; one each by default.
+
+    Notes
+    -----
+    Parts of the rows are summed in threads (:mod:`bayesgmm.core.threads`) and added in their
+    order: the answer does not depend on the number of threads.
     """
     kernel, arguments = kernel_of(mixture, X)
-    weight = np.empty(0) if sample_weight is None else sample_weight
-    return Statistics(*kernel.statistics(read_only(X), read_only(weight), *arguments))
+    rows = read_only(X)
+    weight = read_only(np.empty(0) if sample_weight is None else sample_weight)
+    step = _rows_of_a_part(mixture)
+    if len(rows) <= step:
+        return Statistics(*kernel.statistics(rows, weight, *arguments))
+
+    def part(start: int) -> Statistics:
+        stop = start + step
+        sums = kernel.statistics(rows[start:stop], weight[start:stop], *arguments)
+        return Statistics(*sums)
+
+    return reduce(Statistics.__add__, threads.run_all(part, range(0, len(rows), step)))
+
+
+def _rows_of_a_part(mixture: Mixture) -> int:
+    """A whole number of the kernels' blocks."""
+    work = mixture.n_components * (mixture.n_features**2 + 20)
+    return max(PART_ROWS, int(PART_WORK / work) // 256 * 256)
 
 
 def moments(statistics: Statistics, mixture: Mixture) -> Moments:
