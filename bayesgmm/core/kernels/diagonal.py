@@ -71,7 +71,7 @@ def statistics(X, sample_weight, log_weights, means, factors):
     n_components = log_weights.shape[0]
     block = softmax.block_rows(1, d)
     stride = block + 8
-    counts = np.empty(n_components)
+    counts = np.zeros(n_components)
     first = np.zeros((n_components, d))
     second = np.zeros((n_components, d))
     flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
@@ -80,8 +80,7 @@ def statistics(X, sample_weight, log_weights, means, factors):
     U = softmax.buffer(d * stride)
     joint = softmax.buffer(n_components * stride)
     weight = softmax.buffer(stride)
-    lanes = softmax.buffer(n_components * 8)
-    lanes[:] = 0.0
+    work = softmax.buffer(2 * stride)
     log_likelihood = 0.0
     for start in range(0, n, block):
         n_used = min(block, n - start)
@@ -90,7 +89,7 @@ def statistics(X, sample_weight, log_weights, means, factors):
         is_uniform = softmax.load_weights(sample_weight, start, n_used, n_rows, weight)
         _block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
-            joint, n_components, weight, is_uniform, lanes, stride, n_rows
+            joint, n_components, weight, is_uniform, work, counts, stride, n_rows
         )
         for k in range(n_components):
             _add_moments(
@@ -106,7 +105,6 @@ def statistics(X, sample_weight, log_weights, means, factors):
                 stride,
                 n_rows,
             )
-    softmax.add_lanes(lanes, counts)
     return log_likelihood, counts, first, second
 
 
@@ -123,7 +121,8 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
     sums = softmax.buffer(stride)
     weight = softmax.buffer(stride)
     weight[:] = 1.0
-    lanes = softmax.buffer(n_components * 8)
+    work = softmax.buffer(2 * stride)
+    counts = np.zeros(n_components)
     for start in range(0, n, block):
         n_used = min(block, n - start)
         n_rows = softmax.filled(n_used)
@@ -131,13 +130,14 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
         _block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
         if by_component.shape[0] > 0:
             if normalise:
-                lanes[:] = 0.0
-                softmax.responsibilities(joint, n_components, weight, False, lanes, stride, n_rows)
+                softmax.responsibilities(
+                    joint, n_components, weight, False, work, counts, stride, n_rows
+                )
             for i in range(n_used):
                 for k in range(n_components):
                     by_component[start + i, k] = joint[k * stride + i]
         else:
-            softmax.log_sum(joint, n_components, sums, stride, n_rows)
+            softmax.log_sum(joint, n_components, work, sums, stride, n_rows)
             for i in range(n_used):
                 density[start + i] = sums[i]
 

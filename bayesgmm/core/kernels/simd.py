@@ -46,6 +46,10 @@ def constant(value):
     return ir.Constant(VECTOR, [float(value)] * WIDTH)
 
 
+def _lanes(chosen):
+    return ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), list(chosen))
+
+
 def index(value):
     """A Python int as a 64-bit constant."""
     return ir.Constant(INDEX, value)
@@ -72,8 +76,7 @@ def emit_broadcast(builder, scalar):
     """Eight copies of a run-time double."""
     undefined = ir.Constant(VECTOR, ir.Undefined)
     lane = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
-    lanes = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
-    return builder.shuffle_vector(lane, undefined, lanes)
+    return builder.shuffle_vector(lane, undefined, _lanes([0] * WIDTH))
 
 
 def emit_broadcast_element(builder, pointer, offset):
@@ -94,6 +97,27 @@ def emit_sum(builder, x):
     name = f"llvm.vector.reduce.fadd.v{WIDTH}f64"
     function = cgutils.get_or_insert_function(builder.module, signature, name)
     return builder.call(function, [ir.Constant(DOUBLE, 0.0), x], fastmath=_RELAXED)
+
+
+# Halves, quarters and eighths of two vectors side by side: see emit_sums.
+_SPLITS = (
+    ((0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15)),
+    ((0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15)),
+    ((0, 8, 2, 10, 4, 12, 6, 14), (1, 9, 3, 11, 5, 13, 7, 15)),
+)
+
+
+def emit_sums(builder, vectors):
+    """The sums of the lanes of up to eight vectors, as the lanes of one: a third of their cost."""
+    left = list(vectors) + [constant(0.0)] * (WIDTH - len(vectors))
+    for split in _SPLITS:
+        half = len(left) // 2
+        low, high = (_lanes(chosen) for chosen in split)
+        left = [
+            builder.fadd(builder.shuffle_vector(a, b, low), builder.shuffle_vector(a, b, high))
+            for a, b in zip(left[:half], left[half:], strict=True)
+        ]
+    return left[0]
 
 
 def _horner(builder, x, coefficients):
@@ -124,6 +148,38 @@ def store(typingctx, array, offset, value):
         return context.get_dummy_value()
 
     return types.void(array, types.int64, value), codegen
+
+
+@intrinsic
+def transpose(typingctx, rows, first, step, lines, place, stride):
+    """``lines[place + i stride + j] = rows[first + j step + i]`` for i and j from 0 to 7.
+
+    ``rows`` may be of float32; ``lines`` are float64.
+    """
+
+    def codegen(context, builder, signature, arguments):
+        source = data_pointer(context, builder, signature.args[0], arguments[0])
+        target = data_pointer(context, builder, signature.args[3], arguments[3])
+        _, first, step, _, place, stride = arguments
+        single = signature.args[0].dtype == types.float32
+        kind = ir.VectorType(ir.FloatType(), WIDTH) if single else VECTOR
+        block = []
+        for j in range(WIDTH):
+            offset = builder.add(first, builder.mul(step, index(j)))
+            pointer = builder.bitcast(builder.gep(source, [offset]), kind.as_pointer())
+            row = builder.load(pointer, align=4 if single else 8)
+            block.append(builder.fpext(row, VECTOR) if single else row)
+        for split in _SPLITS:
+            low, high = (_lanes(chosen) for chosen in split)
+            half = WIDTH // 2
+            pairs = list(zip(block[:half], block[half:], strict=True))
+            block = [builder.shuffle_vector(a, b, chosen) for a, b in pairs for chosen in (low, high)]
+        for i, line in enumerate(block):
+            emit_store(builder, line, target, builder.add(place, builder.mul(stride, index(i))))
+        return context.get_dummy_value()
+
+    i = types.int64
+    return types.void(rows, i, i, lines, i, i), codegen
 
 
 @intrinsic
@@ -192,6 +248,10 @@ _LOG2_HIGH = 6.93147180369123816490e-01
 _LOG2_LOW = 1.90821492927058770002e-10
 
 
+# Adding it leaves the nearest integer in the lowest bits of the sum.
+_ROUND = 1.5 * 2.0**52
+
+
 @intrinsic
 def exp(typingctx, x):
     """exp(x) for x <= 0 to 2e-16 relative; arguments of -700 and less give zero."""
@@ -200,15 +260,13 @@ def exp(typingctx, x):
         floor = constant(-700.0)
         above = builder.fcmp_ordered(">", arguments[0], floor)
         x = builder.select(above, arguments[0], floor)
-        rint = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(VECTOR, [VECTOR]), f"llvm.rint.v{WIDTH}f64"
-        )
-        power = builder.call(rint, [builder.fmul(x, constant(1.4426950408889634))])
+        power_bits = emit_fma(builder, x, constant(1.4426950408889634), constant(_ROUND))
+        power = builder.fsub(power_bits, constant(_ROUND))
         rest = emit_fma(builder, power, constant(-_LOG2_HIGH), x)
         rest = emit_fma(builder, power, constant(-_LOG2_LOW), rest)
         mantissa = builder.bitcast(_horner(builder, rest, _EXP), _INTEGERS)
         shift = ir.Constant(_INTEGERS, [52] * WIDTH)
-        exponent = builder.shl(builder.fptosi(power, _INTEGERS), shift)
+        exponent = builder.shl(builder.bitcast(power_bits, _INTEGERS), shift)
         value = builder.bitcast(builder.add(mantissa, exponent), VECTOR)
         return builder.select(above, value, constant(0.0))
 

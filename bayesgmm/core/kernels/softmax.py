@@ -14,8 +14,9 @@ LOG_ZERO = -1e290
 def block_rows(n_components, d):
     """Rows of a block: as many as let the whitened block stay in the second-level cache."""
     rows = 256
-    while rows > 64 and n_components * d * rows * 8 > 600_000:
-        rows //= 2
+    if d < 32:  # above, the arithmetic is so much that the third level keeps up
+        while rows > 64 and n_components * d * rows * 8 > 600_000:
+            rows //= 2
     return rows
 
 
@@ -34,41 +35,51 @@ def buffer(n):
 
 
 @njit()
-def _exponentials(joint, n_components, v, stride):
-    """Replace eight rows of ``joint`` by exp(joint - maximum); returns maximum and sum."""
-    top = simd.broadcast(LOG_ZERO)
-    for k in range(n_components):
-        top = simd.maximum(simd.load(joint, k * stride + v), top)
-    total = simd.broadcast(0.0)
-    negative = simd.multiply(top, simd.broadcast(-1.0))
-    for k in range(n_components):
-        value = simd.exp(simd.add(simd.load(joint, k * stride + v), negative))
-        simd.store(joint, k * stride + v, value)
-        total = simd.add(total, value)
-    return top, total
+def _exponentials(joint, n_components, work, stride, n_rows):
+    """Replace ``joint`` by exp(joint - maximum of the row).
 
-
-@njit()
-def log_sum(joint, n_components, out, stride, n_rows):
-    """``out[row] = log sum_k exp(joint[k, row])``; ``joint`` (K * stride) is overwritten."""
+    ``work`` (2 * stride) then holds the maxima, and the sums over the components. Each loop runs
+    along the rows, where eight results never wait for the eight before them.
+    """
     for v in range(0, n_rows, simd.WIDTH):
-        top, total = _exponentials(joint, n_components, v, stride)
-        simd.store(out, v, simd.add(top, simd.log(total)))
+        top = simd.broadcast(LOG_ZERO)
+        for k in range(n_components):
+            top = simd.maximum(simd.load(joint, k * stride + v), top)
+        simd.store(work, v, top)
+        simd.store(work, stride + v, simd.broadcast(0.0))
+    minus = simd.broadcast(-1.0)
+    for k in range(n_components):
+        for v in range(0, n_rows, simd.WIDTH):
+            above = simd.multiply(simd.load(work, v), minus)
+            value = simd.exp(simd.add(simd.load(joint, k * stride + v), above))
+            simd.store(joint, k * stride + v, value)
+            simd.store(work, stride + v, simd.add(simd.load(work, stride + v), value))
 
 
 @njit()
-def responsibilities(joint, n_components, weight, is_uniform, counts, stride, n_rows):
+def log_sum(joint, n_components, work, out, stride, n_rows):
+    """``out[row] = log sum_k exp(joint[k, row])``; ``joint`` (K * stride) is overwritten."""
+    _exponentials(joint, n_components, work, stride, n_rows)
+    for v in range(0, n_rows, simd.WIDTH):
+        total = simd.log(simd.load(work, stride + v))
+        simd.store(out, v, simd.add(simd.load(work, v), total))
+
+
+@njit()
+def responsibilities(joint, n_components, weight, is_uniform, work, counts, stride, n_rows):
     """Turn log joint densities into weighted responsibilities; returns the log-likelihood.
 
     joint : (K * stride) in: log joint densities; out: weight * responsibility
     weight : (stride) in: the weight of each row, zero for the rows that only fill the block
     is_uniform : whether every row of the block has weight one
-    counts : (K * 8) in and out: the responsibilities are added, lane by lane
+    work : (2 * stride) overwritten
+    counts : (K,) in and out: the sums of the responsibilities are added
     """
+    _exponentials(joint, n_components, work, stride, n_rows)
     log_likelihood = simd.broadcast(0.0)
     product = simd.broadcast(1.0)
     for v in range(0, n_rows, simd.WIDTH):
-        top, total = _exponentials(joint, n_components, v, stride)
+        top, total = simd.load(work, v), simd.load(work, stride + v)
         w = simd.load(weight, v)
         if is_uniform:
             # A logarithm costs as much as two exponentials: one for sixteen rows of a lane.
@@ -80,12 +91,14 @@ def responsibilities(joint, n_components, weight, is_uniform, counts, stride, n_
         else:
             density = simd.multiply(w, simd.add(top, simd.log(total)))
             log_likelihood = simd.add(log_likelihood, density)
-        scale = simd.divide(w, total)
-        for k in range(n_components):
-            value = simd.multiply(simd.load(joint, k * stride + v), scale)
+        simd.store(work, v, simd.divide(w, total))
+    for k in range(n_components):
+        count = simd.broadcast(0.0)
+        for v in range(0, n_rows, simd.WIDTH):
+            value = simd.multiply(simd.load(joint, k * stride + v), simd.load(work, v))
             simd.store(joint, k * stride + v, value)
-            place = k * simd.WIDTH
-            simd.store(counts, place, simd.add(simd.load(counts, place), value))
+            count = simd.add(count, value)
+        counts[k] += simd.sum_lanes(count)
     log_likelihood = simd.add(log_likelihood, simd.log(product))
     return simd.sum_lanes(log_likelihood)
 
@@ -94,11 +107,29 @@ def responsibilities(joint, n_components, weight, is_uniform, counts, stride, n_
 def load_rows(X, start, n_used, n_rows, stride, U):
     """Transpose rows ``start`` to ``start + n_used`` of X into the block U; zeros after them."""
     d = X.shape[1]
+    n_whole = 0
+    if d >= simd.WIDTH:
+        n_whole = n_used // simd.WIDTH * simd.WIDTH
+        rows = X.reshape(-1)
+        for i in range(0, n_whole, simd.WIDTH):
+            first = (start + i) * d
+            for j in range(0, d, simd.WIDTH):
+                # The last eight columns begin earlier where d is no multiple of eight.
+                column = min(j, d - simd.WIDTH)
+                simd.transpose(rows, first + column, d, U, column * stride + i, stride)
     for j in range(d):
-        for i in range(n_used):
+        for i in range(n_whole, n_used):
             U[j * stride + i] = X[start + i, j]
         for i in range(n_used, n_rows):
             U[j * stride + i] = 0.0
+
+
+@njit()
+def fill(joint, j0, value, n_rows):
+    """``joint[j0 : j0 + n_rows] = value``."""
+    copies = simd.broadcast(value)
+    for v in range(0, n_rows, simd.WIDTH):
+        simd.store(joint, j0 + v, copies)
 
 
 @njit()
@@ -110,13 +141,6 @@ def load_weights(sample_weight, start, n_used, n_rows, weight):
         weight[:n_used] = 1.0
     weight[n_used:n_rows] = 0.0
     return sample_weight.shape[0] == 0 and n_used == n_rows
-
-
-@njit()
-def add_lanes(lanes, out):
-    """``out[k]`` = the sum of the k-th eight of ``lanes``."""
-    for k in range(out.shape[0]):
-        out[k] = simd.sum_lanes(simd.load(lanes, k * simd.WIDTH))
 
 
 @njit()

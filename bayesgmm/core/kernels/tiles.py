@@ -10,7 +10,8 @@ rows plus eight: lines a power of two apart would compete for the same cache set
     feature 2  [ vector ]   [ vector ]        fill the registers of the processor
     ...
 
-``rows`` below is the number of lines of the tile, fixed when the tile is made.
+``rows`` below is the number of lines of the tile, fixed when the tile is made. Sums over the rows
+of a block leave a tile as *packed* doubles, eight at a time.
 """
 
 from numba import types
@@ -33,56 +34,66 @@ def _pointers(context, builder, signature, arguments, places):
     return [simd.data_pointer(context, builder, signature.args[i], arguments[i]) for i in places]
 
 
-def _add_to(builder, pointer, offset, accumulator):
-    place = builder.gep(pointer, [offset])
-    total = simd.emit_sum(builder, builder.load(accumulator))
-    builder.store(builder.fadd(builder.load(place), total), place)
+def _add_sums(builder, pointer, offset, accumulators):
+    """Add the lane sums of accumulators to as many doubles from ``pointer[offset]`` on."""
+    for start in range(0, len(accumulators), simd.WIDTH):
+        part = [builder.load(slot) for slot in accumulators[start : start + simd.WIDTH]]
+        place = builder.add(offset, simd.index(start))
+        total = builder.fadd(simd.emit_load(builder, pointer, place), simd.emit_sums(builder, part))
+        simd.emit_store(builder, total, pointer, place)
 
 
 def _whiten_tile(rows):
     # With few rows more vectors at a time keep the multiply-add units busy.
     group = 4 if rows > 2 else 8
+    step = simd.index(rows + 1)
 
     @intrinsic
-    def tile(typingctx, U, mean, m0, factor, f0, d, n_columns, Y, y0, joint, j0, stride, n_rows):
+    def tile(typingctx, U, model, m0, n_before, Y, y0, joint, j0, stride, n_rows):
         def codegen(context, builder, signature, arguments):
-            u, mu, w, y, lj = _pointers(context, builder, signature, arguments, (0, 1, 3, 7, 9))
-            _, _, m0, _, f0, d, n_columns, _, y0, _, j0, stride, n_rows = arguments
+            u, m, y, lj = _pointers(context, builder, signature, arguments, (0, 1, 4, 6))
+            _, _, m0, n_before, _, y0, _, j0, stride, n_rows = arguments
             sums = _accumulators(builder, rows * group, simd.constant(0.0))
             n_groups = builder.udiv(n_rows, simd.index(group * simd.WIDTH))
+            lanes = [simd.index(simd.WIDTH * g) for g in range(group)]
+
+            def add_column(start, column, first):
+                record = builder.gep(m, [builder.add(m0, builder.mul(column, step))])
+                centre = simd.emit_broadcast_element(builder, record, simd.index(0))
+                line = builder.gep(u, [builder.add(builder.mul(column, stride), start)])
+                x = [builder.fsub(simd.emit_load(builder, line, lane), centre) for lane in lanes]
+                for r in range(first, rows):
+                    weight = simd.emit_broadcast_element(builder, record, simd.index(r + 1))
+                    for g in range(group):
+                        slot = sums[r * group + g]
+                        value = simd.emit_fma(builder, weight, x[g], builder.load(slot))
+                        builder.store(value, slot)
+
             with cgutils.for_range(builder, n_groups, intp=simd.INDEX) as block:
                 start = builder.mul(block.index, simd.index(group * simd.WIDTH))
-                lanes = [builder.add(start, simd.index(simd.WIDTH * g)) for g in range(group)]
                 for slot in sums:
                     builder.store(simd.constant(0.0), slot)
-                with cgutils.for_range(builder, n_columns, intp=simd.INDEX) as column:
-                    centre = simd.emit_broadcast_element(builder, mu, builder.add(m0, column.index))
-                    line = builder.mul(column.index, stride)
-                    x = [
-                        builder.fsub(simd.emit_load(builder, u, builder.add(line, lane)), centre)
-                        for lane in lanes
-                    ]
-                    for r in range(rows):
-                        place = builder.add(builder.mul(d, simd.index(r)), column.index)
-                        weight = simd.emit_broadcast_element(builder, w, builder.add(f0, place))
-                        for g in range(group):
-                            slot = sums[r * group + g]
-                            value = simd.emit_fma(builder, weight, x[g], builder.load(slot))
-                            builder.store(value, slot)
-                for g in range(group):
-                    place = builder.add(j0, lanes[g])
-                    squares = simd.emit_load(builder, lj, place)
-                    for r in range(rows):
+                with cgutils.for_range(builder, n_before, intp=simd.INDEX) as column:
+                    add_column(start, column.index, 0)
+                for c in range(rows):
+                    add_column(start, builder.add(n_before, simd.index(c)), c)
+                squares = [simd.constant(0.0)] * group
+                for r in range(rows):
+                    line = builder.add(y0, builder.mul(stride, simd.index(r)))
+                    line = builder.gep(y, [builder.add(line, start)])
+                    for g in range(group):
                         value = builder.load(sums[r * group + g])
-                        line = builder.add(y0, builder.mul(stride, simd.index(r)))
-                        simd.emit_store(builder, value, y, builder.add(line, lanes[g]))
-                        half = builder.fmul(value, simd.constant(-0.5))
-                        squares = simd.emit_fma(builder, half, value, squares)
-                    simd.emit_store(builder, squares, lj, place)
+                        simd.emit_store(builder, value, line, lanes[g])
+                        squares[g] = simd.emit_fma(builder, value, value, squares[g])
+                line = builder.gep(lj, [builder.add(j0, start)])
+                for g in range(group):
+                    total = simd.emit_load(builder, line, lanes[g])
+                    total = simd.emit_fma(builder, squares[g], simd.constant(-0.5), total)
+                    simd.emit_store(builder, total, line, lanes[g])
             return context.get_dummy_value()
 
         i = types.int64
-        return types.void(U, mean, i, factor, i, i, i, Y, i, joint, i, i, i), codegen
+        return types.void(U, model, i, i, Y, i, joint, i, i, i), codegen
 
     return tile
 
@@ -91,10 +102,10 @@ def _gram_tile(rows):
     pairs = [(i, j) for i in range(rows) for j in range(i + 1)]
 
     @intrinsic
-    def tile(typingctx, resp, r0, Y, y0, Z, first, t0, second, s0, d, stride, n_rows):
+    def tile(typingctx, resp, r0, Y, y0, Z, packed, p0, stride, n_rows):
         def codegen(context, builder, signature, arguments):
-            r, y, z, t, s = _pointers(context, builder, signature, arguments, (0, 2, 4, 5, 7))
-            _, r0, _, y0, _, _, t0, _, s0, d, stride, n_rows = arguments
+            r, y, z, p = _pointers(context, builder, signature, arguments, (0, 2, 4, 5))
+            _, r0, _, y0, _, _, p0, stride, n_rows = arguments
             sums = _accumulators(builder, rows, simd.constant(0.0))
             products = _accumulators(builder, len(pairs), simd.constant(0.0))
             n_vectors = builder.udiv(n_rows, simd.index(simd.WIDTH))
@@ -112,15 +123,11 @@ def _gram_tile(rows):
                 for slot, (i, j) in zip(products, pairs, strict=True):
                     total = simd.emit_fma(builder, weighted[i], values[j], builder.load(slot))
                     builder.store(total, slot)
-            for i in range(rows):
-                _add_to(builder, t, builder.add(t0, simd.index(i)), sums[i])
-            for slot, (i, j) in zip(products, pairs, strict=True):
-                place = builder.add(builder.mul(d, simd.index(i)), simd.index(j))
-                _add_to(builder, s, builder.add(s0, place), slot)
+            _add_sums(builder, p, p0, [*sums, *products])
             return context.get_dummy_value()
 
         i = types.int64
-        return types.void(resp, i, Y, i, Z, first, i, second, i, i, i, i), codegen
+        return types.void(resp, i, Y, i, Z, packed, i, i, i), codegen
 
     return tile
 
@@ -129,10 +136,10 @@ def _cross_tile(rows):
     pairs = [(i, j) for i in range(rows) for j in range(TILE)]
 
     @intrinsic
-    def tile(typingctx, Z, Y, y0, second, s0, d, stride, n_rows):
+    def tile(typingctx, Z, Y, y0, packed, p0, stride, n_rows):
         def codegen(context, builder, signature, arguments):
-            z, y, s = _pointers(context, builder, signature, arguments, (0, 1, 3))
-            _, _, y0, _, s0, d, stride, n_rows = arguments
+            z, y, p = _pointers(context, builder, signature, arguments, (0, 1, 3))
+            _, _, y0, _, p0, stride, n_rows = arguments
             products = _accumulators(builder, len(pairs), simd.constant(0.0))
             n_vectors = builder.udiv(n_rows, simd.index(simd.WIDTH))
             with cgutils.for_range(builder, n_vectors, intp=simd.INDEX) as block:
@@ -141,21 +148,25 @@ def _cross_tile(rows):
                     builder.add(builder.mul(stride, simd.index(i)), lane) for i in range(TILE)
                 ]
                 weighted = [simd.emit_load(builder, z, offsets[i]) for i in range(rows)]
-                values = [
-                    simd.emit_load(builder, y, builder.add(y0, offsets[j])) for j in range(TILE)
-                ]
-                for slot, (i, j) in zip(products, pairs, strict=True):
-                    total = simd.emit_fma(builder, weighted[i], values[j], builder.load(slot))
-                    builder.store(total, slot)
-            for slot, (i, j) in zip(products, pairs, strict=True):
-                place = builder.add(builder.mul(d, simd.index(i)), simd.index(j))
-                _add_to(builder, s, builder.add(s0, place), slot)
+                for j in range(TILE):
+                    value = simd.emit_load(builder, y, builder.add(y0, offsets[j]))
+                    for i in range(rows):
+                        slot = products[i * TILE + j]
+                        total = simd.emit_fma(builder, weighted[i], value, builder.load(slot))
+                        builder.store(total, slot)
+            _add_sums(builder, p, p0, products)
             return context.get_dummy_value()
 
         i = types.int64
-        return types.void(Z, Y, i, second, i, i, i, i), codegen
+        return types.void(Z, Y, i, packed, i, i, i), codegen
 
     return tile
+
+
+def _add_to(builder, pointer, offset, accumulator):
+    place = builder.gep(pointer, [offset])
+    total = simd.emit_sum(builder, builder.load(accumulator))
+    builder.store(builder.fadd(builder.load(place), total), place)
 
 
 def _distance():
@@ -228,17 +239,18 @@ def _moment_tile(rows):
     return tile
 
 
-# whiten_n(U, mean, m0, factor, f0, d, n_columns, Y, y0, joint, j0, stride, n_rows)
-#   Y lines += nothing, = factor[n lines, :n_columns] @ (U[:n_columns] - mean);
-#   joint[row] -= half the sum over the tile's lines of Y squared.
+# whiten_n(U, model, m0, n_before, Y, y0, joint, j0, stride, n_rows)
+#   n lines of Y = factor[n lines] @ (U - mean), a triangle of n columns after n_before full ones;
+#   joint[row] -= half the sum over these lines of Y squared.
+#   model[m0:]: for each column its mean and the n entries of the factor, beside each other.
 whiten_1, whiten_2, whiten_3, whiten_4, whiten_5 = (_whiten_tile(n) for n in range(1, TILE + 1))
 
-# gram_n(resp, r0, Y, y0, Z, first, t0, second, s0, d, stride, n_rows)
-#   Z lines = resp * Y lines; first += their sums; second (lower triangle) += Z Y'.
+# gram_n(resp, r0, Y, y0, Z, packed, p0, stride, n_rows)
+#   Z lines = resp * Y lines; packed += their sums (n), then Z Y' (lower triangle, by rows).
 gram_1, gram_2, gram_3, gram_4, gram_5 = (_gram_tile(n) for n in range(1, TILE + 1))
 
-# cross_n(Z, Y, y0, second, s0, d, stride, n_rows)
-#   second (n x 5 tile) += Z lines @ Y lines', Y being an earlier, full tile.
+# cross_n(Z, Y, y0, packed, p0, stride, n_rows)
+#   packed += Z lines @ Y lines' (n x 5, by rows), Y being an earlier, full tile.
 cross_1, cross_2, cross_3, cross_4, cross_5 = (_cross_tile(n) for n in range(1, TILE + 1))
 
 # distance(U, mean, factor, m0, d, joint, j0, stride, n_rows)

@@ -15,52 +15,124 @@ from bayesgmm.core.kernels.tiles import TILE
 
 
 @njit()
-def _whiten(U, means, factors, k, d, Y, y0, joint, j0, stride, n_rows):
+def _model_size(d):
+    """Doubles that the means and factors of one component take as the tiles want them."""
+    total = 0
     for i in range(0, d, TILE):
         height = min(TILE, d - i)
-        m0, f0, y = k * d, (k * d + i) * d, y0 + i * stride
-        end = i + height
-        if height == 5:
-            tiles.whiten_5(U, means, m0, factors, f0, d, end, Y, y, joint, j0, stride, n_rows)
-        elif height == 4:
-            tiles.whiten_4(U, means, m0, factors, f0, d, end, Y, y, joint, j0, stride, n_rows)
-        elif height == 3:
-            tiles.whiten_3(U, means, m0, factors, f0, d, end, Y, y, joint, j0, stride, n_rows)
-        elif height == 2:
-            tiles.whiten_2(U, means, m0, factors, f0, d, end, Y, y, joint, j0, stride, n_rows)
-        else:
-            tiles.whiten_1(U, means, m0, factors, f0, d, end, Y, y, joint, j0, stride, n_rows)
+        total += (i + height) * (height + 1)
+    return total
 
 
 @njit()
-def _add_products(resp, r0, Y, y0, Z, first, second, k, d, stride, n_rows):
+def _pack_model(means, factors):
+    """Means and factors of all components, tile by tile, in the order of their use."""
+    n_components, d = means.shape
+    model = np.empty(n_components * _model_size(d))
+    p = 0
+    for k in range(n_components):
+        for i in range(0, d, TILE):
+            height = min(TILE, d - i)
+            for column in range(i + height):
+                model[p] = means[k, column]
+                for r in range(height):
+                    model[p + 1 + r] = factors[k, i + r, column]
+                p += height + 1
+    return model
+
+
+@njit()
+def _whiten(U, model, m0, d, Y, y0, joint, j0, stride, n_rows):
+    m = m0
     for i in range(0, d, TILE):
         height = min(TILE, d - i)
-        t0, y = k * d + i, y0 + i * stride
-        line = (k * d + i) * d
-        s0 = line + i
+        y = y0 + i * stride
         if height == 5:
-            tiles.gram_5(resp, r0, Y, y, Z, first, t0, second, s0, d, stride, n_rows)
+            tiles.whiten_5(U, model, m, i, Y, y, joint, j0, stride, n_rows)
         elif height == 4:
-            tiles.gram_4(resp, r0, Y, y, Z, first, t0, second, s0, d, stride, n_rows)
+            tiles.whiten_4(U, model, m, i, Y, y, joint, j0, stride, n_rows)
         elif height == 3:
-            tiles.gram_3(resp, r0, Y, y, Z, first, t0, second, s0, d, stride, n_rows)
+            tiles.whiten_3(U, model, m, i, Y, y, joint, j0, stride, n_rows)
         elif height == 2:
-            tiles.gram_2(resp, r0, Y, y, Z, first, t0, second, s0, d, stride, n_rows)
+            tiles.whiten_2(U, model, m, i, Y, y, joint, j0, stride, n_rows)
         else:
-            tiles.gram_1(resp, r0, Y, y, Z, first, t0, second, s0, d, stride, n_rows)
+            tiles.whiten_1(U, model, m, i, Y, y, joint, j0, stride, n_rows)
+        m += (i + height) * (height + 1)
+
+
+@njit()
+def _gram_slots(height):
+    """Doubles that a tile's sums and products take, in whole vectors."""
+    return (height + height * (height + 1) // 2 + 7) // 8 * 8
+
+
+@njit()
+def _cross_slots(height):
+    return (height * TILE + 7) // 8 * 8
+
+
+@njit()
+def _packed_slots(d):
+    """Doubles that the sums and products of one component take."""
+    total = 0
+    for i in range(0, d, TILE):
+        height = min(TILE, d - i)
+        total += _gram_slots(height) + i // TILE * _cross_slots(height)
+    return total
+
+
+@njit()
+def _add_products(resp, r0, Y, y0, Z, packed, p0, d, stride, n_rows):
+    p = p0
+    for i in range(0, d, TILE):
+        height = min(TILE, d - i)
+        y = y0 + i * stride
+        if height == 5:
+            tiles.gram_5(resp, r0, Y, y, Z, packed, p, stride, n_rows)
+        elif height == 4:
+            tiles.gram_4(resp, r0, Y, y, Z, packed, p, stride, n_rows)
+        elif height == 3:
+            tiles.gram_3(resp, r0, Y, y, Z, packed, p, stride, n_rows)
+        elif height == 2:
+            tiles.gram_2(resp, r0, Y, y, Z, packed, p, stride, n_rows)
+        else:
+            tiles.gram_1(resp, r0, Y, y, Z, packed, p, stride, n_rows)
+        p += _gram_slots(height)
         for j in range(0, i, TILE):
-            y, s = y0 + j * stride, line + j
+            y = y0 + j * stride
             if height == 5:
-                tiles.cross_5(Z, Y, y, second, s, d, stride, n_rows)
+                tiles.cross_5(Z, Y, y, packed, p, stride, n_rows)
             elif height == 4:
-                tiles.cross_4(Z, Y, y, second, s, d, stride, n_rows)
+                tiles.cross_4(Z, Y, y, packed, p, stride, n_rows)
             elif height == 3:
-                tiles.cross_3(Z, Y, y, second, s, d, stride, n_rows)
+                tiles.cross_3(Z, Y, y, packed, p, stride, n_rows)
             elif height == 2:
-                tiles.cross_2(Z, Y, y, second, s, d, stride, n_rows)
+                tiles.cross_2(Z, Y, y, packed, p, stride, n_rows)
             else:
-                tiles.cross_1(Z, Y, y, second, s, d, stride, n_rows)
+                tiles.cross_1(Z, Y, y, packed, p, stride, n_rows)
+            p += _cross_slots(height)
+
+
+@njit()
+def _unpack(packed, p0, d, first, second):
+    """Write the packed sums and products of a component into ``first`` (D,), ``second`` (D, D)."""
+    p = p0
+    for i in range(0, d, TILE):
+        height = min(TILE, d - i)
+        first[i : i + height] = packed[p : p + height]
+        q = p + height
+        for r in range(height):
+            for c in range(r + 1):
+                second[i + r, i + c] = packed[q]
+                second[i + c, i + r] = packed[q]
+                q += 1
+        p += _gram_slots(height)
+        for j in range(0, i, TILE):
+            for r in range(height):
+                for c in range(TILE):
+                    second[i + r, j + c] = packed[p + r * TILE + c]
+                    second[j + c, i + r] = packed[p + r * TILE + c]
+            p += _cross_slots(height)
 
 
 @njit()
@@ -76,11 +148,11 @@ def _constants(log_weights, factors, d):
 
 
 @njit()
-def _block_joint(U, means, factors, offsets, d, Y, y_step, joint, stride, n_rows):
+def _block_joint(U, model, offsets, d, Y, y_step, joint, stride, n_rows):
+    size = _model_size(d)
     for k in range(offsets.shape[0]):
-        for i in range(n_rows):
-            joint[k * stride + i] = offsets[k]
-        _whiten(U, means, factors, k, d, Y, k * y_step, joint, k * stride, stride, n_rows)
+        softmax.fill(joint, k * stride, offsets[k], n_rows)
+        _whiten(U, model, k * size, d, Y, k * y_step, joint, k * stride, stride, n_rows)
 
 
 @njit()
@@ -106,48 +178,36 @@ def statistics(X, sample_weight, log_weights, means, factors):
     n_components = log_weights.shape[0]
     block = softmax.block_rows(n_components, d)
     stride = block + 8
-    counts = np.empty(n_components)
-    first = np.zeros((n_components, d))
-    second = np.zeros((n_components, d, d))
-    flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
-    flat_first, flat_second = first.reshape(-1), second.reshape(-1)
+    counts = np.zeros(n_components)
+    first = np.empty((n_components, d))
+    second = np.empty((n_components, d, d))
+    model = _pack_model(means, factors)
     offsets = _constants(log_weights, factors, d)
     U = softmax.buffer(d * stride)
     Y = softmax.buffer(n_components * d * stride)
     Z = softmax.buffer(TILE * stride)
     joint = softmax.buffer(n_components * stride)
     weight = softmax.buffer(stride)
-    lanes = softmax.buffer(n_components * 8)
-    lanes[:] = 0.0
+    work = softmax.buffer(2 * stride)
+    slots = _packed_slots(d)
+    packed = softmax.buffer(n_components * slots)
+    packed[:] = 0.0
     log_likelihood = 0.0
     for start in range(0, n, block):
         n_used = min(block, n - start)
         n_rows = softmax.filled(n_used)
         softmax.load_rows(X, start, n_used, n_rows, stride, U)
         is_uniform = softmax.load_weights(sample_weight, start, n_used, n_rows, weight)
-        _block_joint(U, flat_means, flat_factors, offsets, d, Y, d * stride, joint, stride, n_rows)
+        _block_joint(U, model, offsets, d, Y, d * stride, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
-            joint, n_components, weight, is_uniform, lanes, stride, n_rows
+            joint, n_components, weight, is_uniform, work, counts, stride, n_rows
         )
         for k in range(n_components):
             _add_products(
-                joint,
-                k * stride,
-                Y,
-                k * d * stride,
-                Z,
-                flat_first,
-                flat_second,
-                k,
-                d,
-                stride,
-                n_rows,
+                joint, k * stride, Y, k * d * stride, Z, packed, k * slots, d, stride, n_rows
             )
-    softmax.add_lanes(lanes, counts)
     for k in range(n_components):
-        for i in range(d):
-            for j in range(i):
-                second[k, j, i] = second[k, i, j]
+        _unpack(packed, k * slots, d, first[k], second[k])
     return log_likelihood, counts, first, second
 
 
@@ -157,7 +217,7 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
     n_components = log_weights.shape[0]
     block = softmax.block_rows(1, d)
     stride = block + 8
-    flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
+    model = _pack_model(means, factors)
     offsets = _constants(log_weights, factors, d)
     U = softmax.buffer(d * stride)
     Y = softmax.buffer(d * stride)
@@ -165,21 +225,23 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
     sums = softmax.buffer(stride)
     weight = softmax.buffer(stride)
     weight[:] = 1.0
-    lanes = softmax.buffer(n_components * 8)
+    work = softmax.buffer(2 * stride)
+    counts = np.zeros(n_components)
     for start in range(0, n, block):
         n_used = min(block, n - start)
         n_rows = softmax.filled(n_used)
         softmax.load_rows(X, start, n_used, n_rows, stride, U)
-        _block_joint(U, flat_means, flat_factors, offsets, d, Y, 0, joint, stride, n_rows)
+        _block_joint(U, model, offsets, d, Y, 0, joint, stride, n_rows)
         if by_component.shape[0] > 0:
             if normalise:
-                lanes[:] = 0.0
-                softmax.responsibilities(joint, n_components, weight, False, lanes, stride, n_rows)
+                softmax.responsibilities(
+                    joint, n_components, weight, False, work, counts, stride, n_rows
+                )
             for i in range(n_used):
                 for k in range(n_components):
                     by_component[start + i, k] = joint[k * stride + i]
         else:
-            softmax.log_sum(joint, n_components, sums, stride, n_rows)
+            softmax.log_sum(joint, n_components, work, sums, stride, n_rows)
             for i in range(n_used):
                 density[start + i] = sums[i]
 
