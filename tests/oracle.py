@@ -58,7 +58,10 @@ def log_likelihood(X, mixture, sample_weight=None):
 
 
 def statistics(X, mixture, sample_weight=None):
-    """Log-likelihood, counts, first and second whitened moments, with (N, K, D) arrays."""
+    """Log-likelihood, counts, first and second whitened moments, with (N, K, D) arrays.
+
+    The second are as in ``Statistics``: pooled for tied covariances, diagonals for diagonal ones.
+    """
     joint = log_joint(X, mixture.weights, mixture.means, mixture.covariances)
     density = logsumexp(joint, axis=1)
     weight = np.ones(len(X)) if sample_weight is None else sample_weight
@@ -67,8 +70,11 @@ def statistics(X, mixture, sample_weight=None):
     y = np.einsum("kij,nkj->nki", whitening, X[:, None, :] - mixture.means)
     first = np.einsum("nk,nki->ki", r, y)
     second = np.einsum("nk,nki,nkj->kij", r, y, y)
-    if get_family(mixture.covariance_type).structure == "diagonal":
+    family = get_family(mixture.covariance_type)
+    if family.structure == "diagonal":
         second = second.diagonal(axis1=1, axis2=2)
+    if family.shared:
+        second = second.sum(axis=0)
     return float(weight @ density), r.sum(axis=0), first, second
 
 

@@ -158,7 +158,8 @@ class Problem:
     def _outer(self, counts: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         if self.family.structure == "diagonal":
             return counts[:, None] * vectors**2
-        return counts[:, None, None] * vectors[:, :, None] * vectors[:, None, :]
+        outer = counts[:, None, None] * vectors[:, :, None] * vectors[:, None, :]
+        return outer.sum(axis=0) if self.family.shared else outer
 
     def hyper(self, mixture: Mixture) -> np.ndarray | None:
         """The mode of half the prior's scale given the covariances, where it has a prior."""

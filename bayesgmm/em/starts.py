@@ -201,6 +201,8 @@ def from_responsibilities(problem: Problem, responsibilities: np.ndarray) -> Mix
     # A little of the overall shape keeps the pooled scatter regular where clusters are points.
     pooled = (scatter.sum(axis=0) + 1e-3 * problem.n * floor) / (1.001 * problem.n)
     steadied = scatter + (d + 1) * pooled
+    if problem.family.shared:
+        steadied = steadied.sum(axis=0)
     covariances = problem.family.estimate(steadied, counts + d + 1)
     unit = problem.family.whiten(problem.family.add_ridge(covariances, np.full(d, 1e-10)))
     whitening = unit / (problem.scale[0] if problem.family.isotropic else problem.scale)

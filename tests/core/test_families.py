@@ -74,9 +74,9 @@ def test_estimate_maximises_the_expected_log_likelihood(family, rng):
     means = rng.normal(size=(K, D))
     offsets = X[:, None] - means
     scatter = np.einsum("nk,nki,nkj->kij", r, offsets, offsets)
-    native = ours.estimate(
-        scatter.diagonal(axis1=1, axis2=2) if ours.structure == "diagonal" else scatter, r.sum(0)
-    )
+    if ours.structure == "diagonal":
+        scatter = scatter.diagonal(axis1=1, axis2=2)
+    native = ours.estimate(scatter.sum(0) if ours.shared else scatter, r.sum(0))
     free = oracle.Parameters(family, K, D)
 
     def loss(covariance_part):

@@ -6,8 +6,10 @@ import numpy as np
 import oracle
 import pytest
 
-from bayesgmm.core.kernels import diagonal, gradient, triangular
-from bayesgmm.core.mixture import Mixture
+from bayesgmm.core import statistics as statistics_module
+from bayesgmm.core import threads
+from bayesgmm.core.kernels import diagonal, features, gradient, shared, triangular
+from bayesgmm.core.mixture import Mixture, kernel_of
 from bayesgmm.core.statistics import accumulate, mean_and_covariance, moments
 
 NO_WEIGHTS = np.empty(0)
@@ -47,7 +49,86 @@ def test_families_agree_with_scipy(family, rng):
     np.testing.assert_allclose(found.log_likelihood, expected[0], rtol=1e-12)
     np.testing.assert_allclose(found.counts, expected[1], rtol=1e-11)
     np.testing.assert_allclose(found.first, expected[2], rtol=1e-10, atol=1e-10)
-    np.testing.assert_allclose(found.second, expected[3], rtol=1e-10, atol=1e-10)
+    second, expected_second = found.second, expected[3]
+    if family == "spherical":  # what its covariances need
+        second, expected_second = second.sum(axis=1), expected_second.sum(axis=1)
+    np.testing.assert_allclose(second, expected_second, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(("n", "d", "k"), oracle.SHAPES)
+def test_feature_form_gives_the_moments_of_the_exact_form(family, n, d, k, monkeypatch):
+    """Every shape, whole and broken blocks, with and without weights."""
+    rng = np.random.default_rng([n, d, k])
+    mixture = oracle.random_mixture(family, k, d, rng)
+    X = 2.0 * rng.normal(size=(n, d))
+    for weight in (None, rng.uniform(0.0, 3.0, size=n)):
+        monkeypatch.setattr(statistics_module, "FAR", np.inf)
+        fast = accumulate(X, mixture, weight)
+        monkeypatch.setattr(statistics_module, "FAR", -1.0)
+        exact = accumulate(X, mixture, weight)
+        assert fast.log_likelihood == pytest.approx(exact.log_likelihood, rel=1e-12)
+        np.testing.assert_allclose(fast.counts, exact.counts, rtol=1e-10)
+        np.testing.assert_allclose(fast.first, exact.first, rtol=1e-10, atol=1e-10 * n)
+        second = [statistics.second for statistics in (fast, exact)]
+        if family == "spherical":
+            second = [array.sum(axis=1) for array in second]
+        np.testing.assert_allclose(*second, rtol=1e-10, atol=1e-10 * n)
+
+
+@pytest.mark.parametrize("family", ["tied", "diag", "spherical"])
+def test_feature_form_is_left_where_rounding_would_show(family, monkeypatch):
+    """Log-likelihoods and M-steps of components that narrow, against extended precision."""
+    rng = np.random.default_rng(5)
+    n, k, d = 3_000, 3, 2
+    centres = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, -1.0]])
+    labels, noise = rng.integers(k, size=n), rng.normal(size=(n, d))
+    weights = np.array([0.2, 0.3, 0.5])
+    errors = {}
+    for far in (statistics_module.FAR, np.inf):
+        monkeypatch.setattr(statistics_module, "FAR", far)
+        for sd in (0.3, 1e-2, 1e-4, 1e-6):
+            X = centres[labels] + sd * noise
+            factors = np.full((k, d), 1.0 / sd)
+            native = {"tied": sd**2 * np.eye(d), "diag": np.full((k, d), sd**2)}
+            mixture = Mixture.from_covariances(
+                weights, centres + 0.1 * sd, native.get(family, np.full(k, sd**2)), family
+            )
+            exact = oracle.long_double_statistics(X, weights, mixture.means, factors)
+            found = accumulate(X, mixture)
+            scatter = exact[3] - exact[2] ** 2 / exact[1][:, None]
+            ours = moments(found, mixture).scatter / sd**2
+            ours = np.trace(ours) if family == "tied" else ours.sum()
+            errors[far, sd] = max(
+                float(abs(found.log_likelihood - exact[0]) / abs(exact[0])),
+                float(abs(ours - scatter.sum()) / scatter.sum()),
+            )
+    limit = next(far for far, _ in errors)
+    for sd in (0.3, 1e-2, 1e-4):
+        assert errors[limit, sd] < 1e-12, (sd, errors)
+    assert errors[limit, 1e-6] < 1e-9
+    assert errors[np.inf, 1e-6] > 1e-6, "the test must see what it guards against"
+
+
+def test_any_number_of_threads_gives_the_same_sums(family, rng):
+    mixture = oracle.random_mixture(family, 3, 4, rng)
+    X = oracle.random_data(mixture, 150_001)
+    weight = rng.uniform(0.5, 2.0, size=len(X))
+    assert len(X) > 2 * statistics_module._rows_of_a_part(mixture)
+    found = []
+    for n_threads in (1, 2, 5):
+        with threads.limit(n_threads):
+            found.append(accumulate(X, mixture, weight))
+    whole = statistics_module._sums(mixture.family, X, weight, *kernel_of(mixture, X)[1])
+    for other in found[1:]:
+        assert other.log_likelihood == found[0].log_likelihood
+        np.testing.assert_array_equal(other.counts, found[0].counts)
+        np.testing.assert_array_equal(other.first, found[0].first)
+        np.testing.assert_array_equal(other.second, found[0].second)
+    assert found[0].log_likelihood == pytest.approx(whole.log_likelihood, rel=1e-12)
+    scatter = [moments(sums, mixture).scatter for sums in (found[0], whole)]
+    if family == "spherical":
+        scatter = [array.sum(axis=1) for array in scatter]
+    np.testing.assert_allclose(*scatter, rtol=1e-10, atol=1e-7)
 
 
 def test_weight_zero_is_an_absent_row_and_weight_three_three_rows(family, rng):
@@ -108,7 +189,7 @@ def test_no_array_of_rows_by_components_is_formed(family, rng):
 
 
 def test_one_signature_serves_every_kind_of_array(family, rng):
-    kernel = triangular if family in ("full", "tied") else diagonal
+    kernel = {"full": triangular, "tied": shared}.get(family, features)
     for k, d in ((1, 1), (1, 3), (3, 1), (3, 3)):
         mixture = oracle.random_mixture(family, k, d, rng)
         X = rng.normal(size=(50, d))

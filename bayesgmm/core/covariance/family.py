@@ -81,8 +81,9 @@ class CovarianceFamily(ABC):
 
         Parameters
         ----------
-        scatter : (K, D, D) or (K, D) array
-            Weighted sums of squares and products about the components' means, by structure.
+        scatter : (K, D, D), (D, D) or (K, D) array
+            Weighted sums of squares and products about the components' means: matrices, their
+            sum where the components share one covariance, or their diagonals, by structure.
         counts : (K,) array
             Sums of the responsibilities.
         prior_scatter : array in native shape of one covariance

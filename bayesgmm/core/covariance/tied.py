@@ -37,7 +37,7 @@ class Tied(CovarianceFamily):
         return self.to_full(whitening, n_components, n_features)
 
     def estimate(self, scatter, counts, prior_scatter=0.0, prior_count=0.0):
-        return (scatter.sum(0) + prior_scatter) / (counts.sum() + prior_count)
+        return (scatter + prior_scatter) / (counts.sum() + prior_count)
 
     def add_ridge(self, native, ridge):
         out = native.copy()

@@ -173,13 +173,34 @@ def transpose(typingctx, rows, first, step, lines, place, stride):
             low, high = (_lanes(chosen) for chosen in split)
             half = WIDTH // 2
             pairs = list(zip(block[:half], block[half:], strict=True))
-            block = [builder.shuffle_vector(a, b, chosen) for a, b in pairs for chosen in (low, high)]
+            block = [
+                builder.shuffle_vector(a, b, chosen) for a, b in pairs for chosen in (low, high)
+            ]
         for i, line in enumerate(block):
             emit_store(builder, line, target, builder.add(place, builder.mul(stride, index(i))))
         return context.get_dummy_value()
 
     i = types.int64
     return types.void(rows, i, i, lines, i, i), codegen
+
+
+@intrinsic
+def load_strided(typingctx, rows, first, step):
+    """``rows[first + i step]`` for i from 0 to 7, of float64 or float32, as a vector of doubles."""
+
+    def codegen(context, builder, signature, arguments):
+        pointer = data_pointer(context, builder, signature.args[0], arguments[0])
+        _, first, step = arguments
+        out = ir.Constant(VECTOR, ir.Undefined)
+        for i in range(WIDTH):
+            offset = builder.add(first, builder.mul(step, index(i)))
+            value = builder.load(builder.gep(pointer, [offset]))
+            if signature.args[0].dtype == types.float32:
+                value = builder.fpext(value, DOUBLE)
+            out = builder.insert_element(out, value, ir.Constant(ir.IntType(32), i))
+        return out
+
+    return vector(rows, types.int64, types.int64), codegen
 
 
 @intrinsic
@@ -225,6 +246,19 @@ def sum_lanes(typingctx, x):
 
     def codegen(context, builder, signature, arguments):
         return emit_sum(builder, arguments[0])
+
+    return types.float64(x), codegen
+
+
+@intrinsic
+def largest_lane(typingctx, x):
+    """The largest of the eight lanes."""
+
+    def codegen(context, builder, signature, arguments):
+        kind = ir.FunctionType(DOUBLE, [VECTOR])
+        name = f"llvm.vector.reduce.fmax.v{WIDTH}f64"
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        return builder.call(function, [arguments[0]])
 
     return types.float64(x), codegen
 

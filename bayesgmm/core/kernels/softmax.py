@@ -9,6 +9,9 @@ from bayesgmm.core.kernels.compiling import njit
 # arithmetic of the vectors never meets an infinity.
 LOG_ZERO = -1e290
 
+# Rows of a block where nothing is kept for each component: 256 rows of a feature are 2 kB.
+BLOCK_ROWS = 256
+
 
 @njit()
 def block_rows(n_components, d):
@@ -107,16 +110,17 @@ def responsibilities(joint, n_components, weight, is_uniform, work, counts, stri
 def load_rows(X, start, n_used, n_rows, stride, U):
     """Transpose rows ``start`` to ``start + n_used`` of X into the block U; zeros after them."""
     d = X.shape[1]
-    n_whole = 0
-    if d >= simd.WIDTH:
-        n_whole = n_used // simd.WIDTH * simd.WIDTH
-        rows = X.reshape(-1)
-        for i in range(0, n_whole, simd.WIDTH):
-            first = (start + i) * d
-            for j in range(0, d, simd.WIDTH):
-                # The last eight columns begin earlier where d is no multiple of eight.
-                column = min(j, d - simd.WIDTH)
-                simd.transpose(rows, first + column, d, U, column * stride + i, stride)
+    n_whole = n_used // simd.WIDTH * simd.WIDTH
+    rows = X.reshape(-1)
+    for i in range(0, n_whole, simd.WIDTH):
+        first = (start + i) * d
+        if d < simd.WIDTH:
+            for j in range(d):
+                simd.store(U, j * stride + i, simd.load_strided(rows, first + j, d))
+        for j in range(0, d if d >= simd.WIDTH else 0, simd.WIDTH):
+            # The last eight columns begin earlier where d is no multiple of eight.
+            column = min(j, d - simd.WIDTH)
+            simd.transpose(rows, first + column, d, U, column * stride + i, stride)
     for j in range(d):
         for i in range(n_whole, n_used):
             U[j * stride + i] = X[start + i, j]
@@ -130,6 +134,14 @@ def fill(joint, j0, value, n_rows):
     copies = simd.broadcast(value)
     for v in range(0, n_rows, simd.WIDTH):
         simd.store(joint, j0 + v, copies)
+
+
+@njit()
+def fill_sum(joint, j0, values, constant, n_rows):
+    """``joint[j0 : j0 + n_rows] = values + constant``."""
+    copies = simd.broadcast(constant)
+    for v in range(0, n_rows, simd.WIDTH):
+        simd.store(joint, j0 + v, simd.add(simd.load(values, v), copies))
 
 
 @njit()

@@ -21,6 +21,8 @@ from numba.extending import intrinsic
 from bayesgmm.core.kernels import simd
 
 TILE = 5
+# Doubles that the sums of one full cross tile take, in whole vectors.
+N_CROSS = 32
 
 
 def _accumulators(builder, n, value):
@@ -136,10 +138,10 @@ def _cross_tile(rows):
     pairs = [(i, j) for i in range(rows) for j in range(TILE)]
 
     @intrinsic
-    def tile(typingctx, Z, Y, y0, packed, p0, stride, n_rows):
+    def tile(typingctx, Z, z0, Y, y0, packed, p0, stride, n_rows):
         def codegen(context, builder, signature, arguments):
-            z, y, p = _pointers(context, builder, signature, arguments, (0, 1, 3))
-            _, _, y0, _, p0, stride, n_rows = arguments
+            z, y, p = _pointers(context, builder, signature, arguments, (0, 2, 4))
+            _, z0, _, y0, _, p0, stride, n_rows = arguments
             products = _accumulators(builder, len(pairs), simd.constant(0.0))
             n_vectors = builder.udiv(n_rows, simd.index(simd.WIDTH))
             with cgutils.for_range(builder, n_vectors, intp=simd.INDEX) as block:
@@ -147,7 +149,9 @@ def _cross_tile(rows):
                 offsets = [
                     builder.add(builder.mul(stride, simd.index(i)), lane) for i in range(TILE)
                 ]
-                weighted = [simd.emit_load(builder, z, offsets[i]) for i in range(rows)]
+                weighted = [
+                    simd.emit_load(builder, z, builder.add(z0, offsets[i])) for i in range(rows)
+                ]
                 for j in range(TILE):
                     value = simd.emit_load(builder, y, builder.add(y0, offsets[j]))
                     for i in range(rows):
@@ -158,7 +162,49 @@ def _cross_tile(rows):
             return context.get_dummy_value()
 
         i = types.int64
-        return types.void(Z, Y, i, packed, i, i, i), codegen
+        return types.void(Z, i, Y, i, packed, i, i, i), codegen
+
+    return tile
+
+
+def _product_tile(rows):
+    group = 4 if rows > 2 else 8
+
+    @intrinsic
+    def tile(typingctx, F, model, m0, n_columns, out, o0, stride, n_rows):
+        def codegen(context, builder, signature, arguments):
+            f, m, o = _pointers(context, builder, signature, arguments, (0, 1, 4))
+            _, _, m0, n_columns, _, o0, stride, n_rows = arguments
+            sums = _accumulators(builder, rows * group, simd.constant(0.0))
+            n_groups = builder.udiv(n_rows, simd.index(group * simd.WIDTH))
+            lanes = [simd.index(simd.WIDTH * g) for g in range(group)]
+            with cgutils.for_range(builder, n_groups, intp=simd.INDEX) as block:
+                start = builder.mul(block.index, simd.index(group * simd.WIDTH))
+                lines = [
+                    builder.gep(o, [builder.add(o0, builder.add(start, builder.mul(stride, r)))])
+                    for r in map(simd.index, range(rows))
+                ]
+                places = [(r, g) for r in range(rows) for g in range(group)]
+                for slot, (r, g) in zip(sums, places, strict=True):
+                    builder.store(simd.emit_load(builder, lines[r], lanes[g]), slot)
+                with cgutils.for_range(builder, n_columns, intp=simd.INDEX) as column:
+                    record = builder.gep(
+                        m, [builder.add(m0, builder.mul(column.index, simd.index(rows)))]
+                    )
+                    line = builder.gep(f, [builder.add(builder.mul(column.index, stride), start)])
+                    x = [simd.emit_load(builder, line, lane) for lane in lanes]
+                    for r in range(rows):
+                        weight = simd.emit_broadcast_element(builder, record, simd.index(r))
+                        for g in range(group):
+                            slot = sums[r * group + g]
+                            value = simd.emit_fma(builder, weight, x[g], builder.load(slot))
+                            builder.store(value, slot)
+                for slot, (r, g) in zip(sums, places, strict=True):
+                    simd.emit_store(builder, builder.load(slot), lines[r], lanes[g])
+            return context.get_dummy_value()
+
+        i = types.int64
+        return types.void(F, model, i, i, out, i, i, i), codegen
 
     return tile
 
@@ -249,9 +295,15 @@ whiten_1, whiten_2, whiten_3, whiten_4, whiten_5 = (_whiten_tile(n) for n in ran
 #   Z lines = resp * Y lines; packed += their sums (n), then Z Y' (lower triangle, by rows).
 gram_1, gram_2, gram_3, gram_4, gram_5 = (_gram_tile(n) for n in range(1, TILE + 1))
 
-# cross_n(Z, Y, y0, packed, p0, stride, n_rows)
-#   packed += Z lines @ Y lines' (n x 5, by rows), Y being an earlier, full tile.
+# cross_n(Z, z0, Y, y0, packed, p0, stride, n_rows)
+#   packed += n lines of Z @ five lines of Y, transposed (n x 5, by rows).
 cross_1, cross_2, cross_3, cross_4, cross_5 = (_cross_tile(n) for n in range(1, TILE + 1))
+
+# product_n(F, model, m0, n_columns, out, o0, stride, n_rows)
+#   n lines of out += coefficients @ F; model[m0:] holds the n coefficients of each line of F.
+product_1, product_2, product_3, product_4, product_5 = (
+    _product_tile(n) for n in range(1, TILE + 1)
+)
 
 # distance(U, mean, factor, m0, d, joint, j0, stride, n_rows)
 #   joint[row] -= half the squared distance (factor * (U - mean))^2 summed over d features.

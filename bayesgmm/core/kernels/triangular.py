@@ -25,7 +25,7 @@ def _model_size(d):
 
 
 @njit()
-def _pack_model(means, factors):
+def pack_model(means, factors):
     """Means and factors of all components, tile by tile, in the order of their use."""
     n_components, d = means.shape
     model = np.empty(n_components * _model_size(d))
@@ -42,7 +42,8 @@ def _pack_model(means, factors):
 
 
 @njit()
-def _whiten(U, model, m0, d, Y, y0, joint, j0, stride, n_rows):
+def whiten(U, model, m0, d, Y, y0, joint, j0, stride, n_rows):
+    """Y = W (U - mean) of one component, tile by tile; ``joint`` loses half the sum of squares."""
     m = m0
     for i in range(0, d, TILE):
         height = min(TILE, d - i)
@@ -72,7 +73,7 @@ def _cross_slots(height):
 
 
 @njit()
-def _packed_slots(d):
+def packed_slots(d):
     """Doubles that the sums and products of one component take."""
     total = 0
     for i in range(0, d, TILE):
@@ -82,7 +83,8 @@ def _packed_slots(d):
 
 
 @njit()
-def _add_products(resp, r0, Y, y0, Z, packed, p0, d, stride, n_rows):
+def add_products(resp, r0, Y, y0, Z, packed, p0, d, stride, n_rows):
+    """Add ``sum r y`` and ``sum r y y'`` over a block, tile by tile, in packed form."""
     p = p0
     for i in range(0, d, TILE):
         height = min(TILE, d - i)
@@ -101,20 +103,20 @@ def _add_products(resp, r0, Y, y0, Z, packed, p0, d, stride, n_rows):
         for j in range(0, i, TILE):
             y = y0 + j * stride
             if height == 5:
-                tiles.cross_5(Z, Y, y, packed, p, stride, n_rows)
+                tiles.cross_5(Z, 0, Y, y, packed, p, stride, n_rows)
             elif height == 4:
-                tiles.cross_4(Z, Y, y, packed, p, stride, n_rows)
+                tiles.cross_4(Z, 0, Y, y, packed, p, stride, n_rows)
             elif height == 3:
-                tiles.cross_3(Z, Y, y, packed, p, stride, n_rows)
+                tiles.cross_3(Z, 0, Y, y, packed, p, stride, n_rows)
             elif height == 2:
-                tiles.cross_2(Z, Y, y, packed, p, stride, n_rows)
+                tiles.cross_2(Z, 0, Y, y, packed, p, stride, n_rows)
             else:
-                tiles.cross_1(Z, Y, y, packed, p, stride, n_rows)
+                tiles.cross_1(Z, 0, Y, y, packed, p, stride, n_rows)
             p += _cross_slots(height)
 
 
 @njit()
-def _unpack(packed, p0, d, first, second):
+def unpack(packed, p0, d, first, second):
     """Write the packed sums and products of a component into ``first`` (D,), ``second`` (D, D)."""
     p = p0
     for i in range(0, d, TILE):
@@ -152,7 +154,7 @@ def _block_joint(U, model, offsets, d, Y, y_step, joint, stride, n_rows):
     size = _model_size(d)
     for k in range(offsets.shape[0]):
         softmax.fill(joint, k * stride, offsets[k], n_rows)
-        _whiten(U, model, k * size, d, Y, k * y_step, joint, k * stride, stride, n_rows)
+        whiten(U, model, k * size, d, Y, k * y_step, joint, k * stride, stride, n_rows)
 
 
 @njit()
@@ -181,7 +183,7 @@ def statistics(X, sample_weight, log_weights, means, factors):
     counts = np.zeros(n_components)
     first = np.empty((n_components, d))
     second = np.empty((n_components, d, d))
-    model = _pack_model(means, factors)
+    model = pack_model(means, factors)
     offsets = _constants(log_weights, factors, d)
     U = softmax.buffer(d * stride)
     Y = softmax.buffer(n_components * d * stride)
@@ -189,7 +191,7 @@ def statistics(X, sample_weight, log_weights, means, factors):
     joint = softmax.buffer(n_components * stride)
     weight = softmax.buffer(stride)
     work = softmax.buffer(2 * stride)
-    slots = _packed_slots(d)
+    slots = packed_slots(d)
     packed = softmax.buffer(n_components * slots)
     packed[:] = 0.0
     log_likelihood = 0.0
@@ -203,11 +205,11 @@ def statistics(X, sample_weight, log_weights, means, factors):
             joint, n_components, weight, is_uniform, work, counts, stride, n_rows
         )
         for k in range(n_components):
-            _add_products(
+            add_products(
                 joint, k * stride, Y, k * d * stride, Z, packed, k * slots, d, stride, n_rows
             )
     for k in range(n_components):
-        _unpack(packed, k * slots, d, first[k], second[k])
+        unpack(packed, k * slots, d, first[k], second[k])
     return log_likelihood, counts, first, second
 
 
@@ -217,7 +219,7 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
     n_components = log_weights.shape[0]
     block = softmax.block_rows(1, d)
     stride = block + 8
-    model = _pack_model(means, factors)
+    model = pack_model(means, factors)
     offsets = _constants(log_weights, factors, d)
     U = softmax.buffer(d * stride)
     Y = softmax.buffer(d * stride)

@@ -1,0 +1,113 @@
+"""The pass for one whitening factor that all components share, in feature form: tied covariances.
+
+The rows are whitened once, ``y = W (x - c)`` about a common centre, and not once a component. The
+log joint density is then linear in y, and the pooled scatter within components is that of the rows
+less that of the means. Both cancel where rows lie many standard deviations from the centre, so
+every pass returns how far out they lie; the caller decides (:mod:`bayesgmm.core.statistics`)
+whether that is exact enough; else :mod:`~bayesgmm.core.kernels.triangular` has the sums without
+cancellation.
+"""
+
+import numpy as np
+
+from bayesgmm.core.kernels import products, softmax, triangular
+from bayesgmm.core.kernels.compiling import njit
+from bayesgmm.core.kernels.features import centre_of
+from bayesgmm.core.kernels.tiles import TILE
+
+
+@njit()
+def _whitened_means(means, factor, centre):
+    n_components, d = means.shape
+    out = np.zeros((n_components, d))
+    for k in range(n_components):
+        for i in range(d):
+            for j in range(i + 1):
+                out[k, i] += factor[i, j] * (means[k, j] - centre[j])
+    return out
+
+
+@njit()
+def _constants(log_weights, factor, whitened_means):
+    n_components, d = whitened_means.shape
+    log_determinants = np.zeros(n_components)
+    for i in range(d):
+        log_determinants += np.log(factor[i, i])
+    out = np.empty(n_components)
+    softmax.constants(log_weights, log_determinants, d, out)
+    for k in range(n_components):
+        for i in range(d):
+            out[k] -= 0.5 * whitened_means[k, i] ** 2
+    return out
+
+
+@njit()
+def statistics(X, sample_weight, log_weights, means, factor):
+    """Log-likelihood and whitened sums of one pass, the squares pooled; and how far out rows lie.
+
+    Parameters
+    ----------
+    X : (N, D) in, float64 or float32, C order
+    sample_weight : (N,) in, or (0,) for weights of one
+    log_weights : (K,) in
+    means : (K, D) in, C order
+    factor : (D, D) in, C order, lower triangular with zeros above
+
+    Returns
+    -------
+    log_likelihood : float, the weighted sum of the rows' log densities
+    counts : (K,), sum of responsibilities
+    first : (K, D), sum of r y
+    second : (D, D), sum of r y y' over rows and components, symmetric
+    farthest : float, largest squared distance of a row from the common centre
+    """
+    n, d = X.shape
+    n_components = log_weights.shape[0]
+    stride = softmax.BLOCK_ROWS + 8
+    centre = centre_of(log_weights, means)
+    places = _whitened_means(means, factor, centre)
+    constants = _constants(log_weights, factor, places)
+    whitening = triangular.pack_model(centre.reshape(1, d), factor.reshape(1, d, d))
+    model = products.pack(places)
+    U = softmax.buffer(d * stride)
+    Y = softmax.buffer(products.whole_tiles(d) * stride)
+    Y[:] = 0.0
+    Z = softmax.buffer(TILE * stride)
+    half_squares = softmax.buffer(stride)
+    joint = softmax.buffer(n_components * stride)
+    work = softmax.buffer(2 * stride)
+    weight = softmax.buffer(stride)
+    packed = products.accumulators(n_components, d)
+    gram = softmax.buffer(triangular.packed_slots(d))
+    gram[:] = 0.0
+    counts = np.zeros(n_components)
+    log_likelihood, farthest = 0.0, 0.0
+    for start in range(0, n, softmax.BLOCK_ROWS):
+        n_used = min(softmax.BLOCK_ROWS, n - start)
+        n_rows = softmax.filled(n_used)
+        softmax.load_rows(X, start, n_used, n_rows, stride, U)
+        is_uniform = softmax.load_weights(sample_weight, start, n_used, n_rows, weight)
+        softmax.fill(half_squares, 0, 0.0, n_rows)
+        triangular.whiten(U, whitening, 0, d, Y, 0, half_squares, 0, stride, n_rows)
+        for i in range(n_used):
+            farthest = max(farthest, -2.0 * half_squares[i])
+        for k in range(n_components):
+            softmax.fill_sum(joint, k * stride, half_squares, constants[k], n_rows)
+        products.add_product(model, Y, n_components, d, joint, stride, n_rows)
+        log_likelihood += softmax.responsibilities(
+            joint, n_components, weight, is_uniform, work, counts, stride, n_rows
+        )
+        products.add_sums(joint, Y, n_components, d, packed, stride, n_rows)
+        triangular.add_products(weight, 0, Y, 0, Z, gram, 0, d, stride, n_rows)
+    sums = products.unpack(packed, n_components, d)
+    total = np.empty(d)
+    second = np.empty((d, d))
+    triangular.unpack(gram, 0, d, total, second)
+    first = np.empty((n_components, d))
+    for k in range(n_components):
+        for i in range(d):
+            first[k, i] = sums[k, i] - counts[k] * places[k, i]
+            for j in range(d):
+                within = sums[k, j] - counts[k] * places[k, j]
+                second[i, j] -= places[k, i] * within + sums[k, i] * places[k, j]
+    return log_likelihood, counts, first, second, farthest
