@@ -147,12 +147,13 @@ def fill_sum(joint, j0, values, constant, n_rows):
 @njit()
 def load_weights(sample_weight, start, n_used, n_rows, weight):
     """The weights of a block, zero after its rows; returns whether all of them are one."""
-    if sample_weight.shape[0] > 0:
-        weight[:n_used] = sample_weight[start : start + n_used]
-    else:
-        weight[:n_used] = 1.0
-    weight[n_used:n_rows] = 0.0
-    return sample_weight.shape[0] == 0 and n_used == n_rows
+    # Loops, as assigning a slice would make Numba compile the formatting of its error message.
+    is_given = sample_weight.shape[0] > 0
+    for i in range(n_used):
+        weight[i] = sample_weight[start + i] if is_given else 1.0
+    for i in range(n_used, n_rows):
+        weight[i] = 0.0
+    return not is_given and n_used == n_rows
 
 
 @njit()

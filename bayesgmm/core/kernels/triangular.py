@@ -121,9 +121,9 @@ def unpack(packed, p0, d, first, second):
     p = p0
     for i in range(0, d, TILE):
         height = min(TILE, d - i)
-        first[i : i + height] = packed[p : p + height]
         q = p + height
         for r in range(height):
+            first[i + r] = packed[p + r]
             for c in range(r + 1):
                 second[i + r, i + c] = packed[q]
                 second[i + c, i + r] = packed[q]
