@@ -12,6 +12,7 @@ import numpy as np
 
 from bayesgmm.core import threads
 from bayesgmm.core.covariance import CovarianceFamily
+from bayesgmm.core.covariance.family import invert_triangular
 from bayesgmm.core.mixture import Mixture, kernel_of, read_only
 
 # Rows are summed in parts of at least this many, and of about this much work, in rows x components
@@ -160,7 +161,7 @@ def moments(statistics: Statistics, mixture: Mixture) -> Moments:
         between = np.einsum("k,ki,kj->ij", counts, shift, shift)
     else:
         between = counts[:, None, None] * shift[:, :, None] * shift[:, None, :]
-    cholesky = np.linalg.inv(factors)
+    cholesky = invert_triangular(factors)
     means = mixture.means + (cholesky @ shift[..., None])[..., 0]
     centred = statistics.second - between
     scatter = cholesky @ centred @ np.swapaxes(cholesky, -1, -2)

@@ -52,3 +52,25 @@ def test_in_a_temporary_folder_where_there_is_no_home_either(tmp_path, home):
     assert folder.parent.parent == compiling.Path(tempfile.gettempdir())
     assert folder.parent.is_dir()
     assert compiling._cache_folder("def").parent == folder.parent
+
+
+def test_who_waits_for_the_compiler_is_told_why_once(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(compiling.config, "CACHE_DIR", str(tmp_path))
+    note = compiling._Note()
+    monkeypatch.setattr(compiling.sys.stderr, "isatty", lambda: False, raising=False)
+    monkeypatch.delitem(compiling.sys.modules, "ipykernel", raising=False)
+
+    def compiled(module):
+        def twice(x):
+            return 2 * x
+
+        twice.__module__ = module
+        with compiling.event.install_listener("numba:compile", note):
+            assert compiling.numba.njit(twice)(2) == 4
+        return capsys.readouterr().err
+
+    assert compiled("bayesgmm.core.kernels.some") == ""
+    monkeypatch.setattr(compiling.sys.stderr, "isatty", lambda: True, raising=False)
+    assert compiled("somebody.elses") == ""
+    assert "this once" in compiled("bayesgmm.core.kernels.some")
+    assert compiled("bayesgmm.core.kernels.some") == ""

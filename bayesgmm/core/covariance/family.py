@@ -98,14 +98,42 @@ class CovarianceFamily(ABC):
         """Native covariances with ``ridge`` (D,) added to the variances of the features."""
 
 
+# Up to this many features, calls of LAPACK cost more than the arithmetic.
+_SMALL = 24
+
+
 def invert_triangular(lower: np.ndarray) -> np.ndarray:
     """Inverse of lower triangular matrices (..., D, D), exactly zero above the diagonal."""
-    return np.tril(np.linalg.inv(lower))
+    d = lower.shape[-1]
+    if d > _SMALL:
+        return np.tril(np.linalg.inv(lower))
+    from bayesgmm.core.kernels import factors
+
+    return factors.inverses(_stack(lower)).reshape(lower.shape)
 
 
 def whiten_full(covariances: np.ndarray) -> np.ndarray:
-    """Lower triangular whitening factors of full covariances (..., D, D)."""
-    return invert_triangular(np.linalg.cholesky(covariances))
+    """Lower triangular whitening factors of full covariances (..., D, D).
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If one is not positive definite.
+    """
+    d = covariances.shape[-1]
+    if d > _SMALL:
+        return invert_triangular(np.linalg.cholesky(covariances))
+    from bayesgmm.core.kernels import factors
+
+    whitening, are_positive = factors.inverse_choleskys(_stack(covariances))
+    if not are_positive:
+        raise np.linalg.LinAlgError("a covariance is not positive definite")
+    return whitening.reshape(covariances.shape)
+
+
+def _stack(matrices: np.ndarray) -> np.ndarray:
+    """One leading axis, C order and writable: the one kind of array that kernels are made for."""
+    return np.require(matrices, float, ["C", "W"]).reshape(-1, *matrices.shape[-2:])
 
 
 def covariance_of(whitening: np.ndarray) -> np.ndarray:

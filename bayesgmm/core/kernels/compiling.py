@@ -9,6 +9,7 @@ import atexit
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import config
+from numba.core import config, event
 from numba.misc.appdirs import AppDirs
 
 KERNEL_SOURCES = tuple(sorted(Path(__file__).parent.glob("*.py")))
@@ -100,5 +101,28 @@ def _temporary_folder() -> Path:
     return Path(folder)
 
 
+class _Note(event.Listener):
+    """Tells somebody who sits and waits why the first fit takes long, once."""
+
+    told = False
+
+    def on_start(self, event: Any) -> None:
+        """Numba compiles a function that is not in its cache."""
+        function = event.data["dispatcher"].py_func
+        if not self.told and function.__module__.startswith("bayesgmm.") and _is_watched():
+            self.told = True
+            sys.stderr.write(
+                "bayesgmm compiles its loops for this machine: some seconds, this once.\n"
+            )
+
+    def on_end(self, event: Any) -> None:
+        """Nothing to say."""
+
+
+def _is_watched() -> bool:
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
+event.register("numba:compile", _Note())
 compiler = Compiler(*KERNEL_SOURCES)
 njit = compiler.njit

@@ -7,21 +7,7 @@ With ``y = W (x - mu)`` and ``log N(x) = sum_i log W_ii - y'y / 2 + const``, the
 import numpy as np
 
 from bayesgmm.core.kernels.compiling import njit
-
-
-@njit(error_model="numpy")
-def invert_lower(lower, out):
-    """Write the inverse of the lower triangle ``lower`` (D, D) into ``out``, zeros above."""
-    d = lower.shape[0]
-    for j in range(d):
-        for i in range(j):
-            out[i, j] = 0.0
-        out[j, j] = 1.0 / lower[j, j]
-        for i in range(j + 1, d):
-            total = 0.0
-            for m in range(j, i):
-                total += lower[i, m] * out[m, j]
-            out[i, j] = -total / lower[i, i]
+from bayesgmm.core.kernels.factors import invert_lower
 
 
 @njit(error_model="numpy")
