@@ -142,7 +142,7 @@ def _from_information(problem: Problem, mixture: Mixture) -> StandardErrors:
             "the observed information is not positive definite (smallest eigenvalue "
             f"{found.least:.1e} of the complete data's, in a direction that moves component "
             f"{found.component} most), so the fit is at no strict maximum; use fewer components, "
-            "give priors=, fit to the end with tol=None, or use method='weighted'."
+            "give priors=, fit to the end (tol=None, reg_covar=None), or use method='weighted'."
         )
         _warn(f"standard errors are NaN: {reason}")
         return _without(mixture, "information", reason)
@@ -150,7 +150,7 @@ def _from_information(problem: Problem, mixture: Mixture) -> StandardErrors:
         _warn(
             f"the fit is about {found.gain:.2g} nats below the maximum for these rows, so its "
             "standard errors are of the curvature at another place: give the rows and weights of "
-            "fit, fit to the end with tol=None, or use a smaller reg_covar."
+            "fit, or fit to the end (tol=None, reg_covar=None)."
         )
     layout = Layout.of(mixture)
     errors = np.sqrt(np.maximum(np.diag(found.covariance), 0.0))
