@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from bayesgmm.priors import NormalMeans as NormalMeans
     from bayesgmm.priors import Priors as Priors
     from bayesgmm.selection.estimates import compare_estimates as compare_estimates
+    from bayesgmm.selection.likelihood_ratio import bootstrap_lrt as bootstrap_lrt
     from bayesgmm.selection.sweep import select_components as select_components
 
 _HOMES = {
@@ -64,6 +65,7 @@ _HOMES = {
     "MvNormalMixture": "bayesgmm.bayes.distribution",
     "NormalMeans": "bayesgmm.priors",
     "Priors": "bayesgmm.priors",
+    "bootstrap_lrt": "bayesgmm.selection.likelihood_ratio",
     "build_model": "bayesgmm.bayes.model",
     "compare_estimates": "bayesgmm.selection.estimates",
     "membership_entropy": "bayesgmm.clustering.membership",

@@ -10,6 +10,7 @@ __all__ = [
     "DegeneracyWarning",
     "DegenerateDataError",
     "PosteriorWarning",
+    "StandardErrorWarning",
 ]
 
 from sklearn.exceptions import ConvergenceWarning
@@ -36,3 +37,7 @@ class DegeneracyWarning(UserWarning):
 
 class PosteriorWarning(UserWarning):
     """The draws are not to be trusted as they are (R-hat, effective sample size, divergences)."""
+
+
+class StandardErrorWarning(UserWarning):
+    """Standard errors could not be had, or are not to be trusted as they are."""

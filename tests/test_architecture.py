@@ -23,7 +23,7 @@ FLOORS = [
     {"em", "prediction"},
     {"priors"},
     {"core", "data"},
-    {"exceptions"},
+    {"exceptions", "progress"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(reversed(FLOORS)) for room in rooms}
 

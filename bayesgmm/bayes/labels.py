@@ -3,23 +3,19 @@
 The posterior is the same for every order of the components, so a sampler may change it from draw to
 draw. Constraining the order of the means instead distorts the posterior where components overlap;
 draws are therefore relabelled afterwards, each to the order in which its memberships agree best
-with those of a reference (the equivalence classes representatives of Papastamoulis and
-Iliopoulos, 2010, doi:10.1198/jcgs.2010.09008, with soft memberships).
+with those of a reference (:func:`~bayesgmm.core.alignment.matching_order`).
 """
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
+from bayesgmm.core.alignment import matching_order
 from bayesgmm.core.mixture import Mixture
 
 if TYPE_CHECKING:
     import xarray as xr
-
-# Memberships of this many rows settle the order of the components.
-MAX_ROWS = 2000
 
 
 @dataclass(frozen=True)
@@ -65,25 +61,8 @@ def relabel(draws: Mixture, reference: Mixture, X: np.ndarray) -> Relabelling:
     X : (N, D) array
         The data; at most 2000 rows of it are looked at.
     """
-    k = draws.n_components
-    if k == 1:
-        return Relabelling(draws, np.zeros((*draws.batch_shape, 1), dtype=int), 0.0)
-    rows = np.unique(np.linspace(0, len(X) - 1, min(len(X), MAX_ROWS)).astype(int))
-    seen = np.ascontiguousarray(X[rows])
-    target = reference.responsibilities(seen)
-    shared = np.stack([target.T @ draw.responsibilities(seen) for draw in draws.flatten()])
-    orders = _best_orders(shared).reshape(*draws.batch_shape, k)
+    orders = matching_order(draws, reference, X)
     return Relabelling(draws.permute(orders), orders, _switched(orders))
-
-
-def _best_orders(shared: np.ndarray) -> np.ndarray:
-    """For each (K, K) table of shared membership, the assignment with the largest total."""
-    orders = shared.argmax(axis=2)
-    # Where the best partners of all components differ, they are the best assignment.
-    clashes = (np.sort(orders, axis=1) != np.arange(shared.shape[1])).any(axis=1)
-    for s in np.flatnonzero(clashes):
-        orders[s] = linear_sum_assignment(shared[s], maximize=True)[1]
-    return orders
 
 
 def _switched(orders: np.ndarray) -> float:

@@ -27,3 +27,12 @@ def as_generator(random_state: Any = None) -> np.random.Generator:
             "random_state must be an int >= 0, a Generator, a RandomState or None, "
             f"got {random_state!r}."
         ) from None
+
+
+def as_seed(random_state: Any = None) -> int:
+    """One whole number to derive the seeds of many tasks from: an int as it is, or drawn."""
+    if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
+        if random_state < 0:
+            raise DataError(f"random_state must be at least 0, got {random_state}.")
+        return int(random_state)
+    return int(as_generator(random_state).integers(2**31))

@@ -15,6 +15,7 @@ from bayesgmm.core.covariance import FAMILIES, get_family
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.core.random_state import as_generator
 from bayesgmm.data.validate import (
+    Data,
     as_data,
     as_sample_weight,
     check_enough_rows,
@@ -25,6 +26,7 @@ from bayesgmm.em.given import given_parts
 from bayesgmm.em.loop import Watch
 from bayesgmm.em.problem import Problem
 from bayesgmm.em.search import SearchResult, Settings, best_of, search
+from bayesgmm.em.standard_errors import StandardErrors, standard_errors
 from bayesgmm.exceptions import ConvergenceWarning, DataError, DegeneracyWarning
 from bayesgmm.prediction import MixturePredictor
 from bayesgmm.priors import Priors, resolve
@@ -193,27 +195,7 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         """
         self._validate_params()
         data = as_data(X, min_rows=2)
-        weight = as_sample_weight(sample_weight, len(data.values))
-        values = data.values
-        if weight is not None and not weight.all():
-            values, weight = np.ascontiguousarray(values[weight > 0]), weight[weight > 0]
-        check_enough_rows(len(values), self.n_components)
-        family = get_family(self.covariance_type)
-        if self.priors is None and not self.reg_covar:
-            check_not_degenerate(values, family.name, data.feature_names, weight)
-        priors = self.priors
-        resolved = (
-            None
-            if priors is None
-            else resolve(priors, values, self.n_components, family.name, weight)
-        )
-        if resolved is not None and np.any(resolved.concentration < 1.0):
-            raise DataError(
-                "Dirichlet(concentration=...) must be 1 or above for a posterior mode, got "
-                f"{resolved.concentration.min():g}: below 1 the density has no bound where a "
-                "component is empty; sample the posterior instead (BayesianGaussianMixture)."
-            )
-        problem = Problem(values, family.name, weight, resolved, self.reg_covar)
+        problem = self._problem(data, as_sample_weight(sample_weight, data.n_rows))
         result = self._search(problem)
         self._report_trouble(result, problem)
         self._keep(result, problem, data.feature_names)
@@ -239,6 +221,64 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         bic = criteria.bic(log_likelihood, self.mixture_.n_parameters, n)
         return criteria.icl(bic, self.mixture_.log_responsibilities(self._new_rows(X)), weight)
 
+    def standard_errors(
+        self,
+        X: Any,
+        sample_weight: Any = None,
+        *,
+        method: str = "information",
+        n_boot: int = 999,
+        n_jobs: int | None = None,
+        progressbar: bool = False,
+    ) -> StandardErrors:
+        """Standard errors of the weights, means and covariances.
+
+        Parameters
+        ----------
+        X : (N, D) array_like or frame
+            The rows that were fitted; an estimator keeps no data.
+        sample_weight : (N,) array_like, optional
+            Their weights.
+        method : {"information", "weighted", "nonparametric", "parametric"}
+            "information", the default, takes the curvature of the log-likelihood at the fit (with
+            priors, of the log posterior), inverted: quick, and right for many rows a component
+            (Louis, 1982, doi:10.1111/j.2517-6161.1982.tb01203.x). The others refit to data drawn
+            anew: "weighted" gives the rows exponential weights (Newton and Raftery, 1994,
+            doi:10.1111/j.2517-6161.1994.tb01956.x), "nonparametric" draws rows with replacement
+            (Efron, 1979, doi:10.1214/aos/1176344552), "parametric" draws them from the fit, and so
+            supposes that the model is true.
+        n_boot : int, default 999
+            Refits.
+        n_jobs : int, optional
+            Threads for the refits, as in scikit-learn: None is one, -1 all. The result does not
+            depend on it. Seeds come from ``random_state``.
+        progressbar : bool, default False
+            Show the progress of the refits on standard error.
+
+        Raises
+        ------
+        DataError
+            If the rows are not as many as were fitted, or an argument cannot be used.
+
+        Warns
+        -----
+        StandardErrorWarning
+            If the information is not positive definite (the standard errors are then NaN, and
+            ``reason`` says why), if the fit is not at the maximum for these rows, or if refits
+            collapsed.
+        """
+        rows = self._new_rows(X)
+        weight = as_sample_weight(sample_weight, len(rows))
+        n = float(len(rows) if weight is None else weight.sum())
+        if abs(n - self.n_rows_) > 1e-6 * self.n_rows_:
+            raise DataError(
+                f"X must be the rows that were fitted, which weigh {self.n_rows_:g}, got rows that "
+                f"weigh {n:g}; give the same X, and sample_weight if fit had it."
+            )
+        problem = self._problem(Data(rows), weight)
+        rng = as_generator(self.random_state)
+        return standard_errors(problem, self.mixture_, method, n_boot, rng, n_jobs, progressbar)
+
     def _likelihood(self, X: Any, sample_weight: Any) -> tuple[float, float, np.ndarray | None]:
         density = self.score_samples(X)
         weight = as_sample_weight(sample_weight, len(density))
@@ -249,6 +289,28 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     def _n_parameters(self) -> int:
         """Number of free parameters (scikit-learn's name for it)."""
         return self.mixture_.n_parameters
+
+    def _problem(self, data: Data, weight: np.ndarray | None) -> Problem:
+        values = data.values
+        if weight is not None and not weight.all():
+            values, weight = np.ascontiguousarray(values[weight > 0]), weight[weight > 0]
+        check_enough_rows(len(values), self.n_components)
+        family = get_family(self.covariance_type)
+        if self.priors is None and not self.reg_covar:
+            check_not_degenerate(values, family.name, data.feature_names, weight)
+        priors = self.priors
+        resolved = (
+            None
+            if priors is None
+            else resolve(priors, values, self.n_components, family.name, weight)
+        )
+        if resolved is not None and np.any(resolved.concentration < 1.0):
+            raise DataError(
+                "Dirichlet(concentration=...) must be 1 or above for a posterior mode, got "
+                f"{resolved.concentration.min():g}: below 1 the density has no bound where a "
+                "component is empty; sample the posterior instead (BayesianGaussianMixture)."
+            )
+        return Problem(values, family.name, weight, resolved, self.reg_covar)
 
     def _search(self, problem: Problem) -> SearchResult:
         rng = as_generator(self.random_state)

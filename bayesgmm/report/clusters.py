@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from scipy.stats import chi2
 
+from bayesgmm.core.alignment import matching_order
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.report.evidence import Model
 
@@ -168,8 +168,7 @@ def read_model(model: Model, X: np.ndarray) -> Fitted:
         return Fitted(model, model.bayes.map_, draws, chains, X)
     point, mode = model.em.mixture_, model.bayes.map_
     # As `compare_estimates` matches them: by the rows that EM fit and posterior mode share.
-    shared = point.responsibilities(X).T @ mode.responsibilities(X)
-    _, order = linear_sum_assignment(shared, maximize=True)
+    order = matching_order(mode, point, X)
     return Fitted(model, point, draws.permute(order), chains, X)
 
 

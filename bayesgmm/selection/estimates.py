@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm.bayes.estimator import BayesianGaussianMixture
+from bayesgmm.core.alignment import matching_order
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.estimator import GaussianMixture
 from bayesgmm.exceptions import DataError
@@ -79,7 +79,7 @@ def compare_estimates(em: GaussianMixture, bayes: BayesianGaussianMixture) -> Es
                 "(posterior)."
             )
     X = bayes.posterior_["observed_data"].to_dataset()["X"].values
-    order = _matching(point, mode, X)
+    order = matching_order(point, mode, X)
     names = draws.feature_names or tuple(f"x{i}" for i in range(draws.n_features))
     tail = (1.0 - PROB) / 2.0
     rows = []
@@ -95,11 +95,6 @@ def compare_estimates(em: GaussianMixture, bayes: BayesianGaussianMixture) -> Es
         rows.append((*key, float(a), float(b), mean, sd, lower, upper, shift))
     columns = ["parameter", "component", "feature", "em", "map", "mean", "sd", "lower", "upper"]
     return EstimatesComparison(pd.DataFrame(rows, columns=[*columns, "shift"]), PROB, order)
-
-
-def _matching(point: Mixture, reference: Mixture, X: np.ndarray) -> np.ndarray:
-    shared = reference.responsibilities(X).T @ point.responsibilities(X)
-    return linear_sum_assignment(shared, maximize=True)[1]
 
 
 def _parameters(

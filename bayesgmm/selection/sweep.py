@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +10,12 @@ import numpy as np
 
 from bayesgmm.bayes.estimator import BayesianGaussianMixture
 from bayesgmm.core.covariance import FAMILIES, get_family
-from bayesgmm.core.random_state import as_generator
+from bayesgmm.core.random_state import as_seed
 from bayesgmm.data.validate import Data, as_data
 from bayesgmm.em.estimator import GaussianMixture
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import Priors
+from bayesgmm.progress import Progress
 from bayesgmm.selection.result import CRITERIA, Estimator, SelectionResult
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def select_components(
     engines = _checked_engines(engines, posterior_for)
     criterion = _checked_criterion(criterion, engines)
     data = as_data(X, min_rows=2)
-    seed = _seed(random_state)
+    seed = as_seed(random_state)
     settings = _Settings(
         data=data,
         X=X,
@@ -145,7 +146,7 @@ def select_components(
     )
     result = _Collected()
     jobs = _Jobs(sizes, families, engines, posterior_for, result)
-    with _progress(progressbar, jobs.total) as advance:
+    with Progress(progressbar, jobs.total) as advance:
         for job in jobs:
             advance("{} {} K={}".format(*job))
             result.run(settings, *job)
@@ -356,38 +357,3 @@ def _checked_criterion(criterion: str | None, engines: tuple[str, ...]) -> str:
             f"criterion {criterion!r} needs engine {CRITERIA[criterion][1]!r} among the engines."
         )
     return criterion
-
-
-def _seed(random_state: Any) -> int:
-    if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
-        if random_state < 0:
-            raise DataError(f"random_state must be at least 0, got {random_state}.")
-        return int(random_state)
-    return int(as_generator(random_state).integers(2**31))
-
-
-class _progress:
-    """A progress bar on standard error, or nothing."""
-
-    def __init__(self, show: bool, total: int):
-        self.show, self.total = show, total
-
-    def __enter__(self) -> Callable[[str], None]:
-        if not self.show:
-            return lambda _: None
-        from rich.console import Console
-        from rich.progress import Progress
-
-        self.bar = Progress(console=Console(stderr=True), transient=True)
-        self.bar.start()
-        task = self.bar.add_task("", total=self.total)
-        started = iter([0])
-
-        def advance(what: str) -> None:
-            self.bar.update(task, description=what, advance=next(started, 1))
-
-        return advance
-
-    def __exit__(self, *_: object) -> None:
-        if self.show:
-            self.bar.stop()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bayesgmm.core.random_state import as_generator
+from bayesgmm.core.random_state import as_generator, as_seed
 from bayesgmm.exceptions import DataError
 
 
@@ -33,3 +33,11 @@ def test_none_is_fresh_and_leaves_the_global_state_alone():
 def test_anything_else_is_an_error_that_shows_it(bad):
     with pytest.raises(DataError, match=f"got {bad!r}"):
         as_generator(bad)
+
+
+def test_a_seed_is_kept_or_drawn():
+    assert as_seed(np.int64(7)) == 7
+    assert as_seed(np.random.default_rng(7)) == as_seed(np.random.default_rng(7))
+    assert as_seed() != as_seed()
+    with pytest.raises(DataError, match="at least 0, got -1"):
+        as_seed(-1)
