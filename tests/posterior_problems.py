@@ -29,3 +29,30 @@ def posterior_of(family, kind, k=K, d=D, n=60, unit=1.0, seed=1):
 
 def random_theta(posterior, rng):
     return 0.7 * rng.normal(size=posterior.sizes.n_coordinates)
+
+
+def assert_holds_the_model(fit):
+    """The posterior has the variables that ``model_`` samples and computes, and they agree."""
+    model, posterior = fit.model_, fit.posterior_["posterior"].to_dataset()
+    variables = [*model.free_RVs, *model.deterministics]
+    assert {variable.name for variable in variables} == set(posterior)
+    names = ["weights", "means", "covariances"]
+    compute = model.compile_fn(
+        [model[name] for name in names] + [variable.shape for variable in variables],
+        inputs=model.free_RVs, point_fn=False, on_unused_input="ignore",
+    )  # fmt: skip
+    for chain, draw in np.ndindex(posterior.sizes["chain"], posterior.sizes["draw"]):
+        at = posterior.isel(chain=chain, draw=draw)
+        values = compute(*(at[variable.name].values for variable in model.free_RVs))
+        for name, value in zip(names, values[:3], strict=True):
+            np.testing.assert_allclose(at[name], value, rtol=1e-9, atol=1e-300)
+        for variable, shape in zip(variables, values[3:], strict=True):
+            assert at[variable.name].shape == tuple(shape), variable.name
+    for name in posterior:
+        assert posterior[name].notnull().all(), name
+        dims = posterior[name].dims
+        assert dims[:2] == ("chain", "draw")
+        if own := model.named_vars_to_dims.get(name):
+            assert dims[2:] == own
+        for dim in set(dims[2:]) & set(model.coords):
+            assert list(posterior[dim].values) == list(model.coords[dim])

@@ -149,6 +149,22 @@ def test_an_em_fit_loads_no_sampler_and_no_pictures():
     assert "numba" in loaded
 
 
+def test_a_posterior_under_our_priors_loads_no_pymc():
+    loaded = loaded_after(
+        "import warnings\n"
+        "import numpy as np\n"
+        "from bayesgmm import BayesianGaussianMixture, Priors\n"
+        "warnings.simplefilter('ignore')\n"
+        "X = np.random.default_rng(0).normal(size=(60, 2))\n"
+        "settings = {'draws': 4, 'tune': 4, 'random_state': 0, 'progressbar': False}\n"
+        "priors = Priors.richardson_green()\n"
+        "fit = BayesianGaussianMixture(2, priors=priors, **settings).fit(X)\n"
+        "assert {'scale', 'factor_below'} <= set(fit.posterior_['posterior'])"
+    )
+    assert not loaded & {"pymc", "pytensor"}
+    assert {"nutpie", "xarray"} <= loaded
+
+
 def test_public_names_are_loaded_on_use_and_listed():
     assert set(bayesgmm.__all__) == set(bayesgmm._HOMES)
     assert set(bayesgmm._HOMES) <= set(dir(bayesgmm))

@@ -21,6 +21,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from bayesgmm.bayes.covariances import Covariances
+from bayesgmm.bayes.variables import variable_dims
 from bayesgmm.core.covariance import CovarianceFamily
 from bayesgmm.priors import ResolvedPriors
 
@@ -52,7 +53,7 @@ def our_covariances(priors: ResolvedPriors, n_components: int) -> CovariancePart
     """Add a prior of ours to the model in whose context this runs."""
     scale = None
     if priors.hyper_shape is not None:
-        dims = () if priors.family.isotropic else ("feature",)
+        dims = variable_dims(priors.family)["scale"]
         scale = pm.Gamma("scale", priors.hyper_shape, priors.hyper_rate, dims=dims)
     if priors.family.structure == "triangular":
         return _inverse_wishart(priors, scale, n_components)
@@ -60,8 +61,7 @@ def our_covariances(priors: ResolvedPriors, n_components: int) -> CovariancePart
 
 
 def _inverse_wishart(priors: ResolvedPriors, scale: Any, n_components: int) -> CovariancePart:
-    d, shared = len(priors.loc), priors.family.shared
-    lead = () if shared else ("component",)
+    d, dims = len(priors.loc), variable_dims(priors.family)
     half_dof = (priors.dof - d + 1.0 + np.arange(d)) / 2.0
     if scale is None:
         root = np.linalg.inv(np.linalg.cholesky(priors.scatter))
@@ -71,7 +71,7 @@ def _inverse_wishart(priors: ResolvedPriors, scale: Any, n_components: int) -> C
         # unlike those of B they do not move with it once the data fix W.
         root = np.eye(d)
         rate, sd = scale, 1.0 / pt.sqrt(2.0 * scale)
-    squares = pm.Gamma("factor_squares", half_dof, rate, dims=(*lead, "feature"))
+    squares = pm.Gamma("factor_squares", half_dof, rate, dims=dims["factor_squares"])
     whitening = pt.sqrt(squares)[..., :, None] * root
     if d > 1:
         rows, columns = np.tril_indices(d, -1)
@@ -79,23 +79,22 @@ def _inverse_wishart(priors: ResolvedPriors, scale: Any, n_components: int) -> C
             # Products with constants, here and below: an op of indexing costs a user seconds of
             # compilation, and its gradient once more.
             sd = (sd * np.eye(d)[columns]).sum(axis=-1)
-        below = pm.Normal("factor_below", 0.0, sd, dims=(*lead, "feature_pair"))
+        below = pm.Normal("factor_below", 0.0, sd, dims=dims["factor_below"])
         spread = np.zeros((len(rows), d, d))
         spread[np.arange(len(rows)), rows] = root[columns]
         whitening = whitening + (below[..., :, None, None] * spread).sum(axis=-3)
     # |d Sigma / d W| is a product of W_ii^(i - 2 (D + 1)), and W_ii is a multiple of the root.
     powers = (np.arange(1, d + 1) - 2.0 * d - 3.0) / 2.0
     log_volume = (powers * pt.log(squares)).sum()
-    matrices = _matrices(_inverse(whitening), n_components, shared)
+    matrices = _matrices(_inverse(whitening), n_components, priors.family.shared)
     return CovariancePart({"whitening": whitening}, whitening, matrices, log_volume)
 
 
 def _inverse_gamma(priors: ResolvedPriors, scale: Any) -> CovariancePart:
-    isotropic = priors.family.isotropic
-    dims = ("component",) if isotropic else ("component", "feature")
+    dims = variable_dims(priors.family)["variances"]
     rate = priors.scatter / 2.0 if scale is None else scale
     variances = pm.InverseGamma("variances", priors.dof / 2.0, rate, dims=dims)
-    return _of_sds(pt.sqrt(variances), len(priors.loc), isotropic)
+    return _of_sds(pt.sqrt(variances), len(priors.loc), priors.family.isotropic)
 
 
 def users_covariances(

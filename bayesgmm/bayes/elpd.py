@@ -53,12 +53,13 @@ def waic(log_likelihood: LogLikelihood, n_rows: int, n_draws: int) -> criteria.W
     for rows in row_blocks(n_rows, n_draws):
         values = log_likelihood(rows)
         parts.append(criteria.waic(values.reshape(-1, values.shape[-1])))
-    elpd = np.concatenate([part.pointwise for part in parts])
+    rows_elpd = np.concatenate([part.pointwise for part in parts])
+    elpd, se = criteria.total_and_error(rows_elpd)
     return criteria.WAIC(
-        elpd=float(elpd.sum()),
-        se=float(np.sqrt(n_rows * elpd.var(ddof=1))),
+        elpd=elpd,
+        se=se,
         p=sum(part.p for part in parts),
-        pointwise=elpd,
+        pointwise=rows_elpd,
         n_high_variance=sum(part.n_high_variance for part in parts),
     )
 
@@ -106,14 +107,15 @@ def loo(log_likelihood: LogLikelihood, n_rows: int, posterior: "xr.Dataset") -> 
 def _combine(parts: "list[ELPDData]") -> "ELPDData":
     import xarray as xr
 
-    elpd = xr.concat([part.elpd_i for part in parts], "observation")
+    rows_elpd = xr.concat([part.elpd_i for part in parts], "observation")
+    elpd, se = criteria.total_and_error(rows_elpd.to_numpy())
     return replace(
         parts[0],
-        elpd=float(elpd.sum()),
-        se=float(np.sqrt(elpd.size * elpd.var(ddof=1))),
+        elpd=elpd,
+        se=se,
         p=sum(part.p for part in parts),
-        n_data_points=elpd.size,
+        n_data_points=rows_elpd.size,
         warning=any(part.warning for part in parts),
-        elpd_i=elpd,
+        elpd_i=rows_elpd,
         pareto_k=xr.concat([part.pareto_k for part in parts], "observation"),
     )

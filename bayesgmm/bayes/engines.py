@@ -26,14 +26,18 @@ class EngineResult:
     draws : Mixture
         With leading axes (chain, draw); labels may differ between draws.
     hyper : (chain, draw, n) array
-        Half the hierarchical scale of the covariances' prior; n is zero if it is fixed.
+        Half the hierarchical scale of the covariances' prior; n is zero if it is fixed, or part of
+        ``extra``.
     sample_stats : dict of (chain, draw) arrays
     map : Mixture
         The mode of the joint posterior density; with a Dirichlet concentration below one, which
         has none, that of a concentration of one.
     priors : ResolvedPriors or Priors
     extra : xarray.Dataset or None
-        Variables that a user's priors registered, with leading dims (chain, draw).
+        Of draws from the PyMC model: all its variables but weights, means and covariances, with
+        leading dims (chain, draw).
+    constants : xarray.Dataset or None
+        Data containers that a user's priors registered.
     """
 
     draws: Mixture
@@ -42,6 +46,7 @@ class EngineResult:
     map: Mixture
     priors: ResolvedPriors | Priors
     extra: "xr.Dataset | None" = None
+    constants: "xr.Dataset | None" = None
 
 
 def draw_posterior(

@@ -15,14 +15,14 @@ from bayesgmm import __version__
 from bayesgmm.bayes import elpd
 from bayesgmm.bayes.diagnostics import diagnose
 from bayesgmm.bayes.labels import relabel
-from bayesgmm.bayes.tree import MAX_LOG_LIKELIHOOD_BYTES, build_tree
+from bayesgmm.bayes.tree import MAX_LOG_LIKELIHOOD_BYTES, build_tree, covariance_dataset
 from bayesgmm.core.covariance import FAMILIES, get_family
 from bayesgmm.core.criteria import WAIC
 from bayesgmm.core.random_state import as_generator
 from bayesgmm.data.validate import as_data, check_enough_rows, check_not_degenerate
 from bayesgmm.exceptions import DataError, PosteriorWarning
 from bayesgmm.prediction import MixturePredictor
-from bayesgmm.priors import Priors
+from bayesgmm.priors import Priors, ResolvedPriors
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -61,8 +61,10 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     Attributes
     ----------
     posterior_ : xarray.DataTree
-        Groups ``posterior`` (weights, means, covariances as full matrices, relabelled),
-        ``sample_stats``, ``observed_data`` and, up to 256 MB, ``log_likelihood``.
+        Groups ``posterior``, ``sample_stats``, ``observed_data`` and, up to 256 MB,
+        ``log_likelihood``. The posterior, relabelled, holds all variables of ``model_``: weights,
+        means, covariances as full matrices, and those that PyMC samples of the covariances (see
+        :func:`build_model`).
     mixture_ : Mixture
         The relabelled draws, with leading axes (chain, draw).
     map_ : Mixture
@@ -258,9 +260,12 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             "sampler": self.sampler,
             "created_by": f"bayesgmm {__version__}",
         }
-        extra = None if drawn.extra is None else relabelled.apply(drawn.extra)
+        if isinstance(drawn.priors, ResolvedPriors):
+            others = covariance_dataset(mixture, drawn.priors, drawn.hyper)
+        else:
+            others = relabelled.apply(drawn.extra)
         self.posterior_ = build_tree(
-            mixture, drawn.hyper, drawn.sample_stats, X, kept, names, attributes, extra
+            mixture, others, drawn.sample_stats, X, kept, names, attributes, drawn.constants
         )
         self.mixture_ = mixture
         self.map_ = replace(drawn.map, feature_names=names)

@@ -17,6 +17,7 @@ from pymc.distributions.shape_utils import rv_size_is_none
 from bayesgmm.bayes.covariance_priors import CovariancePart, our_covariances, users_covariances
 from bayesgmm.bayes.distribution import MvNormalMixture
 from bayesgmm.bayes.user_priors import UserPrior, check_values
+from bayesgmm.bayes.variables import coordinates, variable_dims
 from bayesgmm.core.covariance import CovarianceFamily, get_family
 from bayesgmm.data.validate import as_data, check_enough_rows, check_not_degenerate
 from bayesgmm.exceptions import DataError
@@ -45,8 +46,6 @@ class AssembledModel:
         The numbers of our priors; those of slots that hold a user's function mean nothing.
     user_slots : frozenset of str
         Slots of the priors that hold a user's function.
-    user_names : tuple of str
-        The variables that users' functions registered.
     """
 
     model: pm.Model
@@ -56,7 +55,6 @@ class AssembledModel:
     family: CovarianceFamily
     priors: ResolvedPriors
     user_slots: frozenset[str]
-    user_names: tuple[str, ...]
 
 
 def build_model(
@@ -138,24 +136,25 @@ def assemble(
     }
     numbers = replace(priors, **{slot: _PLACEHOLDERS[slot] for slot in functions})
     resolved = resolve(numbers, rows, k, family.name)
-    with pm.Model(coords=_coords(k, d, data.feature_names)) as model:
+    names = data.feature_names or tuple(f"x{i}" for i in range(d))
+    dims = variable_dims(family)
+    with pm.Model(coords=coordinates(k, names)) as model:
         observed = pm.Data("data", rows, dims=("observation", "feature"))
         if (users := functions.get("covariances")) is not None:
             part = users_covariances(users.covariances(k, d, family), family, k, d)
         else:
             part = our_covariances(resolved, k)
-        dims = ("component", "feature", "feature_other")
-        pm.Deterministic("covariances", part.matrices, dims=dims)
+        pm.Deterministic("covariances", part.matrices, dims=dims["covariances"])
         if (users := functions.get("means")) is not None:
-            means = _named(users, k, d, ("component", "feature"))
+            means = _named(users, k, d, dims["means"])
         else:
-            means = _our_means(resolved, part)
+            means = _our_means(resolved, part, dims["means"])
         if (users := functions.get("weights")) is not None:
-            weights = _named(users, k, d, ("component",))
+            weights = _named(users, k, d, dims["weights"])
         elif k == 1:
-            weights = pm.Deterministic("weights", pt.ones(1), dims="component")
+            weights = pm.Deterministic("weights", pt.ones(1), dims=dims["weights"])
         else:
-            weights = pm.Dirichlet("weights", resolved.concentration, dims="component")
+            weights = pm.Dirichlet("weights", resolved.concentration, dims=dims["weights"])
         MvNormalMixture(
             "X", weights, means, observed=observed, dims=("observation", "feature"),
             **part.arguments,
@@ -163,11 +162,7 @@ def assemble(
     if functions:
         spoken = {slot: users.name for slot, users in functions.items()}
         check_values(model, weights, part.whitening, family, spoken)
-    registered = {name for users in functions.values() for name in users.registered}
-    user_names = tuple(sorted(registered - {"weights", "means"}))
-    return AssembledModel(
-        model, weights, means, part, family, resolved, frozenset(functions), user_names
-    )
+    return AssembledModel(model, weights, means, part, family, resolved, frozenset(functions))
 
 
 # In place of functions where our priors are turned into numbers: valid for any data, never used.
@@ -176,17 +171,6 @@ _PLACEHOLDERS = {
     "means": NormalMeans(0.0, 1.0),
     "covariances": InverseWishart(scale=1.0),
 }
-
-
-def _coords(
-    n_components: int, n_features: int, feature_names: tuple[str, ...] | None
-) -> dict[str, Any]:
-    names = list(feature_names or (f"x{i}" for i in range(n_features)))
-    coords = {"component": np.arange(n_components), "feature": names, "feature_other": names}
-    if n_features > 1:
-        below = zip(*np.tril_indices(n_features, -1), strict=True)
-        coords["feature_pair"] = [f"{names[i]}, {names[j]}" for i, j in below]
-    return coords
 
 
 def _named(prior: UserPrior, n_components: int, n_features: int, dims: tuple[str, ...]) -> Any:
@@ -202,8 +186,7 @@ def _named(prior: UserPrior, n_components: int, n_features: int, dims: tuple[str
     return value
 
 
-def _our_means(priors: ResolvedPriors, covariances: CovariancePart) -> Any:
-    dims = ("component", "feature")
+def _our_means(priors: ResolvedPriors, covariances: CovariancePart, dims: tuple[str, ...]) -> Any:
     if priors.scale is not None:
         return pm.Normal("means", priors.loc, priors.scale, dims=dims)
     root = np.sqrt(priors.strength)

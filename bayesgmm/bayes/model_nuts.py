@@ -30,6 +30,7 @@ from bayesgmm.bayes.engines import EngineResult
 from bayesgmm.bayes.model import AssembledModel, assemble
 from bayesgmm.bayes.model_starts import em_solution, values_at
 from bayesgmm.bayes.user_priors import interpreted
+from bayesgmm.bayes.variables import variable_dims
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.degeneracy import find_spikes
 from bayesgmm.em.problem import Problem
@@ -98,10 +99,11 @@ def sample_model(
         mixture, others = density.expand(raw.draws)
         best = np.unravel_index(np.nanargmax(raw.sample_stats["lp"]), raw.draws.shape[:2])
         mode = _mode(density, raw.draws, best, mixture[best], X)
-    scale = others.pop("scale", None)
-    hyper = np.zeros((chains, draws, 0)) if scale is None else scale.reshape(chains, draws, -1)
-    extra = _dataset(assembled, others)
-    return EngineResult(mixture, hyper, raw.sample_stats, mode, priors, extra)
+    hyper = np.zeros((chains, draws, 0))
+    extra = _dataset(assembled, others, ("chain", "draw"))
+    data = {v.name: v.get_value() for v in assembled.model.data_vars if v.name != "data"}
+    constants = _dataset(assembled, data) if data else None
+    return EngineResult(mixture, hyper, raw.sample_stats, mode, priors, extra, constants)
 
 
 class Density:
@@ -170,7 +172,7 @@ class Density:
         return at
 
     def expand(self, thetas: np.ndarray) -> tuple[Mixture, dict[str, np.ndarray]]:
-        """The mixture at each of many points (..., P), and the other variables by name."""
+        """The mixture at each of many points (..., P), and the model's other variables by name."""
         batch = thetas.shape[:-1]
         flat = thetas.reshape(-1, thetas.shape[-1])
         rows = [self._parts(*self.split(theta)) for theta in flat]
@@ -185,8 +187,8 @@ class Density:
 
     @cached_property
     def _names(self) -> list[str]:
-        ours = ["scale"] if "scale" in self.model.named_vars else []
-        return [*self.assembled.user_names, *ours]
+        of_mixture = {"weights", "means", "covariances"}
+        return [v.name for v in self.model.unobserved_RVs if v.name not in of_mixture]
 
     @cached_property
     def _parts(self) -> Callable:
@@ -269,15 +271,18 @@ def _mode(
     return mixture
 
 
-def _dataset(assembled: AssembledModel, values: dict[str, np.ndarray]) -> xr.Dataset:
-    """Users' variables with their dims, and the coordinates of dims that are not ours."""
+def _dataset(
+    assembled: AssembledModel, values: dict[str, np.ndarray], leading: tuple[str, ...] = ()
+) -> xr.Dataset:
+    """Variables of the model with their dims, and the coordinates of dims that are not ours."""
     model = assembled.model
+    ours = {dim for dims in variable_dims(assembled.family).values() for dim in dims}
     variables, coords = {}, {}
     for name, array in values.items():
-        own = [f"{name}_dim_{i}" for i in range(array.ndim - 2)]
+        own = [f"{name}_dim_{i}" for i in range(array.ndim - len(leading))]
         dims = [d or o for d, o in zip(model.named_vars_to_dims.get(name, own), own, strict=True)]
-        variables[name] = (["chain", "draw", *dims], array)
+        variables[name] = ([*leading, *dims], array)
         for dim in dims:
-            if model.coords.get(dim) is not None:
+            if dim not in ours and model.coords.get(dim) is not None:
                 coords[dim] = list(model.coords[dim])
     return xr.Dataset(variables, coords=coords)

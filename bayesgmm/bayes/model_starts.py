@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.bayes.model import AssembledModel
+from bayesgmm.bayes.variables import covariance_variables
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.estimator import MAX_PASSES
 from bayesgmm.em.problem import Problem
@@ -56,8 +57,7 @@ def values_at(
     lengths : dict
         Of those that have a unit or a scale, in it; others have one of about one.
     """
-    model, priors = assembled.model, assembled.priors
-    free = set(model.free_RVs)
+    priors, free = assembled.priors, set(assembled.model.free_RVs)
     values: dict[str, np.ndarray] = {}
     lengths: dict[str, Any] = {}
     if assembled.means in free:
@@ -67,18 +67,9 @@ def values_at(
     if assembled.weights in free:
         weights = np.maximum(mixture.weights, 1e-6)
         values[assembled.weights.name] = weights / weights.sum()
-    ours = set(model.named_vars) - set(assembled.user_names)
-    if "variances" in ours:
-        values["variances"] = mixture.native_covariances
-    if "factor_squares" in ours:
-        hierarchical = priors.is_hierarchical
-        root = np.eye(len(priors.loc)) if hierarchical else np.linalg.cholesky(priors.scatter)
-        factor = mixture.whitening @ root
-        diagonal = factor.diagonal(axis1=-2, axis2=-1)
-        rows, columns = np.tril_indices(len(root), -1)
-        values["factor_squares"] = diagonal**2
-        values["factor_below"] = factor[..., rows, columns]
-        lengths["factor_below"] = diagonal[..., rows] if hierarchical else 1.0
-    if "scale" in ours and hyper is not None:
-        values["scale"] = np.asarray(hyper)
-    return {k: v for k, v in values.items() if k in model.named_vars}, lengths
+    if "covariances" not in assembled.user_slots:
+        values |= covariance_variables(mixture, priors, hyper)
+        if "factor_below" in values and priors.is_hierarchical:
+            rows = np.tril_indices(mixture.n_features, -1)[0]
+            lengths["factor_below"] = np.sqrt(values["factor_squares"])[..., rows]
+    return values, lengths

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesgmm.bayes.variables import coordinates, covariance_variables, variable_dims
 from bayesgmm.core.mixture import Mixture
+from bayesgmm.priors import ResolvedPriors
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -12,23 +14,16 @@ if TYPE_CHECKING:
 # Larger pointwise log-likelihoods are not kept; WAIC and LOO then compute them in blocks of rows.
 MAX_LOG_LIKELIHOOD_BYTES = 256 * 2**20
 
-DIMS = {
-    "weights": ["component"],
-    "means": ["component", "feature"],
-    "covariances": ["component", "feature", "feature_other"],
-    "scale": ["scale_feature"],
-}
-
 
 def build_tree(
     mixture: Mixture,
-    hyper: np.ndarray,
+    others: "xr.Dataset",
     sample_stats: dict[str, np.ndarray],
     X: np.ndarray,
     log_likelihood: np.ndarray | None,
     feature_names: tuple[str, ...],
     attributes: dict[str, str],
-    extra: "xr.Dataset | None" = None,
+    constants: "xr.Dataset | None" = None,
 ) -> "xr.DataTree":
     """Put draws, statistics and data into a DataTree with named dimensions.
 
@@ -36,8 +31,9 @@ def build_tree(
     ----------
     mixture : Mixture
         With leading axes (chain, draw), relabelled.
-    hyper : (chain, draw, n) array
-        Half the hierarchical scale; left out if n is zero.
+    others : xarray.Dataset
+        The other variables of the PyMC model, with leading dims (chain, draw), and coordinates of
+        dims that are not ours.
     sample_stats : dict of (chain, draw) arrays
     X : (N, D) array
     log_likelihood : (chain, draw, N) array or None
@@ -45,8 +41,8 @@ def build_tree(
     feature_names : tuple of str
     attributes : dict
         Written to the posterior group.
-    extra : xarray.Dataset, optional
-        More variables of the posterior, with leading dims (chain, draw).
+    constants : xarray.Dataset, optional
+        Data that the priors hold, for a group ``constant_data``.
     """
     import arviz as az
     import xarray as xr
@@ -56,8 +52,6 @@ def build_tree(
         "means": mixture.means,
         "covariances": np.ascontiguousarray(mixture.covariances),
     }
-    if hyper.shape[-1]:
-        posterior["scale"] = hyper
     groups = {
         "posterior": posterior,
         "sample_stats": sample_stats,
@@ -65,34 +59,37 @@ def build_tree(
     }
     if log_likelihood is not None:
         groups["log_likelihood"] = {"X": log_likelihood}
-    names = list(feature_names)
-    coords = {
-        "component": np.arange(mixture.n_components),
-        "feature": names,
-        "feature_other": names,
-        "observation": np.arange(len(X)),
-    }
+    ours = coordinates(mixture.n_components, feature_names)
+    coords = ours | {"observation": np.arange(len(X))}
+    dims = {name: list(own) for name, own in variable_dims(mixture.family).items()}
     # The rows are vectors, their log-likelihoods numbers: one name, other dimensions in each group.
     parts = {}
     for group, variables in groups.items():
         rows = ["observation"] if group == "log_likelihood" else ["observation", "feature"]
-        part = az.from_dict({group: variables}, coords=coords, dims={**DIMS, "X": rows})
+        part = az.from_dict({group: variables}, coords=coords, dims={**dims, "X": rows})
         parts[group] = part[group].to_dataset()
-    if extra is not None:
-        parts["posterior"] = parts["posterior"].assign(extra)
+    whole = parts["posterior"].assign(others)
+    parts["posterior"] = whole.assign_coords({d: ours[d] for d in ours if d in whole.dims})
+    if constants is not None:
+        parts["constant_data"] = constants
     tree = xr.DataTree.from_dict(parts)
     tree["posterior"].attrs.update(attributes)
     return tree
 
 
-def mixture_from_tree(tree: "xr.DataTree", covariance_type: str) -> Mixture:
-    """The draws of a DataTree as a mixture with leading axes (chain, draw)."""
-    posterior = tree["posterior"].to_dataset()
-    names = tuple(str(name) for name in posterior["feature"].values)
-    return Mixture.from_covariances(
-        posterior["weights"].values,
-        posterior["means"].values,
-        posterior["covariances"].values,
-        covariance_type,
-        names,
-    )
+def covariance_dataset(mixture: Mixture, priors: ResolvedPriors, hyper: np.ndarray) -> "xr.Dataset":
+    """What the PyMC model samples of the covariances, where their prior is ours.
+
+    Parameters
+    ----------
+    mixture : Mixture
+        With leading axes (chain, draw).
+    priors : ResolvedPriors
+    hyper : (chain, draw, n) array
+        Half the hierarchical scale; n is zero if it is fixed.
+    """
+    import xarray as xr
+
+    dims = variable_dims(mixture.family)
+    values = covariance_variables(mixture, priors, hyper)
+    return xr.Dataset({n: (("chain", "draw", *dims[n]), value) for n, value in values.items()})

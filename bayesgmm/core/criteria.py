@@ -52,6 +52,17 @@ def icl(
     return bic - 2.0 * float(certainty.sum())
 
 
+def total_and_error(pointwise: np.ndarray) -> tuple[float, float]:
+    """The sum of rows' contributions, (N,), and its standard error; NaN for one row.
+
+    The rows are a sample, so their variance has N - 1 below. For the difference of two models, give
+    the differences row by row: the error is then that of pairs.
+    """
+    n = pointwise.size
+    error = math.sqrt(n * pointwise.var(ddof=1)) if n > 1 else math.nan
+    return float(pointwise.sum()), error
+
+
 @dataclass(frozen=True)
 class WAIC:
     """The widely applicable information criterion on the scale of elpd: higher is better, nats.
@@ -86,13 +97,13 @@ def waic(log_likelihood: np.ndarray) -> WAIC:
         Log density of each row under each of S posterior draws.
     """
     log_likelihood = np.asarray(log_likelihood)
-    n_draws, n = log_likelihood.shape
-    density = logsumexp(log_likelihood, axis=0) - np.log(n_draws)
+    density = logsumexp(log_likelihood, axis=0) - np.log(len(log_likelihood))
     variance = log_likelihood.var(axis=0, ddof=1)
     pointwise = density - variance
+    elpd, se = total_and_error(pointwise)
     return WAIC(
-        elpd=float(pointwise.sum()),
-        se=float(np.sqrt(n * pointwise.var(ddof=1))) if n > 1 else float("nan"),
+        elpd=elpd,
+        se=se,
         p=float(variance.sum()),
         pointwise=pointwise,
         n_high_variance=int(np.sum(variance > HIGH_VARIANCE)),

@@ -37,7 +37,8 @@ settings            the arguments of the constructor; priors as ``{"prior": name
 ======================  ============================================================================
 where                   what
 ======================  ============================================================================
-/ (attributes)          ``format`` (``"bayesgmm.BayesianGaussianMixture"``), ``format_version``,
+/ (attributes)          ``format`` (``"bayesgmm.BayesianGaussianMixture"``), ``format_version``
+                        (2; in 1 the posterior lacked what PyMC samples of the covariances),
                         ``bayesgmm_version``
 /bayesgmm               ``whitening`` (chain, draw, ...): the factors of the draws, as above;
                         attributes ``covariance_type``, ``has_feature_names``, and as JSON

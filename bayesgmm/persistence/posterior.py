@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 FORMAT = "bayesgmm.BayesianGaussianMixture"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _GROUP = "bayesgmm"
 _MAP, _DIAGNOSTICS = f"{_GROUP}/map", f"{_GROUP}/diagnostics"
 _STAMP = ("format", "format_version", "bayesgmm_version")

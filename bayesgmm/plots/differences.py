@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from bayesgmm.core.criteria import total_and_error
 from bayesgmm.exceptions import DataError, DataTypeError
 from bayesgmm.plots.style import axes_or_new, describe, halo, palette_of, panel_title, signed
 
@@ -68,12 +69,10 @@ def loo_differences(result: Any) -> dict[int, tuple[float, float]]:
             f"K = {sorted(best)} with K = {chosen[1]} chosen; use engines=('em', 'bayes')."
         )
     reference = np.asarray(by_model[best[chosen[1]]].elpd_i)
-    found = {}
-    for k, model in sorted(best.items()):
-        pointwise = np.asarray(by_model[model].elpd_i) - reference
-        error = np.sqrt(len(pointwise) * pointwise.var())
-        found[k] = (float(pointwise.sum()), float(error))
-    return found
+    return {
+        k: total_and_error(np.asarray(by_model[model].elpd_i) - reference)
+        for k, model in sorted(best.items())
+    }
 
 
 def draw_differences(ax: Axes, differences: Mapping[int, tuple[float, float]], chosen: int) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from bayesgmm.core.criteria import total_and_error
+
 
 @dataclass(frozen=True)
 class Criterion:
@@ -240,8 +242,7 @@ class Evidence:
         """Elpd by LOO of a model minus the reference's, and the standard error of that."""
         if self.loo_reference is None or model.loo is None:
             return None
-        paired = np.ravel(model.loo.elpd_i) - np.ravel(self.loo_reference.loo.elpd_i)
-        return float(paired.sum()), float(math.sqrt(len(paired) * paired.var()))
+        return total_and_error(np.ravel(model.loo.elpd_i) - np.ravel(self.loo_reference.loo.elpd_i))
 
     @cached_property
     def loo_lead(self) -> Lead | None:

@@ -8,6 +8,7 @@ import pytensor.tensor as pt
 import pytest
 import xarray as xr
 from oracle import FAMILIES, log_likelihood, random_data
+from posterior_problems import assert_holds_the_model
 
 from bayesgmm import BayesianGaussianMixture, GaussianMixture, Mixture, Priors
 from bayesgmm.bayes import model_nuts, nutpie_adapter
@@ -178,6 +179,7 @@ def rich_means(n_components, n_features):
     model.add_coord("level", ["low", "high"])
     pm.Normal("levels", 0.0, 1.0, dims="level")
     pm.Normal("free", 0.0, 1.0, shape=3)
+    pm.Normal("slopes", 0.0, 1.0, dims="feature")
     pm.Deterministic("centres", pt.arange(n_components) * 1.0, dims="component")
     centre = pm.Normal("centre", 10.0, 5.0)
     return pm.Normal("means", centre, 30.0, dims=("component", "feature"))
@@ -191,16 +193,40 @@ def test_users_variables_reach_the_posterior(unsampled):
         K, priors=priors, draws=6, chains=2, random_state=3, progressbar=False
     ).fit(frame)
     posterior = fit.posterior_["posterior"].to_dataset()
-    assert set(posterior) == {
-        *("weights", "means", "covariances", "scale", "levels", "free", "centre", "centres")
-    }
+    assert_holds_the_model(fit)
+    assert {"levels", "free", "centre", "centres", "scale", "factor_squares"} < set(posterior)
+    assert list(posterior["feature"].values) == ["a", "b"]
+    assert list(posterior["feature_pair"].values) == ["b, a"]
     assert posterior["levels"].dims == ("chain", "draw", "level")
     assert list(posterior["level"].values) == ["low", "high"]
     assert posterior["free"].shape == (2, 6, 3)
-    assert posterior["scale"].dims == ("chain", "draw", "scale_feature")
     assert fit.priors_ is priors
     np.testing.assert_allclose(fit.posterior_["posterior"]["means"], fit.mixture_.means)
-    assert "centre" in [rv.name for rv in fit.model_.free_RVs]
+
+
+def means_near_data(n_components, n_features):
+    guess = pm.Data("guess", np.array([[0.0, 50.0], [4.0, 20.0]]))
+    return pm.Normal("mu", guess, 5.0, shape=(n_components, n_features))
+
+
+@pytest.mark.filterwarnings("ignore::bayesgmm.exceptions.PosteriorWarning")
+def test_rows_are_predicted_from_the_draws(unsampled):
+    priors = Priors(means=means_near_data)
+    fit = BayesianGaussianMixture(
+        K, priors=priors, draws=40, chains=2, random_state=3, progressbar=False
+    ).fit(X)
+    assert_holds_the_model(fit)
+    np.testing.assert_array_equal(
+        fit.posterior_["constant_data"]["guess"], [[0.0, 50.0], [4.0, 20.0]]
+    )
+    tree = pm.sample_posterior_predictive(
+        fit.posterior_, model=fit.model_, random_seed=1, progressbar=False
+    )
+    rows = tree["posterior_predictive"]["X"].values.reshape(-1, D)
+    known = fit.sample(20_000)[0]
+    sd = known.std(axis=0)
+    np.testing.assert_allclose(rows.mean(axis=0) / sd, known.mean(axis=0) / sd, atol=0.05)
+    np.testing.assert_allclose(np.cov(rows.T), np.cov(known.T), rtol=0.1)
 
 
 def test_other_variables_follow_the_labels():

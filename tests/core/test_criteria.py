@@ -52,5 +52,12 @@ def test_waic_is_lppd_less_the_posterior_variances(rng):
     np.testing.assert_allclose(found.pointwise, lppd - variance)
 
 
+def test_the_error_of_a_total_is_that_of_a_sample_of_rows():
+    total, error = criteria.total_and_error(np.array([-1.0, -2.0, -6.0]))
+    assert total == -9.0
+    assert error == pytest.approx(np.sqrt(3 * 7.0))
+    assert np.isnan(criteria.total_and_error(np.array([-1.0]))[1])
+
+
 def test_waic_survives_log_densities_far_below_zero():
     assert criteria.waic(np.full((10, 3), -5e4)).elpd == pytest.approx(-1.5e5)

@@ -96,11 +96,12 @@ def test_other_versions_of_the_json(document, tmp_path, version):
     assert "9.9" in refuse(tmp_path / "fit.json", "version")
 
 
-def test_other_versions_of_the_netcdf(posterior, tmp_path):
+@pytest.mark.parametrize("version", [1, 3])
+def test_other_versions_of_the_netcdf(posterior, tmp_path, version):
     save(posterior, tmp_path / "fit.nc")
     with xr.open_datatree(tmp_path / "fit.nc", engine="netcdf4") as tree:
         tree.load()
-    tree.attrs["format_version"] = 2
+    tree.attrs["format_version"] = version
     tree.to_netcdf(tmp_path / "new.nc", engine="netcdf4")
     refuse(tmp_path / "new.nc", "version")
 

@@ -150,7 +150,7 @@ def selection(table):
 def test_differences_are_paired_by_row(selection):
     ax = plot_loo_differences(selection)
     pointwise = selection.loo["tied", 3].elpd_i - selection.loo["full", 2].elpd_i
-    difference, error = pointwise.sum(), np.sqrt(100) * pointwise.std()
+    difference, error = pointwise.sum(), np.sqrt(100) * pointwise.std(ddof=1)
     (thin,) = by_gid(ax, "bar-3-thin")
     np.testing.assert_allclose(
         thin.get_segments()[0][:, 1], [difference - 2 * error, difference + 2 * error]
