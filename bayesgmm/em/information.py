@@ -103,10 +103,17 @@ def curvature(problem: Problem, mixture: Mixture) -> Curvature:
 def _sums(problem: Problem, mixture: Mixture) -> Sums:
     """The sums of one pass, and what conjugate priors add to them."""
     found = problem.expectation(mixture)
-    second = found.second if found.second.ndim == 3 else diagonal_matrices(found.second)
-    n = found.counts
+    n, family = found.counts, mixture.family
+    if family.shared:
+        # What all components share may stand with any of them.
+        second = np.zeros((len(n), *found.second.shape))
+        second[0] = found.second
+    elif family.structure == "diagonal":
+        second = diagonal_matrices(found.second)
+    else:
+        second = found.second
     sums = Sums(n.copy(), n.copy(), n.copy(), found.first.copy(), second.copy())
-    prior, family = problem.priors, mixture.family
+    prior = problem.priors
     if prior is None:
         return sums
     k, d = mixture.means.shape
