@@ -1,0 +1,1 @@
+"""The figures of EM, one module each; ``benchmarks/em.py`` prints them."""
