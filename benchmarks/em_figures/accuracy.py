@@ -14,7 +14,7 @@ import sklearn.mixture
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.core.statistics import accumulate, moments
 from em_figures.data import as_arguments
-from em_figures.measuring import Options, columns, heading, row
+from em_figures.measuring import Options, columns, heading, row, shape
 
 FAMILIES = ("full", "tied", "diag", "spherical")
 N, D, K = 20_000, 5, 4
@@ -102,9 +102,10 @@ def errors(result: tuple[float, np.ndarray], reference: tuple, mixture: Mixture)
 
 
 def run(options: Options) -> None:
+    n = QUICK_N if options.quick else N
     heading(
         "Accuracy of a pass",
-        f"Largest errors against long double; N, D, K = {N}, {D}, {K}. The log-likelihood's is "
+        f"Largest errors against long double; N, D, K = {shape(n, D, K)}. The log-likelihood's is "
         "relative, a covariance's relative to the standard deviations of its two columns.",
     )
     if np.finfo(EXTENDED).eps >= np.finfo(float).eps:
@@ -120,7 +121,7 @@ def run(options: Options) -> None:
     )
     for name, (offset, sd) in CASES.items():
         for family in FAMILIES:
-            X, mixture = problem(offset, sd, QUICK_N if options.quick else N, family)
+            X, mixture = problem(offset, sd, n, family)
             reference = exact(X, mixture)
             cells = [f"{e:.0e}" for e in errors(ours(X, mixture), reference, mixture)]
             try:
