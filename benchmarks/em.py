@@ -5,7 +5,7 @@ Prints one Markdown table a section. Peers are timed in the same process, in tur
 
     python benchmarks/em.py [SECTION ...] [--quick] [--plot docs/images/em-scaling.svg]
 
-Without sections it prints all of them, which takes about an hour: scikit-learn's whole fits are
+Without sections it prints all of them, which takes more than an hour: scikit-learn's whole fits are
 slow. With one thread, times are the processor's: what the wall clock shows where nothing else runs.
 Other load still costs caches and clock, so they are worth reading on a quiet machine; ratios stand
 some load.

@@ -35,11 +35,11 @@ SHAPES = {
     "spherical": [(100_000, 2, 3), (1_000_000, 10, 10), (200_000, 50, 20)],
 }
 QUICK = {family: [(2_000, 2, 3)] for family in SHAPES}
-REPEATS = 5
+REPEATS = 3
 # The iterations that are timed at a time take about this long, in seconds ...
 LONG = 1.0
 # ... and are so many at least, and at most.
-FEWEST, MOST = 3, 300
+FEWEST, MOST = 2, 300
 
 CLASSES = {
     "scikit-learn": sklearn.mixture.GaussianMixture,
