@@ -13,8 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm import __version__
 from bayesgmm.bayes import elpd
+from bayesgmm.bayes.chain_modes import weigh_modes
 from bayesgmm.bayes.diagnostics import diagnose
-from bayesgmm.bayes.labels import relabel
+from bayesgmm.bayes.labels import agreement, overlap, relabel
 from bayesgmm.bayes.tree import MAX_LOG_LIKELIHOOD_BYTES, build_tree
 from bayesgmm.core.covariance import FAMILIES, get_family
 from bayesgmm.core.criteria import WAIC
@@ -214,7 +215,9 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         Higher is better, in nats. Prefer :meth:`loo`, which has the smaller error.
         """
         check_is_fitted(self)
-        return elpd.waic(self._log_likelihood(), self._n_rows, self.chains * self.draws)
+        return elpd.waic(
+            self._log_likelihood(), self._n_rows, int(np.prod(self.mixture_.batch_shape))
+        )
 
     @cached_property
     def model_(self) -> "pm.Model":
@@ -241,7 +244,6 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         return elpd.pointwise(self.mixture_, X)
 
     def _keep(self, drawn: "EngineResult", X: np.ndarray, names: tuple[str, ...]) -> None:
-        self.__dict__.pop("model_", None)
         relabelled = relabel(drawn.draws, drawn.map, X)
         mixture = replace(relabelled.mixture, feature_names=names)
         log_likelihood = elpd.pointwise(mixture, X)
@@ -259,15 +261,26 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             "created_by": f"bayesgmm {__version__}",
         }
         extra = None if drawn.extra is None else relabelled.apply(drawn.extra)
-        self.posterior_ = build_tree(
+        tree = build_tree(
             mixture, drawn.hyper, drawn.sample_stats, X, kept, names, attributes, extra
         )
-        self.mixture_ = mixture
+        diagnostics = diagnose(
+            drawn.draws,
+            relabelled,
+            total,
+            drawn.sample_stats["diverging"],
+            names,
+            weigh_modes=lambda modes: weigh_modes(
+                modes, log_likelihood, len(X), tree["posterior"].to_dataset()
+            ),
+            agreement=agreement(drawn.draws, drawn.map, X),
+            overlap=overlap(mixture, X),
+        )
+        # All at once, so that an interruption leaves nothing half-done.
+        self.__dict__.pop("model_", None)
+        self.posterior_, self.mixture_, self.diagnostics_ = tree, mixture, diagnostics
         self.map_ = replace(drawn.map, feature_names=names)
         self.priors_ = drawn.priors
-        self.diagnostics_ = diagnose(
-            mixture, total, drawn.sample_stats["diverging"], relabelled.switched, names
-        )
 
 
 # Arguments of scikit-learn's variational class, and what takes their place here.
