@@ -20,10 +20,15 @@ from bayesgmm.bayes.tree import MAX_LOG_LIKELIHOOD_BYTES, build_tree
 from bayesgmm.core.covariance import FAMILIES, get_family
 from bayesgmm.core.criteria import WAIC
 from bayesgmm.core.random_state import as_generator
-from bayesgmm.data.validate import as_data, check_enough_rows, check_not_degenerate
+from bayesgmm.data.validate import (
+    as_data,
+    check_distinct_rows,
+    check_enough_rows,
+    check_not_degenerate,
+)
 from bayesgmm.exceptions import DataError, PosteriorWarning
 from bayesgmm.prediction import MixturePredictor
-from bayesgmm.priors import Priors
+from bayesgmm.priors import Priors, resolve, warn_of_ties
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -150,7 +155,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         Warns
         -----
         PosteriorWarning
-            If the diagnostics say that the draws are not to be trusted as they are.
+            Before sampling, if the priors leave the posterior improper for data with these ties;
+            after it, if the diagnostics say that the draws are not to be trusted as they are.
         """
         from bayesgmm.bayes.engines import draw_posterior
 
@@ -158,13 +164,18 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         data = as_data(X, min_rows=2)
         check_enough_rows(len(data.values), self.n_components)
         family = get_family(self.covariance_type)
+        check_distinct_rows(data.values, self.n_components)
         if self.priors is None:
             check_not_degenerate(data.values, family.name, data.feature_names)
+        priors = Priors() if self.priors is None else self.priors
+        if priors.is_ours:
+            resolved = resolve(priors, data.values, self.n_components, family.name)
+            warn_of_ties(resolved, data.values, self.n_components, data.feature_names)
         result = draw_posterior(
             data.values,
             self.n_components,
             family.name,
-            Priors() if self.priors is None else self.priors,
+            priors,
             draws=self.draws,
             tune=self.tune,
             chains=self.chains,
