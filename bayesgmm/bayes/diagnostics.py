@@ -1,25 +1,30 @@
 """Whether the draws can be trusted, in numbers and in words."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 
+from bayesgmm.bayes import verdicts
+from bayesgmm.bayes.chain_modes import modes_of_chains
+from bayesgmm.bayes.convergence import rhat_and_ess
+from bayesgmm.bayes.labels import Relabelling
 from bayesgmm.core.mixture import Mixture
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Thresholds of Vehtari et al. (2021), doi:10.1214/20-BA1221: R-hat, and ESS a chain.
-MAX_RHAT = 1.01
-MIN_ESS_PER_CHAIN = 100
-# Share of draws relabelled above which the names of the components are not stable.
-MANY_SWITCHES = 0.01
+# Two components are said to overlap if the smaller of them shares more than this of its rows.
+_OVERLAP = 0.1
+# R-hat and ESS are computed of so many quantities at once.
+_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """What the chains say about themselves.
+    """What the chains say about themselves; ``print`` it for a summary.
 
     R-hat compares chains, ESS (bulk) counts the independent draws that the draws are worth. Both
     are taken of relabelled parameters and of quantities that no labelling changes; the latter
@@ -29,14 +34,29 @@ class Diagnostics:
     Attributes
     ----------
     table : pandas.DataFrame
-        A row a quantity: quantity, kind ("invariant" or "component"), mean, sd, rhat, ess.
+        A row a quantity: quantity, kind, mean, sd, rhat, ess. The kind is "invariant" or
+        "component"; where draws were relabelled in different ways also "raw", components under the
+        labels they were sampled with; and "count", the number of occupied components. The last
+        two are not judged: labels are expected to switch, and a count may hardly ever change.
     n_divergences : int
     n_draws : int
         Over all chains.
     switched : float
-        Fraction of draws whose labels differ from the most common ones of their chain.
+        Fraction of draws whose labels, as sampled, differ from the most common ones of their chain.
     messages : tuple of str
         What is wrong and what to do; empty if nothing is.
+    chains : pandas.DataFrame
+        A row a chain: chain, mode (0 for all if they sit in one), log_likelihood (its mean, nats),
+        weight. Weights sum to one; those of a mode are what stacking gives it, divided evenly
+        among its chains. The fit's own averages weigh all chains alike.
+    overlapping : tuple of tuples of int
+        Groups of components that share more than a tenth of their rows' memberships.
+    n_namings : int
+        How many different labels chains most commonly have: above one, they differ between chains.
+    agreement : float
+        Share of draws that three methods of relabelling order in the same way.
+    n_wanted : int
+        Draws asked for, over all chains: more than ``n_draws`` if sampling was interrupted.
     """
 
     table: "pd.DataFrame"
@@ -44,6 +64,11 @@ class Diagnostics:
     n_draws: int
     switched: float
     messages: tuple[str, ...]
+    chains: "pd.DataFrame"
+    overlapping: tuple[tuple[int, ...], ...] = ()
+    n_namings: int = 1
+    agreement: float = 1.0
+    n_wanted: int = 0
 
     @property
     def ok(self) -> bool:
@@ -52,13 +77,28 @@ class Diagnostics:
 
     @property
     def max_rhat(self) -> float:
-        """Largest R-hat over all quantities; NaN for one chain."""
-        return float(np.fmax.reduce(self.table["rhat"].to_numpy()))
+        """Largest R-hat over all invariant and component quantities; NaN for one chain."""
+        return float(np.fmax.reduce(self._judged["rhat"].to_numpy()))
 
     @property
     def min_ess(self) -> float:
-        """Smallest effective sample size over all quantities."""
-        return float(self.table["ess"].to_numpy().min())
+        """Smallest effective sample size over all invariant and component quantities."""
+        return float(self._judged["ess"].to_numpy().min())
+
+    @property
+    def n_components(self) -> int:
+        """Number of components, K."""
+        is_weight = self.table["quantity"].str.startswith("weight ")
+        return max(1, int((is_weight & (self.table["kind"] == "component")).sum()))
+
+    @property
+    def verdict(self) -> str:
+        """One sentence on chains and components, good or bad."""
+        return verdicts.verdict(self)
+
+    @property
+    def _judged(self) -> "pd.DataFrame":
+        return self.table[self.table["kind"].isin(("invariant", "component"))]
 
     def worst(self, kind: str) -> tuple[str, float, float]:
         """Of one kind of quantity: the one with the largest R-hat, that, and the least ESS."""
@@ -69,42 +109,76 @@ class Diagnostics:
         names = part["quantity"].to_numpy()
         return str(names[worst]), float(rhat[worst]), float(part["ess"].to_numpy().min())
 
+    def __str__(self) -> str:
+        return verdicts.summary(self)
+
 
 def diagnose(
-    mixture: Mixture,
+    draws: Mixture,
+    relabelled: Relabelling,
     log_likelihood: np.ndarray,
     diverging: np.ndarray,
-    switched: float,
     feature_names: tuple[str, ...],
+    *,
+    weigh_modes: Callable[[np.ndarray], np.ndarray],
+    agreement: float,
+    overlap: np.ndarray,
+    n_wanted: int | None = None,
 ) -> Diagnostics:
-    """Diagnose relabelled draws.
+    """Diagnose draws.
 
     Parameters
     ----------
-    mixture : Mixture
-        With leading axes (chain, draw).
+    draws : Mixture
+        As they were sampled, with leading axes (chain, draw).
+    relabelled : Relabelling
+        The same under agreed labels.
     log_likelihood : (chain, draw) array
         Of all rows together.
     diverging : (chain, draw) array of bool
-    switched : float
-        From relabelling.
     feature_names : tuple of str
+    weigh_modes : callable
+        From the mode of each chain to the weight of each mode; called where there are several.
+    agreement : float
+        Between methods of relabelling.
+    overlap : (K, K) array
+        Of the components' memberships.
+    n_wanted : int, optional
+        Draws asked for, over all chains, where there may be fewer.
     """
     import pandas as pd
 
-    of_all = {"log likelihood": log_likelihood} | invariants(mixture)
+    mixture = relabelled.mixture
+    of_all = {"log likelihood": log_likelihood} | invariants(mixture) | relabelled.functionals
     quantities = {("invariant", name): values for name, values in of_all.items()}
-    quantities |= _components(mixture, feature_names)
-    rows = []
-    for (kind, name), values in quantities.items():
-        rhat, ess = rhat_and_ess(values)
-        rows.append((name, kind, values.mean(), values.std(ddof=1), rhat, ess))
-    columns = ["quantity", "kind", "mean", "sd", "rhat", "ess"]
-    table = pd.DataFrame(rows, columns=columns)
-    n_divergences, n_draws = int(diverging.sum()), int(diverging.size)
-    found = Diagnostics(table, n_divergences, n_draws, switched, ())
-    messages = _messages(found, n_chains=log_likelihood.shape[0])
-    return Diagnostics(table, n_divergences, n_draws, switched, messages)
+    quantities |= _components("component", mixture, feature_names)
+    if relabelled.n_occupied is not None:
+        quantities["count", "number of occupied components"] = relabelled.n_occupied
+    compared = np.stack(list(quantities.values()), axis=-1)
+    if relabelled.switched or relabelled.n_namings > 1:
+        quantities |= _components("raw", draws, feature_names)
+    table = pd.DataFrame(list(quantities), columns=["kind", "quantity"])[["quantity", "kind"]]
+    table[["mean", "sd", "rhat", "ess"]] = _summarise(list(quantities.values()))
+    modes = modes_of_chains(compared)
+    chains = pd.DataFrame({
+        "chain": np.arange(len(modes)),
+        "mode": modes,
+        "log_likelihood": log_likelihood.mean(axis=1),
+        "weight": _weights_of_chains(modes, weigh_modes),
+    })  # fmt: skip
+    found = Diagnostics(
+        table=table,
+        n_divergences=int(diverging.sum()),
+        n_draws=int(diverging.size),
+        switched=relabelled.switched,
+        messages=(),
+        chains=chains,
+        overlapping=_groups(overlap > _OVERLAP),
+        n_namings=relabelled.n_namings,
+        agreement=agreement,
+        n_wanted=int(diverging.size) if n_wanted is None else n_wanted,
+    )
+    return replace(found, messages=verdicts.messages(found))
 
 
 def invariants(mixture: Mixture) -> dict[str, np.ndarray]:
@@ -119,77 +193,38 @@ def invariants(mixture: Mixture) -> dict[str, np.ndarray]:
     }
 
 
-def _components(mixture: Mixture, names: tuple[str, ...]) -> dict:
+def _components(kind: str, mixture: Mixture, names: tuple[str, ...]) -> dict:
     out = {}
     sd = np.sqrt(mixture.covariances.diagonal(axis1=-2, axis2=-1))
     for k in range(mixture.n_components):
         if mixture.n_components > 1:
-            out["component", f"weight {k}"] = mixture.weights[..., k]
+            out[kind, f"weight {k}"] = mixture.weights[..., k]
         for d, name in enumerate(names):
-            out["component", f"mean {k}, {name}"] = mixture.means[..., k, d]
-            out["component", f"sd {k}, {name}"] = sd[..., k, d]
+            out[kind, f"mean {k}, {name}"] = mixture.means[..., k, d]
+            out[kind, f"sd {k}, {name}"] = sd[..., k, d]
     return out
 
 
-def rhat_and_ess(values: np.ndarray) -> tuple[float, float]:
-    """R-hat (NaN for one chain) and bulk effective sample size of draws (chain, draw)."""
-    from arviz_stats import base
-
-    values = np.ascontiguousarray(values)
-    statistics: Any = base.array_stats  # pyright: ignore[reportPrivateImportUsage]
-    # Draws that do not move have no variance to divide by; they are reported in words.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ess = float(statistics.ess(values, chain_axis=0, draw_axis=1, method="bulk"))
-        if len(values) == 1:
-            return float("nan"), ess
-        return float(statistics.rhat(values, chain_axis=0, draw_axis=1)), ess
+def _summarise(quantities: list[np.ndarray]) -> np.ndarray:
+    """Mean, sd, R-hat and ESS of each, (n, 4)."""
+    rows = []
+    for start in range(0, len(quantities), _AT_ONCE):
+        values = np.stack(quantities[start : start + _AT_ONCE], axis=-1)
+        rhat, ess = rhat_and_ess(values)
+        rows.append(np.stack([values.mean((0, 1)), values.std((0, 1), ddof=1), rhat, ess], axis=-1))
+    return np.concatenate(rows)
 
 
-def _messages(found: Diagnostics, n_chains: int) -> tuple[str, ...]:
-    out = []
-    enough = MIN_ESS_PER_CHAIN * n_chains
-    stuck = found.table.loc[~(found.table["sd"] > 0), "quantity"]
-    if len(stuck):
-        out.append(
-            f"The draws do not move: the {stuck.iloc[0]} is the same in all of them, or not "
-            "finite. Try another seed (random_state=), or fewer components."
-        )
-    name, rhat, ess = found.worst("invariant")
-    if rhat > MAX_RHAT:
-        out.append(
-            f"The chains disagree: R-hat is {rhat:.3f} for the {name} (1.01 at most is wanted). "
-            "They may sit in different modes; run longer (draws=), or lower the number of "
-            "components."
-        )
-    if ess < enough:
-        out.append(
-            f"The draws are worth only {ess:.0f} independent ones ({enough} are wanted); run "
-            "longer (draws=)."
-        )
-    name, rhat, ess = found.worst("component")
-    if rhat > MAX_RHAT or ess < enough:
-        # One chain has no R-hat.
-        worst = f"R-hat {rhat:.3f} for {name}, " if n_chains > 1 else ""
-        out.append(
-            f"Components are not stable from draw to draw ({worst}least "
-            f"effective sample size {ess:.0f}): densities, WAIC and LOO hold if nothing else is "
-            "said here, but read component-wise numbers as rough."
-        )
-    if found.switched > MANY_SWITCHES:
-        out.append(
-            f"Labels switched in {100 * found.switched:.0f}% of the draws: the components "
-            "overlap. They were relabelled; quantities that no labelling changes are not affected."
-        )
-    if found.n_divergences:
-        share = found.n_divergences / found.n_draws
-        out.append(
-            f"{found.n_divergences} of {found.n_draws} draws diverged: the sampler could not enter "
-            "a narrow region"
-            + (
-                ". So few matter little."
-                if share < 1e-3
-                else "; its share of the posterior may be missing. Use fewer components or a "
-                "stronger prior on the covariances."
-            )
-        )
-    return tuple(out)
+def _weights_of_chains(
+    modes: np.ndarray, weigh_modes: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    sizes = np.bincount(modes)
+    weights = weigh_modes(modes) if len(sizes) > 1 else np.ones(1)
+    return (weights / sizes)[modes]
+
+
+def _groups(linked: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    """Groups of at least two components that are linked, directly or by others."""
+    n_groups, group = connected_components(linked, directed=False)
+    members = [tuple(np.flatnonzero(group == g).tolist()) for g in range(n_groups)]
+    return tuple(sorted(m for m in members if len(m) > 1))

@@ -1,9 +1,10 @@
 """PSIS-LOO and WAIC of a posterior, for any number of rows."""
 
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -102,6 +103,27 @@ def loo(log_likelihood: LogLikelihood, n_rows: int, posterior: "xr.Dataset") -> 
         tree = xr.DataTree.from_dict({"log_likelihood": group, "posterior": posterior})
         parts.append(az.loo(tree, pointwise=True))
     return parts[0] if len(parts) == 1 else _combine(parts)
+
+
+def stacking_weights(loo: "Mapping[Any, ELPDData]") -> dict[Any, float]:
+    """The weights with which predictions averaged over posteriors would have the highest elpd.
+
+    Stacking of Yao et al. (2018), doi:10.1214/17-BA1091.
+
+    Parameters
+    ----------
+    loo : mapping of ELPDData
+        Of the same rows, with pointwise values.
+    """
+    if len(loo) < 2:
+        return dict.fromkeys(loo, 1.0)
+    import arviz as az
+
+    with warnings.catch_warnings():
+        # ArviZ repeats what is said elsewhere: bad Pareto k, and many posteriors compared.
+        warnings.simplefilter("ignore")
+        ranking = az.compare({str(place): value for place, value in enumerate(loo.values())})
+    return {key: float(ranking.loc[str(place), "weight"]) for place, key in enumerate(loo)}
 
 
 def _combine(parts: "list[ELPDData]") -> "ELPDData":

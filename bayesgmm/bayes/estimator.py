@@ -13,16 +13,22 @@ from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm import __version__
 from bayesgmm.bayes import elpd
+from bayesgmm.bayes.chain_modes import weigh_modes
 from bayesgmm.bayes.diagnostics import diagnose
-from bayesgmm.bayes.labels import relabel
+from bayesgmm.bayes.labels import agreement, overlap, relabel
 from bayesgmm.bayes.tree import MAX_LOG_LIKELIHOOD_BYTES, build_tree, covariance_dataset
 from bayesgmm.core.covariance import FAMILIES, get_family
 from bayesgmm.core.criteria import WAIC
 from bayesgmm.core.random_state import as_generator
-from bayesgmm.data.validate import as_data, check_enough_rows, check_not_degenerate
+from bayesgmm.data.validate import (
+    as_data,
+    check_distinct_rows,
+    check_enough_rows,
+    check_not_degenerate,
+)
 from bayesgmm.exceptions import DataError, PosteriorWarning
 from bayesgmm.prediction import MixturePredictor
-from bayesgmm.priors import Priors, ResolvedPriors
+from bayesgmm.priors import Priors, ResolvedPriors, resolve, warn_of_ties
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -151,7 +157,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         Warns
         -----
         PosteriorWarning
-            If the diagnostics say that the draws are not to be trusted as they are.
+            Before sampling, if the priors leave the posterior improper for data with these ties;
+            after it, if the diagnostics say that the draws are not to be trusted as they are.
         """
         from bayesgmm.bayes.engines import draw_posterior
 
@@ -159,13 +166,18 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         data = as_data(X, min_rows=2)
         check_enough_rows(len(data.values), self.n_components)
         family = get_family(self.covariance_type)
+        check_distinct_rows(data.values, self.n_components)
         if self.priors is None:
             check_not_degenerate(data.values, family.name, data.feature_names)
+        priors = Priors() if self.priors is None else self.priors
+        if priors.is_ours:
+            resolved = resolve(priors, data.values, self.n_components, family.name)
+            warn_of_ties(resolved, data.values, self.n_components, data.feature_names)
         result = draw_posterior(
             data.values,
             self.n_components,
             family.name,
-            Priors() if self.priors is None else self.priors,
+            priors,
             draws=self.draws,
             tune=self.tune,
             chains=self.chains,
@@ -216,7 +228,9 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         Higher is better, in nats. Prefer :meth:`loo`, which has the smaller error.
         """
         check_is_fitted(self)
-        return elpd.waic(self._log_likelihood(), self._n_rows, self.chains * self.draws)
+        return elpd.waic(
+            self._log_likelihood(), self._n_rows, int(np.prod(self.mixture_.batch_shape))
+        )
 
     @cached_property
     def model_(self) -> "pm.Model":
@@ -243,7 +257,6 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         return elpd.pointwise(self.mixture_, X)
 
     def _keep(self, drawn: "EngineResult", X: np.ndarray, names: tuple[str, ...]) -> None:
-        self.__dict__.pop("model_", None)
         relabelled = relabel(drawn.draws, drawn.map, X)
         mixture = replace(relabelled.mixture, feature_names=names)
         log_likelihood = elpd.pointwise(mixture, X)
@@ -264,15 +277,26 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             others = covariance_dataset(mixture, drawn.priors, drawn.hyper)
         else:
             others = relabelled.apply(drawn.extra)
-        self.posterior_ = build_tree(
+        tree = build_tree(
             mixture, others, drawn.sample_stats, X, kept, names, attributes, drawn.constants
         )
-        self.mixture_ = mixture
+        diagnostics = diagnose(
+            drawn.draws,
+            relabelled,
+            total,
+            drawn.sample_stats["diverging"],
+            names,
+            weigh_modes=lambda modes: weigh_modes(
+                modes, log_likelihood, len(X), tree["posterior"].to_dataset()
+            ),
+            agreement=agreement(drawn.draws, drawn.map, X),
+            overlap=overlap(mixture, X),
+        )
+        # All at once, so that an interruption leaves nothing half-done.
+        self.__dict__.pop("model_", None)
+        self.posterior_, self.mixture_, self.diagnostics_ = tree, mixture, diagnostics
         self.map_ = replace(drawn.map, feature_names=names)
         self.priors_ = drawn.priors
-        self.diagnostics_ = diagnose(
-            mixture, total, drawn.sample_stats["diverging"], relabelled.switched, names
-        )
 
 
 # Arguments of scikit-learn's variational class, and what takes their place here.

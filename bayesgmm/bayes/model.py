@@ -16,10 +16,16 @@ from pymc.distributions.shape_utils import rv_size_is_none
 
 from bayesgmm.bayes.covariance_priors import CovariancePart, our_covariances, users_covariances
 from bayesgmm.bayes.distribution import MvNormalMixture
-from bayesgmm.bayes.user_priors import UserPrior, check_values
+from bayesgmm.bayes.propriety import check_proper, warn_of_collapse
+from bayesgmm.bayes.user_priors import UserPrior, check_values, interpreted
 from bayesgmm.bayes.variables import coordinates, variable_dims
 from bayesgmm.core.covariance import CovarianceFamily, get_family
-from bayesgmm.data.validate import as_data, check_enough_rows, check_not_degenerate
+from bayesgmm.data.validate import (
+    as_data,
+    check_distinct_rows,
+    check_enough_rows,
+    check_not_degenerate,
+)
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import (
     Dirichlet,
@@ -28,6 +34,7 @@ from bayesgmm.priors import (
     Priors,
     ResolvedPriors,
     resolve,
+    warn_of_ties,
 )
 
 
@@ -90,7 +97,13 @@ def build_model(
     Raises
     ------
     DataError
-        If the data, a size or what a user's function returns does not fit.
+        If the data, a size or what a user's function returns does not fit, or leaves the posterior
+        improper for want of a proper prior.
+
+    Warns
+    -----
+    PosteriorWarning
+        If ties in the data leave the posterior improper.
 
     See Also
     --------
@@ -124,6 +137,7 @@ def assemble(
         raise DataError(f"n_components must be at least 1, got {n_components}.")
     data = as_data(X, min_rows=2)
     check_enough_rows(len(data.values), n_components)
+    check_distinct_rows(data.values, n_components)
     family = get_family(covariance_type)
     if priors is None:
         check_not_degenerate(data.values, family.name, data.feature_names)
@@ -136,6 +150,7 @@ def assemble(
     }
     numbers = replace(priors, **{slot: _PLACEHOLDERS[slot] for slot in functions})
     resolved = resolve(numbers, rows, k, family.name)
+    warn_of_ties(resolved, rows, k, data.feature_names)
     names = data.feature_names or tuple(f"x{i}" for i in range(d))
     dims = variable_dims(family)
     with pm.Model(coords=coordinates(k, names)) as model:
@@ -162,6 +177,11 @@ def assemble(
     if functions:
         spoken = {slot: users.name for slot, users in functions.items()}
         check_values(model, weights, part.whitening, family, spoken)
+        with interpreted():
+            check_proper(model, weights, means, part.matrices, spoken)
+            if "covariances" in spoken and k > 1:
+                name = spoken["covariances"]
+                warn_of_collapse(model, part.matrices, name, rows, data.feature_names)
     return AssembledModel(model, weights, means, part, family, resolved, frozenset(functions))
 
 

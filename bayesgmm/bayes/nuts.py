@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesgmm.bayes import nutpie_adapter
+from bayesgmm.bayes.convergence import rhat_and_ess
 from bayesgmm.bayes.coordinates import LogPosterior
-from bayesgmm.bayes.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN, invariants, rhat_and_ess
+from bayesgmm.bayes.diagnostics import invariants
+from bayesgmm.bayes.verdicts import MAX_RHAT, MIN_ESS_PER_CHAIN
 from bayesgmm.core.mixture import Mixture
 
 # Standard deviations of a mode by which chains start apart from it.

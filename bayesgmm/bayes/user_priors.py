@@ -26,6 +26,10 @@ RESERVED = frozenset([
 ])  # fmt: skip
 
 
+# Points around the initial one at which values are checked.
+_TRIALS = 20
+
+
 def interpreted() -> AbstractContextManager:
     """Evaluate graphs node by node, for the few evaluations that are not worth compiling for."""
     return pytensor.config.change_flags(mode="FAST_COMPILE", cxx="")
@@ -151,7 +155,7 @@ def _shape(tensor: Any) -> tuple[int, ...]:
 def check_values(
     model: pm.Model, weights: Any, whitening: Any, family: CovarianceFamily, named: dict[str, str]
 ) -> None:
-    """Check what users' functions return at the model's initial point.
+    """Check what users' functions return, at the model's initial point and at others around it.
 
     Parameters
     ----------
@@ -166,30 +170,54 @@ def check_values(
     Raises
     ------
     DataError
-        If the weights are not a point of the simplex, or the covariances not positive definite.
+        If, wherever the priors have a density, the weights are not a point of the simplex or the
+        covariances not positive definite.
     """
     with interpreted():
-        point = model.initial_point(random_seed=0)
-        outputs = model.replace_rvs_by_values([weights, whitening])
+        start = model.initial_point(random_seed=0)
+        prior = model.logp([*model.free_RVs, *model.potentials])
+        outputs = [*model.replace_rvs_by_values([weights, whitening]), prior]
         evaluate = model.compile_fn(outputs, inputs=model.value_vars, on_unused_input="ignore")
-        try:
-            found, factors = evaluate(point)
-        except np.linalg.LinAlgError:
-            found, factors = None, np.full(whitening.type.shape, np.nan)
-    if family.structure == "triangular":
+        _check_at(evaluate, start, family, named, "at the initial point")
+        rng = np.random.default_rng(0)
+        for _ in range(_TRIALS):
+            # As far as samplers commonly start, in coordinates in which every value is allowed.
+            point = {
+                name: value + rng.uniform(-2.0, 2.0, np.shape(value))
+                if np.asarray(value).dtype.kind == "f"
+                else value
+                for name, value in start.items()
+            }
+            _check_at(evaluate, point, family, named, "elsewhere, where its prior has a density")
+
+
+def _check_at(
+    evaluate: Callable, point: dict, family: CovarianceFamily, named: dict[str, str], where: str
+) -> None:
+    try:
+        with np.errstate(all="ignore"):
+            weights, factors, prior = evaluate(point)
+    except np.linalg.LinAlgError:
+        weights, factors, prior = None, np.array(np.nan), 0.0
+    if where != "at the initial point" and not np.isfinite(prior):
+        return
+    if family.structure == "triangular" and factors.ndim > 1:
         factors = factors.diagonal(axis1=-2, axis2=-1)
     if "covariances" in named and not np.all((factors > 0) & np.isfinite(factors)):
         raise DataError(
-            f"{named['covariances']} must return positive definite covariances; at the initial "
-            "point they are not."
+            f"{named['covariances']} must return positive definite covariances; {where} they are "
+            "not: scales need priors on positive numbers, such as pm.LogNormal."
         )
-    if "weights" in named and not (found is not None and np.all(found >= 0)):
+    if weights is None or "weights" not in named:
+        return
+    advice = "pm.Dirichlet or a softmax make such weights."
+    if not np.all(weights >= 0):
         raise DataError(
-            f"{named['weights']} must return weights that are not negative, got {found} at the "
-            "initial point; pm.Dirichlet or a softmax make such weights."
+            f"{named['weights']} must return weights that are not negative, got {weights} {where}; "
+            f"{advice}"
         )
-    if "weights" in named and not np.isclose(found.sum(), 1.0, rtol=0.0, atol=1e-6):
+    if not np.isclose(weights.sum(), 1.0, rtol=0.0, atol=1e-6):
         raise DataError(
             f"{named['weights']} must return weights that sum to one, got a sum of "
-            f"{found.sum():.4g} at the initial point; pm.Dirichlet or a softmax make such weights."
+            f"{weights.sum():.4g} {where}; {advice}"
         )

@@ -86,7 +86,6 @@ def _summary(model: "BayesianGaussianMixture", table: Table) -> str:
     from bayesgmm.data.wording import plural
 
     mixture, found = model.mixture_, model.diagnostics_
-    verdict = "nothing is wrong" if found.ok else "see the warning"
     return "\n".join(
         [
             f"Posterior, {plural(mixture.n_components, 'component')}, {mixture.covariance_type} "
@@ -94,9 +93,9 @@ def _summary(model: "BayesianGaussianMixture", table: Table) -> str:
             "",
             _parameters(model, list(table.frame.columns)),
             "",
-            f"diagnostics: {verdict}; largest R-hat {fixed(found.max_rhat, 3)}, least effective "
-            f"sample size {found.min_ess:.0f}, {found.n_divergences} of {found.n_draws} "
-            "draws diverged",
+            f"diagnostics: {found.verdict}",
+            f"largest R-hat {fixed(found.max_rhat, 3)}, least effective sample size "
+            f"{found.min_ess:.0f}, {found.n_divergences} of {found.n_draws} draws diverged",
         ]
     )
 

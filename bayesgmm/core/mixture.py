@@ -1,5 +1,6 @@
 """The value that every fit returns: a Gaussian mixture, or many draws of one."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import ModuleType
@@ -10,8 +11,8 @@ import numpy as np
 from bayesgmm.core.covariance import CovarianceFamily, get_family
 from bayesgmm.exceptions import DataError
 
-# Rows times draws times components that are worked on at once: 32 MB of doubles.
-_BLOCK = 4_000_000
+# Rows times draws times components that are worked on at once: 8 MB of doubles.
+_BLOCK = 1_000_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -141,11 +142,11 @@ class Mixture:
 
     def log_joint(self, X: np.ndarray) -> np.ndarray:
         """``log w_k + log N(x_n | mu_k, Sigma_k)``, (..., N, K)."""
-        return self._map_draws(lambda m, x: m._kernel("log_joint", x), X, (self.n_components,))
+        return self._map_draws("log_joint", X)
 
     def log_density(self, X: np.ndarray) -> np.ndarray:
         """Log density of each row, (..., N), in nats."""
-        return self._map_draws(lambda m, x: m._kernel("log_density", x), X, ())
+        return self._map_draws("log_density", X)
 
     def log_responsibilities(self, X: np.ndarray) -> np.ndarray:
         """Log probability that each row belongs to each component, (..., N, K)."""
@@ -155,24 +156,25 @@ class Mixture:
 
     def responsibilities(self, X: np.ndarray) -> np.ndarray:
         """Probability that each row belongs to each component, (..., N, K)."""
-        trailing = (self.n_components,)
-        return self._map_draws(lambda m, x: m._kernel("responsibilities", x), X, trailing)
+        return self._map_draws("responsibilities", X)
 
     def predictive_log_density(self, X: np.ndarray) -> np.ndarray:
         """Log of the density averaged over the draws, (N,): the posterior predictive density."""
-        draws = self.flatten()
         total = np.full(len(X), -np.inf)
-        for draw in draws:
-            np.logaddexp(total, draw._kernel("log_density", X), out=total)
-        return total - np.log(len(draws))
+        n_draws = 0
+        for draws in self.blocks(len(X)):
+            np.logaddexp(total, np.logaddexp.reduce(draws.log_density(X), axis=0), out=total)
+            n_draws += len(draws)
+        return total - np.log(n_draws)
 
     def mean_responsibilities(self, X: np.ndarray) -> np.ndarray:
         """Memberships averaged over the draws, (N, K)."""
-        draws = self.flatten()
         total = np.zeros((len(X), self.n_components))
-        for draw in draws:
-            total += draw.responsibilities(X)
-        return total / len(draws)
+        n_draws = 0
+        for draws in self.blocks(len(X)):
+            total += draws.responsibilities(X).sum(axis=0)
+            n_draws += len(draws)
+        return total / n_draws
 
     def responsibility_interval(
         self, X: np.ndarray, prob: float
@@ -187,7 +189,7 @@ class Mixture:
         tail = (1.0 - prob) / 2.0
         parts = []
         for start in range(0, len(X), block):
-            values = np.stack([draw.responsibilities(X[start : start + block]) for draw in draws])
+            values = draws.responsibilities(X[start : start + block])
             lower, upper = np.quantile(values, [tail, 1.0 - tail], axis=0)
             parts.append((values.mean(axis=0), lower, upper))
         mean, lower, upper = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -239,6 +241,12 @@ class Mixture:
         keep = np.unique(np.linspace(0, len(flat) - 1, min(n, len(flat))).astype(int))
         return flat._replace(lambda a: a[keep])
 
+    def blocks(self, n_rows: int) -> Iterator["Mixture"]:
+        """The draws in turn, as many at once as let their memberships of ``n_rows`` stay small."""
+        draws = self.flatten()
+        block = max(1, _BLOCK // max(1, n_rows * self.n_components))
+        return (draws[start : start + block] for start in range(0, len(draws), block))
+
     def __len__(self) -> int:
         if not self.batch_shape:
             raise TypeError("a mixture without draws has no length")
@@ -287,18 +295,27 @@ class Mixture:
         kernel, arguments = kernel_of(self, X)
         return getattr(kernel, name)(read_only(np.ascontiguousarray(X)), *arguments)
 
-    def _map_draws(self, function, X: np.ndarray, trailing: tuple[int, ...]) -> np.ndarray:
+    def _map_draws(self, name: str, X: np.ndarray) -> np.ndarray:
         if not self.batch_shape:
-            return function(self, X)
-        draws = self.flatten()
-        out = np.empty((len(draws), len(X), *trailing))
-        for s in range(len(draws)):
-            out[s] = function(draws[s], X)
-        return out.reshape(*self.batch_shape, len(X), *trailing)
+            return self._kernel(name, X)
+        draws, n = self.flatten(), len(X)
+        kernel, arguments = kernel_of(draws, X)
+        by_component = name != "log_density"
+        densities = np.empty((len(draws), 0 if by_component else n))
+        values = np.empty((len(draws), *((n, self.n_components) if by_component else (0, 0))))
+        kernel.for_each_draw(
+            read_only(np.ascontiguousarray(X)),
+            *arguments,
+            densities,
+            values,
+            name == "responsibilities",
+        )
+        out = values if by_component else densities
+        return out.reshape(*self.batch_shape, *out.shape[1:])
 
 
 def kernel_of(mixture: Mixture, X: np.ndarray) -> tuple[ModuleType, tuple[np.ndarray, ...]]:
-    """The kernel module for a mixture without draws, and its last three arguments.
+    """The kernel module for a mixture, and its last three arguments, with leading axes if any.
 
     Raises
     ------

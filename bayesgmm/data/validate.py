@@ -21,6 +21,7 @@ __all__ = [
     "Data",
     "as_data",
     "as_sample_weight",
+    "check_distinct_rows",
     "check_enough_rows",
     "check_features",
     "check_not_degenerate",
@@ -212,6 +213,32 @@ def check_enough_rows(n: int, n_components: int) -> None:
             f"Expected n_samples >= n_components but got n_components = {n_components}, "
             f"n_samples = {n}; ask for at most {plural(n, 'component')} or give more rows."
         )
+
+
+def check_distinct_rows(values: NDArray[np.floating], n_components: int) -> None:
+    """Check that there are at least as many distinct rows as components.
+
+    Parameters
+    ----------
+    values : (N, D) array
+    n_components : int
+        Number of components asked for.
+
+    Raises
+    ------
+    DataError
+        If rows repeat so much that some components could only be copies of others.
+    """
+    # Few rows settle it, unless nearly all are the same.
+    for part in (values[: 10 * n_components], values):
+        n_distinct = len(np.unique(part, axis=0))
+        if n_distinct >= n_components:
+            return
+    raise DataError(
+        f"there must be at least as many distinct rows as components, got n_components = "
+        f"{n_components} and {plural(n_distinct, 'distinct row')} among {len(values)}; ask for "
+        f"at most {plural(n_distinct, 'component')}."
+    )
 
 
 def _check_shape(

@@ -21,6 +21,7 @@ _GROUP = "bayesgmm"
 _MAP, _DIAGNOSTICS = f"{_GROUP}/map", f"{_GROUP}/diagnostics"
 _STAMP = ("format", "format_version", "bayesgmm_version")
 _TEXTS = ("quantity", "kind")
+_OF_CHAINS = ("mode", "log_likelihood", "weight")
 # A checksum of every block, so that a damaged file says so instead of giving other numbers.
 _ENCODING = {"fletcher32": True, "_FillValue": None}
 
@@ -108,12 +109,17 @@ def _groups(fit: BayesianGaussianMixture) -> "dict[str, xr.Dataset]":
             {"feature": names, "feature_other": names},
         ),
         _DIAGNOSTICS: xr.Dataset(
-            {name: ("row", found.table[name].to_numpy()) for name in found.table.columns},
+            {name: ("row", found.table[name].to_numpy()) for name in found.table.columns}
+            | {f"chain_{name}": ("chain", found.chains[name].to_numpy()) for name in _OF_CHAINS},
             attrs={
                 "n_divergences": int(found.n_divergences),
                 "n_draws": int(found.n_draws),
                 "switched": float(found.switched),
                 "messages": json.dumps(list(found.messages)),
+                "overlapping": json.dumps(found.overlapping),
+                "n_namings": int(found.n_namings),
+                "agreement": float(found.agreement),
+                "n_wanted": int(found.n_wanted),
             },
         ),
     }
@@ -149,13 +155,20 @@ def _diagnostics(group: "xr.Dataset") -> Diagnostics:
     for name in ("quantity", "kind", "mean", "sd", "rhat", "ess"):
         values = group[name].values
         columns[name] = [str(v) for v in values] if name in _TEXTS else values
+    chains = {"chain": np.arange(group.sizes["chain"])}
+    chains |= {name: group[f"chain_{name}"].values for name in _OF_CHAINS}
     about = group.attrs
     return Diagnostics(
-        pd.DataFrame(columns),
-        int(about["n_divergences"]),
-        int(about["n_draws"]),
-        float(about["switched"]),
-        tuple(json.loads(about["messages"])),
+        table=pd.DataFrame(columns),
+        n_divergences=int(about["n_divergences"]),
+        n_draws=int(about["n_draws"]),
+        switched=float(about["switched"]),
+        messages=tuple(json.loads(about["messages"])),
+        chains=pd.DataFrame(chains),
+        overlapping=tuple(map(tuple, json.loads(about["overlapping"]))),
+        n_namings=int(about["n_namings"]),
+        agreement=float(about["agreement"]),
+        n_wanted=int(about["n_wanted"]),
     )
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "Priors",
     "ResolvedPriors",
     "resolve",
+    "warn_of_ties",
 ]
 
 from bayesgmm.priors.choices import (
@@ -25,4 +26,5 @@ from bayesgmm.priors.choices import (
     NormalMeans,
     Priors,
 )
+from bayesgmm.priors.propriety import warn_of_ties
 from bayesgmm.priors.resolved import ResolvedPriors, resolve

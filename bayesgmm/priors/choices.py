@@ -11,14 +11,21 @@ from bayesgmm.exceptions import DataError
 UserPrior = Callable[[int, int], Any]
 
 
-def _check_positive(value: Any, name: str) -> None:
-    if value is not None and not (np.all(np.isfinite(value)) and np.all(np.asarray(value) > 0)):
-        raise DataError(f"{name} must be positive and finite, got {value!r}.")
-
-
-def _check_finite(value: Any, name: str) -> None:
-    if value is not None and not np.all(np.isfinite(value)):
-        raise DataError(f"{name} must be finite, got {value!r}.")
+def _check_numbers(
+    value: Any, name: str, *, positive: bool, scalar: bool = False, optional: bool = False
+) -> None:
+    if value is None and optional:
+        return
+    wanted = "one number" if scalar else "a number or an array of them"
+    try:
+        numbers = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        raise DataError(f"{name} must be {wanted}, got {value!r}.") from None
+    if scalar and numbers.ndim:
+        raise DataError(f"{name} must be one number, got shape {numbers.shape}.")
+    if not np.all(np.isfinite(numbers)) or (positive and not np.all(numbers > 0)):
+        rule = "positive and finite" if positive else "finite"
+        raise DataError(f"{name} must be {rule}, got {value!r}.")
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class Dirichlet:
     concentration: Any = 1.0
 
     def __post_init__(self) -> None:
-        _check_positive(self.concentration, "Dirichlet(concentration=...)")
+        _check_numbers(self.concentration, "Dirichlet(concentration=...)", positive=True)
 
 
 @dataclass(frozen=True)
@@ -84,8 +91,8 @@ class NormalMeans:
     scale: Any = None
 
     def __post_init__(self) -> None:
-        _check_finite(self.loc, "NormalMeans(loc=...)")
-        _check_positive(self.scale, "NormalMeans(scale=...)")
+        _check_numbers(self.loc, "NormalMeans(loc=...)", positive=False, optional=True)
+        _check_numbers(self.scale, "NormalMeans(scale=...)", positive=True, optional=True)
 
 
 @dataclass(frozen=True)
@@ -105,8 +112,8 @@ class ConjugateMeans:
     strength: float = 0.01
 
     def __post_init__(self) -> None:
-        _check_finite(self.loc, "ConjugateMeans(loc=...)")
-        _check_positive(self.strength, "ConjugateMeans(strength=...)")
+        _check_numbers(self.loc, "ConjugateMeans(loc=...)", positive=False, optional=True)
+        _check_numbers(self.strength, "ConjugateMeans(strength=...)", positive=True, scalar=True)
 
 
 @dataclass(frozen=True)
@@ -134,8 +141,10 @@ class InverseWishart:
     scale: Any = None
 
     def __post_init__(self) -> None:
-        _check_positive(self.dof, "InverseWishart(dof=...)")
-        _check_finite(self.scale, "InverseWishart(scale=...)")
+        _check_numbers(
+            self.dof, "InverseWishart(dof=...)", positive=True, scalar=True, optional=True
+        )
+        _check_numbers(self.scale, "InverseWishart(scale=...)", positive=False, optional=True)
 
 
 @dataclass(frozen=True)
@@ -146,7 +155,8 @@ class GammaScale:
     covariances are inverse-Wishart with ``2 shape + D - 1`` degrees of freedom and scale
     ``2 diag(b)``, so that every variance has the same marginal prior as in one dimension.
 
-    The posterior is improper for data with many tied values: b follows a spike to zero.
+    The posterior is improper for data with many tied values: b follows a spike to zero. Fits then
+    warn and count the ties.
 
     Parameters
     ----------
@@ -161,9 +171,9 @@ class GammaScale:
     hyper_rate: Any = None
 
     def __post_init__(self) -> None:
-        _check_positive(self.shape, "GammaScale(shape=...)")
-        _check_positive(self.hyper_shape, "GammaScale(hyper_shape=...)")
-        _check_positive(self.hyper_rate, "GammaScale(hyper_rate=...)")
+        _check_numbers(self.shape, "GammaScale(shape=...)", positive=True, scalar=True)
+        _check_numbers(self.hyper_shape, "GammaScale(hyper_shape=...)", positive=True, scalar=True)
+        _check_numbers(self.hyper_rate, "GammaScale(hyper_rate=...)", positive=True, optional=True)
 
 
 @dataclass(frozen=True)

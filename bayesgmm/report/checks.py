@@ -1,6 +1,7 @@
 """Which checks there are for a model, with their numbers."""
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,15 +50,17 @@ def has_spike(fitted: Fitted) -> bool:
 def _posterior_checks(fitted: Fitted, bayes: Any, waic: Any) -> Iterator[Check]:
     diagnostics, model = bayes.diagnostics_, fitted.model
     total = math.prod(bayes.mixture_.batch_shape)
-    what, rhat, ess = diagnostics.worst("invariant")
-    agree = trust.chains_agree(rhat)
-    yield trust.rhat_check(rhat, what, fitted.chains)
+    what, rhat = chain_agreement(bayes)
+    ess = diagnostics.worst("invariant")[2]
+    agree = chains_agree(bayes)
+    yield trust.rhat_check(rhat, what, fitted.chains, modes(bayes))
     yield trust.ess_check(ess, total, fitted.chains)
     yield trust.divergence_check(int(diagnostics.n_divergences), total)
     if fitted.k > 1:
         what, rhat, _ = diagnostics.worst("component")
         yield trust.stability_check(rhat, in_plain_words(what), agree)
         yield trust.switching_check(float(diagnostics.switched), agree)
+        yield trust.separation_check(fitted.k, fitted.overlapping)
     loo = model.loo
     if loo is not None:
         k_hat = np.ravel(loo.pareto_k)
@@ -81,6 +84,22 @@ def in_plain_words(quantity: str) -> str:
 
 
 def chain_agreement(bayes: Any) -> tuple[str, float]:
-    """The quantity free of labels on which chains agree least, and its R-hat."""
+    """The quantity free of labels on which chains agree least, and its R-hat.
+
+    A report counts rows from 1, diagnostics from 0.
+    """
     what, rhat, _ = bayes.diagnostics_.worst("invariant")
+    if what.startswith("co-clustering of rows"):
+        what = re.sub(r"\d+", lambda row: str(int(row[0]) + 1), what)
     return what, rhat
+
+
+def chains_agree(bayes: Any) -> bool:
+    """Whether the chains tell one story; a single chain cannot disagree."""
+    return trust.chains_agree(chain_agreement(bayes)[1]) and len(modes(bayes)) < 2
+
+
+def modes(bayes: Any) -> list[tuple[int, float]]:
+    """The number of chains and the stacking weight of each mode that chains sit in."""
+    chains = bayes.diagnostics_.chains
+    return [(len(part), float(part["weight"].sum())) for _, part in chains.groupby("mode")]

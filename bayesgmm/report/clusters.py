@@ -42,6 +42,8 @@ class Fitted:
     chains : int
         Number of chains the draws come from.
     X : (N, D) array
+    overlapping : tuple of tuples of int
+        Groups of clusters that the posterior's diagnostics call overlapping.
     """
 
     model: Model
@@ -49,6 +51,7 @@ class Fitted:
     draws: Mixture | None
     chains: int
     X: np.ndarray
+    overlapping: tuple[tuple[int, ...], ...] = ()
 
     @property
     def k(self) -> int:
@@ -162,14 +165,16 @@ def read_model(model: Model, X: np.ndarray) -> Fitted:
     if model.bayes is None:
         return Fitted(model, model.em.mixture_, None, 0, X)
     posterior: Mixture = model.bayes.mixture_
-    draws = posterior.flatten()
+    draws, groups = posterior.flatten(), model.bayes.diagnostics_.overlapping
     chains = posterior.batch_shape[0] if len(posterior.batch_shape) > 1 else 1
     if model.em is None:
-        return Fitted(model, model.bayes.map_, draws, chains, X)
+        return Fitted(model, model.bayes.map_, draws, chains, X, groups)
     point, mode = model.em.mixture_, model.bayes.map_
     # As `compare_estimates` matches them: by the rows that EM fit and posterior mode share.
     order = matching_order(mode, point, X)
-    return Fitted(model, point, draws.permute(order), chains, X)
+    place = np.argsort(order)
+    groups = tuple(tuple(sorted(place[list(group)].tolist())) for group in groups)
+    return Fitted(model, point, draws.permute(order), chains, X, groups)
 
 
 def _squared_distances(mixture: Mixture, X: np.ndarray) -> np.ndarray:

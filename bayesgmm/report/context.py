@@ -7,12 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from bayesgmm.report.blocks import Check
-from bayesgmm.report.checks import chain_agreement, run_checks
+from bayesgmm.report.checks import chains_agree, run_checks
 from bayesgmm.report.clusters import Fitted, read_model
 from bayesgmm.report.estimates import Estimate, estimates
 from bayesgmm.report.evidence import CRITERIA, Evidence, Model
 from bayesgmm.report.verdicts.choice import Choice, Option, Placement, Prediction, shape_words
-from bayesgmm.report.verdicts.trust import chains_agree
 from bayesgmm.report.wording import NBSP, decimals_for, decimals_of
 
 # Numbers in the list of all rows; more would fill the file.
@@ -152,7 +151,7 @@ class Context:
                 lead.difference,
                 lead.se,
                 shape=self.shape(lead.model),
-                is_rough=not chains_agree(chain_agreement(lead.model.bayes)[1]),
+                is_rough=not chains_agree(lead.model.bayes),
             ),
             in_nats=criterion.in_nats,
         )
@@ -198,4 +197,4 @@ class Context:
     def chains_agree(self) -> bool:
         """Whether the posterior of the chosen model can be read; true without one."""
         bayes = self.evidence.chosen.bayes
-        return bayes is None or chains_agree(chain_agreement(bayes)[1])
+        return bayes is None or chains_agree(bayes)

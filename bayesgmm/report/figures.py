@@ -12,14 +12,13 @@ from matplotlib.axes import Axes
 from bayesgmm.plots import plot_clusters, plot_criteria, plot_estimates, plot_trace
 from bayesgmm.plots.style import palette_of
 from bayesgmm.report.blocks import Figure, Switch
-from bayesgmm.report.checks import chain_agreement
+from bayesgmm.report.checks import chain_agreement, chains_agree
 from bayesgmm.report.clusters import Fitted
 from bayesgmm.report.context import Context
 from bayesgmm.report.estimates import Estimate, as_table
 from bayesgmm.report.evidence import CRITERIA, Evidence
 from bayesgmm.report.svg import geometry, new_figure, page_style, to_svg
 from bayesgmm.report.verdicts.rows import caption_doubt
-from bayesgmm.report.verdicts.trust import chains_agree
 from bayesgmm.report.wording import NBSP, fixed, joined, percent, signed
 
 WIDE, NARROW = 736, 350
@@ -328,7 +327,7 @@ def _picture_caption(context: Context, fitted: Fitted) -> str:
         parts.append(f"{name} is {fixed(margin, 2 if margin < 2 else 1)} {how}.")
     if model.bayes is not None:
         _, rhat = chain_agreement(model.bayes)
-        if not chains_agree(rhat):
+        if not chains_agree(model.bayes):
             parts.append(
                 f"Its chains disagree (R-hat {fixed(rhat, 3)}), so take its clusters as rough."
             )

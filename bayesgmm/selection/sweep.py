@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesgmm.bayes.elpd import stacking_weights
 from bayesgmm.bayes.estimator import BayesianGaussianMixture
 from bayesgmm.core.covariance import FAMILIES, get_family
 from bayesgmm.core.random_state import as_seed
@@ -236,7 +237,7 @@ class _Collected:
             table.loc[collapsed, ["bic", "aic", "icl"]] = np.nan
         numbers = [c for c in COLUMNS if c not in ("engine", "covariance_type", "status", "note")]
         table[numbers] = table[numbers].apply(pd.to_numeric)
-        for key, weight in _stacking_weights(self.loo).items():
+        for key, weight in stacking_weights(self.loo).items():
             is_row = (table["covariance_type"] == key[0]) & (table["n_components"] == key[1])
             table.loc[is_row & (table["engine"] == "bayes"), "loo_weight"] = weight
         return table
@@ -297,18 +298,6 @@ def _bayes_row(fit: BayesianGaussianMixture, loo: Any, waic: Any) -> dict[str, A
         "p_waic": waic.p,
         "n_high_variance": waic.n_high_variance,
     }
-
-
-def _stacking_weights(loo: dict[tuple[str, int], Any]) -> dict[tuple[str, int], float]:
-    if len(loo) < 2:
-        return dict.fromkeys(loo, 1.0)
-    import arviz as az
-
-    with warnings.catch_warnings():
-        # ArviZ repeats what the table says already: bad Pareto k, and many models compared.
-        warnings.simplefilter("ignore")
-        ranking = az.compare({f"{family} {k}": value for (family, k), value in loo.items()})
-    return {key: float(ranking.loc["{} {}".format(*key), "weight"]) for key in loo}
 
 
 def _is_ours(warning: warnings.WarningMessage) -> bool:

@@ -1,9 +1,12 @@
 """Diagnostics on chains whose illness is known."""
 
+import re
+
 import numpy as np
 import pytest
 
 from bayesgmm.bayes.diagnostics import diagnose
+from bayesgmm.bayes.labels import Relabelling
 from bayesgmm.core.mixture import Mixture
 
 CHAINS, DRAWS = 4, 500
@@ -18,19 +21,37 @@ def chains(rng, chains=CHAINS, k=2):
     return Mixture(weights, means, whitening, "diag"), -100 + rng.normal(size=shape)
 
 
-def verdict(mixture, log_likelihood, n_divergences=0, switched=0.0):
-    diverging = np.zeros(log_likelihood.shape, dtype=bool)
+def diagnosed(mixture, log_likelihood, n_divergences=0, raw=None, **options):
+    k, shape = mixture.n_components, mixture.batch_shape
+    diverging = np.zeros(shape, dtype=bool)
     diverging.ravel()[:n_divergences] = True
-    return diagnose(mixture, log_likelihood, diverging, switched, ("x",))
+    settings = {"agreement": 1.0, "overlap": np.eye(k), "weigh_modes": no_modes} | options
+    of_labels = {
+        name: settings.pop(name)
+        for name in ("switched", "n_namings", "functionals", "n_occupied")
+        if name in settings
+    }
+    orders = np.broadcast_to(np.arange(k), (*shape, k))
+    relabelled = Relabelling(mixture, orders, **{"switched": 0.0} | of_labels)
+    return diagnose(
+        mixture if raw is None else raw, relabelled, log_likelihood, diverging, ("x",), **settings
+    )
+
+
+def no_modes(modes):
+    raise AssertionError("there is one mode")
 
 
 def test_good_chains_have_nothing_to_report(rng):
-    found = verdict(*chains(rng))
+    found = diagnosed(*chains(rng))
     assert found.ok
     assert found.messages == ()
     assert found.max_rhat < 1.01
     assert found.min_ess > 1000
     assert set(found.table["kind"]) == {"invariant", "component"}
+    assert found.verdict == "4 chains agree; both components are separated."
+    assert found.chains["mode"].tolist() == [0, 0, 0, 0]
+    assert found.chains["weight"].tolist() == [0.25] * 4
     assert "mean 1, x" in set(found.table["quantity"])
     row = found.table.set_index("quantity").loc["mean 1, x"]
     assert row["mean"] == pytest.approx(5.0, abs=0.02)
@@ -40,29 +61,52 @@ def test_good_chains_have_nothing_to_report(rng):
 def test_chain_in_another_mode(rng):
     mixture, log_likelihood = chains(rng)
     log_likelihood[2] -= 15
-    found = verdict(mixture, log_likelihood)
+    found = diagnosed(mixture, log_likelihood, weigh_modes=lambda modes: np.array([0.9, 0.1]))
     assert not found.ok
+    assert found.messages[0].startswith(
+        "The chains sit in 2 modes and do not move between them: chains 0, 1 and 3 (log likelihood "
+        "-100.0, weight 0.90) and chain 2 (log likelihood -115."
+    )
+    assert "All averages here weigh the chains alike" in found.messages[0]
+    assert found.chains["mode"].tolist() == [0, 0, 1, 0]
+    np.testing.assert_allclose(found.chains["weight"], [0.3, 0.3, 0.1, 0.3])
+    np.testing.assert_allclose(found.chains["log_likelihood"], log_likelihood.mean(axis=1))
+    assert found.verdict == (
+        "4 chains sit in different modes: chains 0, 1 and 3 (log likelihood -100.0, weight 0.90) "
+        f"and chain 2 (log likelihood {log_likelihood[2].mean():.1f}, weight 0.10); both "
+        "components are separated."
+    )
+
+
+def test_chains_that_disagree_without_being_apart(rng):
+    mixture, log_likelihood = chains(rng)
+    log_likelihood[2] -= 2
+    found = diagnosed(mixture, log_likelihood)
     assert "The chains disagree: R-hat is" in found.messages[0]
     assert "for the log likelihood" in found.messages[0]
+    assert found.verdict.startswith("4 chains disagree (R-hat 1.")
+    assert "for the log likelihood); both components are separated." in found.verdict
 
 
 def test_stuck_chain(rng):
     mixture, log_likelihood = chains(rng)
-    log_likelihood[1] = -103.0
-    assert any("chains disagree" in text for text in verdict(mixture, log_likelihood).messages)
+    log_likelihood[1] = -101.0
+    assert "The chains disagree" in diagnosed(mixture, log_likelihood).messages[0]
 
 
 def test_all_chains_stuck(rng):
     mixture, log_likelihood = chains(rng)
     log_likelihood[:] = -100.0
-    assert "do not move: the log likelihood" in verdict(mixture, log_likelihood).messages[0]
+    found = diagnosed(mixture, log_likelihood)
+    assert "do not move: the log likelihood" in found.messages[0]
+    assert found.verdict.startswith("The draws do not move;")
 
 
 def test_draws_that_are_no_numbers(rng):
     mixture, log_likelihood = chains(rng)
     log_likelihood[0, 0] = np.nan
     with np.errstate(invalid="ignore"):
-        assert not verdict(mixture, log_likelihood).ok
+        assert not diagnosed(mixture, log_likelihood).ok
 
 
 def test_slow_chains_are_worth_few_draws(rng):
@@ -71,7 +115,7 @@ def test_slow_chains_are_worth_few_draws(rng):
     slow = np.zeros_like(steps)
     for t in range(1, DRAWS):
         slow[:, t] = 0.97 * slow[:, t - 1] + steps[:, t]
-    found = verdict(mixture, slow - slow.mean(axis=1, keepdims=True))
+    found = diagnosed(mixture, slow - slow.mean(axis=1, keepdims=True))
     assert any("worth only" in text and "(400 are wanted)" in text for text in found.messages)
 
 
@@ -79,7 +123,8 @@ def test_components_that_trade_places_do_not_discredit_the_density(rng):
     mixture, log_likelihood = chains(rng)
     orders = np.broadcast_to([0, 1], (CHAINS, DRAWS, 2)).copy()
     orders[2:] = [1, 0]
-    found = verdict(mixture.permute(orders), log_likelihood, switched=0.4)
+    away = {"switched": 0.4, "weigh_modes": lambda modes: np.array([0.5, 0.5])}
+    found = diagnosed(mixture.permute(orders), log_likelihood, **away)
     assert any("Components are not stable" in text for text in found.messages)
     assert any("switched in 40% of the draws" in text for text in found.messages)
     assert not any("chains disagree" in text for text in found.messages)
@@ -90,28 +135,151 @@ def test_components_that_trade_places_do_not_discredit_the_density(rng):
 
 @pytest.mark.parametrize(("n", "words"), [(1, "So few matter little"), (40, "may be missing")])
 def test_divergences_are_counted_and_judged(n, words, rng):
-    found = verdict(*chains(rng), n_divergences=n)
+    found = diagnosed(*chains(rng), n_divergences=n)
     assert found.n_divergences == n
     assert f"{n} of 2000 draws diverged" in found.messages[0]
     assert words in found.messages[0]
 
 
 def test_one_chain_has_no_rhat_and_is_no_error(rng):
-    found = verdict(*chains(rng, chains=1))
+    found = diagnosed(*chains(rng, chains=1))
     assert np.isnan(found.max_rhat)
     assert found.min_ess > 300
+    assert found.verdict == (
+        "1 chain, with no other to compare it with; both components are separated."
+    )
 
 
 def test_of_one_chain_no_rhat_is_quoted(rng):
     mixture, log_likelihood = chains(rng, chains=1)
     orders = np.broadcast_to([0, 1], (1, DRAWS, 2)).copy()
     orders[:, DRAWS // 2 :] = [1, 0]
-    found = verdict(mixture.permute(orders), log_likelihood)
+    found = diagnosed(mixture.permute(orders), log_likelihood)
     assert any("draw to draw (least effective" in text for text in found.messages)
     assert not any("nan" in text for text in found.messages)
 
 
 def test_one_component_has_no_weights_to_judge(rng):
-    found = verdict(*chains(rng, k=1))
+    found = diagnosed(*chains(rng, k=1))
     assert found.ok
     assert list(found.table["quantity"]) == ["log likelihood", "mean 0, x", "sd 0, x"]
+    assert found.n_components == 1
+    assert found.verdict == "4 chains agree."
+
+
+@pytest.mark.parametrize(
+    ("k", "pairs", "words"),
+    [
+        (3, [], "all 3 components are separated"),
+        (
+            3,
+            [(1, 2)],
+            "1 of 3 components is separated; components 1 and 2 overlap, read their parameters "
+            "jointly",
+        ),
+        (2, [(0, 1)], "components 0 and 1 overlap, read their parameters jointly"),
+        (
+            4,
+            [(0, 1), (1, 3)],
+            "1 of 4 components is separated; components 0, 1 and 3 overlap, read their parameters "
+            "jointly",
+        ),
+        (
+            6,
+            [(0, 2), (3, 5)],
+            "2 of 6 components are separated; components overlap: 0 and 2; 3 and 5, read the "
+            "parameters of each group jointly",
+        ),
+    ],
+)
+def test_which_components_are_separated(k, pairs, words, rng):
+    overlap = np.full((k, k), 0.09)
+    for i, j in pairs:
+        overlap[i, j] = overlap[j, i] = 0.11
+    found = diagnosed(*chains(rng, k=k), overlap=overlap)
+    assert found.verdict == f"4 chains agree; {words}."
+    assert found.ok
+
+
+def test_raw_quantities_are_there_where_labels_differ_and_are_not_judged(rng):
+    mixture, log_likelihood = chains(rng)
+    orders = np.broadcast_to([0, 1], (CHAINS, DRAWS, 2)).copy()
+    orders[2:] = [1, 0]
+    found = diagnosed(mixture, log_likelihood, raw=mixture.permute(orders), n_namings=2)
+    raw = found.table.query("kind == 'raw'").set_index("quantity")
+    assert set(raw.index) == set(found.table.query("kind == 'component'")["quantity"])
+    assert raw.loc["mean 1, x", "rhat"] > 1.5
+    assert raw.loc["mean 1, x", "ess"] < 10
+    assert found.max_rhat < 1.01
+    assert found.min_ess > 1000
+    assert found.ok
+    assert "raw" not in set(diagnosed(mixture, log_likelihood).table["kind"])
+
+
+def test_counts_are_listed_and_tell_chains_apart_but_have_no_say_in_r_hat(rng):
+    mixture, log_likelihood = chains(rng)
+    counts = np.full((CHAINS, DRAWS), 2)
+    same = diagnosed(mixture, log_likelihood, n_occupied=counts)
+    row = same.table.set_index("quantity").loc["number of occupied components"]
+    assert (row["kind"], row["mean"], row["sd"]) == ("count", 2.0, 0.0)
+    assert same.ok
+    counts[1, 100:105] = 1  # rare
+    assert diagnosed(mixture, log_likelihood, n_occupied=counts).ok
+    counts[:] = 2
+    counts[3] = 1
+    found = diagnosed(
+        mixture, log_likelihood, n_occupied=counts, weigh_modes=lambda modes: np.array([0.6, 0.4])
+    )
+    assert found.chains["mode"].tolist() == [0, 0, 0, 1]
+
+
+def test_other_functionals_are_judged(rng):
+    mixture, log_likelihood = chains(rng)
+    together = rng.uniform(size=(CHAINS, DRAWS))
+    together[0] /= 2
+    found = diagnosed(
+        mixture, log_likelihood, functionals={"co-clustering of rows 3 and 8": together}
+    )
+    assert "for the co-clustering of rows 3 and 8" in found.messages[0]
+
+
+def test_methods_of_relabelling_that_differ_are_told(rng):
+    assert diagnosed(*chains(rng), agreement=0.91).ok
+    found = diagnosed(*chains(rng), agreement=0.62)
+    assert "agree on only 62% of the draws" in found.messages[0]
+
+
+def test_draws_that_are_missing_are_counted(rng):
+    found = diagnosed(*chains(rng), n_wanted=4000)
+    assert found.messages[0] == (
+        "Sampling was interrupted: there are 2000 draws, 500 in each of 4 chains, of the 4000 that "
+        "were asked for."
+    )
+    assert found.verdict == (
+        "Stopped early, after 500 draws a chain; 4 chains agree; both components are separated."
+    )
+
+
+def test_few_independent_draws_and_divergences_are_in_the_verdict(rng):
+    mixture, log_likelihood = chains(rng)
+    slow = np.cumsum(rng.normal(size=(CHAINS, DRAWS // 10)), axis=1).repeat(10, axis=1)
+    slow -= slow.mean(axis=1, keepdims=True)
+    found = diagnosed(mixture, log_likelihood + 100 + slow, n_divergences=7)
+    assert re.fullmatch(
+        r"4 chains (agree, but are worth only \d+ independent draws|disagree \(.*\)); 7 of 2000 "
+        r"draws diverged; both components are separated\.",
+        found.verdict,
+    )
+
+
+def test_a_summary_can_be_printed(rng):
+    mixture, log_likelihood = chains(rng)
+    lines = str(diagnosed(mixture, log_likelihood, n_divergences=1)).splitlines()
+    assert lines[0] == "4 chains agree; both components are separated."
+    assert re.fullmatch(r"free of labels +4 +1\.00\d +\d+", lines[3])
+    assert re.fullmatch(r"components, relabelled +6 +1\.00\d +\d+", lines[4])
+    assert "2000 draws in 4 chains, 1 diverged." in lines
+    assert lines[-1].startswith("- 1 of 2000 draws diverged")
+    alone = str(diagnosed(*chains(rng, chains=1, k=1)))
+    assert "nan" not in alone
+    assert "Labels" not in alone

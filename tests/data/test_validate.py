@@ -10,7 +10,13 @@ from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.validation import check_is_fitted
 
-from bayesgmm.data import as_data, as_sample_weight, check_enough_rows, check_features
+from bayesgmm.data import (
+    as_data,
+    as_sample_weight,
+    check_distinct_rows,
+    check_enough_rows,
+    check_features,
+)
 from bayesgmm.exceptions import DataError, DataTypeError
 
 NAN, INF = np.nan, np.inf
@@ -344,6 +350,16 @@ def test_rows_and_components():
     check_enough_rows(5, 5)
     with says("Expected n_samples >= n_components but got n_components = 5, n_samples = 2"):
         check_enough_rows(2, 5)
+
+
+def test_fewer_distinct_rows_than_components():
+    X = np.repeat([[0.0, 1.0], [2.0, 3.0], [2.0, 4.0]], [30, 40, 30], axis=0)
+    check_distinct_rows(X, 3)
+    with says(
+        "there must be at least as many distinct rows as components, got n_components = 4 and 3 "
+        "distinct rows among 100; ask for at most 3 components"
+    ):
+        check_distinct_rows(X, 4)
 
 
 class Sign(ClusterMixin, BaseEstimator):

@@ -29,11 +29,17 @@ from bayesgmm.priors.choices import DataSummary
         (lambda: GammaScale(shape=0), r"GammaScale\(shape=\.\.\.\)"),
         (lambda: GammaScale(hyper_shape=0), r"GammaScale\(hyper_shape=\.\.\.\)"),
         (lambda: GammaScale(hyper_rate=[1, 0]), r"GammaScale\(hyper_rate=\.\.\.\)"),
+        (lambda: Dirichlet("even"), r"Dirichlet.* must be a number or an array.*got 'even'"),
+        (lambda: Dirichlet(None), "must be positive and finite, got None"),
+        (lambda: NormalMeans(loc=1j), r"NormalMeans\(loc=\.\.\.\) must be a number.*got 1j"),
+        (lambda: ConjugateMeans(strength=[1, 2]), r"must be one number, got shape \(2,\)"),
+        (lambda: InverseWishart(dof=[5, 6]), r"dof=\.\.\.\) must be one number, got shape \(2,\)"),
+        (lambda: GammaScale(shape=None), r"GammaScale\(shape=\.\.\.\) must be positive.*got None"),
         (lambda: Priors(means=Dirichlet()), r"Priors\(means=\.\.\.\) must be NormalMeans"),
         (lambda: Priors(weights=3), r"Priors\(weights=\.\.\.\) must be Dirichlet.*got 3"),
         (lambda: Priors(covariances=InverseWishart), "must be InverseWishart"),
     ],
-    ids=[f"case{i}" for i in range(14)],
+    ids=[f"case{i}" for i in range(20)],
 )
 def test_impossible_numbers_and_slots_are_refused(make, message):
     with pytest.raises(DataError, match=message):

@@ -131,6 +131,34 @@ def test_chains_that_disagree_withhold_the_answer(sweep):
     assert "Withheld" in text_of(sections["methods"])
 
 
+def test_chains_in_different_modes_withhold_the_answer(sweep):
+    key = ("bayes", "full", 2)
+    fit = copy.copy(sweep.fits[key])
+    chains = fit.diagnostics_.chains.assign(mode=[0, 0, 0, 1], weight=[0.3, 0.3, 0.3, 0.1])
+    fit.diagnostics_ = dataclasses.replace(fit.diagnostics_, chains=chains)
+    report, sections = rendered(dataclasses.replace(sweep, fits={**sweep.fits, key: fit}))
+    assert report.answer.headline == "No answer yet: the chains disagree"
+    assert "3 chains in one (weight 0.90) and 1 chain in one (weight 0.10)" in report.answer.lede[0]
+    assert "The chains sit in two modes" in text_of(sections["checks"])
+
+
+def test_overlapping_clusters_have_the_numbers_of_the_report(sweep):
+    """The report counts from 1 and in the order of the EM fit."""
+    from bayesgmm.report.clusters import read_model
+    from bayesgmm.report.evidence import Evidence
+
+    model = next(m for m in Evidence(sweep).models if m.n_components == 3)
+    fit = copy.copy(model.bayes)
+    fit.diagnostics_ = dataclasses.replace(fit.diagnostics_, overlapping=((0, 1),))
+    fitted = read_model(dataclasses.replace(model, bayes=fit), sweep.X)
+    (group,) = fitted.overlapping
+    assert sorted(group) == list(group)
+    np.testing.assert_allclose(
+        sorted(fitted.draws.means[:, list(group), 0].mean(axis=0)),
+        sorted(fit.mixture_.means[..., [0, 1], 0].mean(axis=(0, 1))),
+    )
+
+
 def test_posterior_alone(sweep):
     table = sweep.table[sweep.table["engine"] == "bayes"].reset_index(drop=True)
     fits = {key: fit for key, fit in sweep.fits.items() if key[0] == "bayes"}

@@ -44,6 +44,29 @@ def test_rhat():
     assert not trust.chains_agree(1.0101)
 
 
+def test_chains_in_modes_fail_and_are_weighed():
+    check = trust.rhat_check(1.3, "log likelihood", 4, [(3, 0.973), (1, 0.027)])
+    assert check.level == "fail"
+    assert check.means == (
+        "R-hat is 1.300 for the log likelihood. The chains sit in two modes and do not move "
+        "between them: 3 chains in one (weight 0.97) and 1 chain in one (weight 0.03), weighed by "
+        "stacking. All numbers here weigh the chains alike. Lower K, or run more chains."
+    )
+    assert trust.rhat_check(1.001, "log likelihood", 4, [(2, 0.5), (2, 0.5)]).level == "fail"
+    assert trust.rhat_check(1.001, "log likelihood", 4, [(4, 1.0)]).level == "pass"
+
+
+def test_clusters_that_overlap_are_named():
+    apart = trust.separation_check(3, [])
+    assert (apart.level, apart.found) == ("pass", "3 of 3")
+    check = trust.separation_check(5, [(0, 2), (1, 3)])
+    assert (check.level, check.found) == ("note", "1 of 5")
+    assert check.means == (
+        "Clusters 1 and 3 overlap; clusters 2 and 4 overlap. Read the numbers of such clusters "
+        "jointly."
+    )
+
+
 def test_unstable_clusters_are_a_note():
     assert trust.stability_check(1.002, "a share", True).level == "pass"
     found = trust.stability_check(1.05, "a centre in waiting", True)

@@ -270,3 +270,21 @@ def responsibilities(X, log_weights, means, factors):
     out = np.empty((X.shape[0], log_weights.shape[0]))
     _for_each_block(X, log_weights, means, factors, np.empty(0), out, True)
     return out
+
+
+@njit()
+def for_each_draw(X, log_weights, means, factors, densities, by_component, normalise):
+    """Write log densities, log joint densities or responsibilities under each of S draws.
+
+    Parameters
+    ----------
+    X : (N, D) in
+    log_weights, means, factors : in, as in :func:`statistics`, with a leading axis of length S
+    densities : (S, N) out: log densities; or (S, 0)
+    by_component : (S, N, K) out; or (S, 0, 0), which leaves them out and writes ``densities``
+    normalise : bool, whether ``by_component`` is responsibilities, not log joint densities
+    """
+    for s in range(log_weights.shape[0]):
+        _for_each_block(
+            X, log_weights[s], means[s], factors[s], densities[s], by_component[s], normalise
+        )

@@ -1,7 +1,7 @@
 """The first screen."""
 
 from bayesgmm.report.blocks import Answer, Fact
-from bayesgmm.report.checks import chain_agreement, has_spike
+from bayesgmm.report.checks import chain_agreement, has_spike, modes
 from bayesgmm.report.context import Context
 from bayesgmm.report.verdicts import choice as words
 from bayesgmm.report.verdicts import trust
@@ -34,8 +34,9 @@ def answer(context: Context, date: str) -> Answer:
     if spike:
         lede.insert(0, next(c.means for c in context.checks if c.level == "fail"))
     if not context.chains_agree:
-        what, rhat = chain_agreement(context.evidence.chosen.bayes)
-        lede.insert(0, trust.disagreement_sentence(rhat, what))
+        bayes = context.evidence.chosen.bayes
+        what, rhat = chain_agreement(bayes)
+        lede.insert(0, trust.disagreement_sentence(rhat, what, modes(bayes)))
     if context.placement is not None and context.placement.overlaps:
         lede.append("Use memberships, not labels.")
     return Answer(

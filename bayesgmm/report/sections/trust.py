@@ -1,11 +1,11 @@
 """The checks, and the priors."""
 
+from bayesgmm.bayes.verdicts import MAX_RHAT
 from bayesgmm.report import figures
 from bayesgmm.report.blocks import Block, Checks, Section, Table, Text, Verdict
-from bayesgmm.report.checks import chain_agreement
+from bayesgmm.report.checks import chain_agreement, chains_agree
 from bayesgmm.report.context import Context
 from bayesgmm.report.verdicts import agreement, trust
-from bayesgmm.report.verdicts.trust import MAX_RHAT
 from bayesgmm.report.wording import NBSP, fixed, joined
 
 _ABOUT = {"weights": "Shares", "means": "Centres", "covariances": "Shapes"}
@@ -22,7 +22,7 @@ def checks(context: Context) -> Section | None:
         for k, model in context.evidence.by_k.items()
         if model is not context.evidence.chosen
         and model.bayes is not None
-        and not trust.chains_agree(chain_agreement(model.bayes)[1])
+        and not chains_agree(model.bayes)
     ]
     if shaky:
         blocks.append(

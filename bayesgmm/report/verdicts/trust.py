@@ -3,14 +3,18 @@
 import math
 from collections.abc import Sequence
 
+from bayesgmm.bayes.verdicts import FEW_DIVERGENCES, MAX_RHAT, MIN_ESS_PER_CHAIN
 from bayesgmm.report.blocks import Check, Level
-from bayesgmm.report.wording import NBSP, capital, counted, fixed, in_words, percent, row_list
-
-# Vehtari et al. (2021), doi:10.1214/20-BA1221.
-MAX_RHAT = 1.01
-MIN_ESS_PER_CHAIN = 100
-# Divergences rarer than this matter little.
-_FEW_DIVERGENCES = 1e-3
+from bayesgmm.report.wording import (
+    NBSP,
+    capital,
+    counted,
+    fixed,
+    in_words,
+    joined,
+    percent,
+    row_list,
+)
 
 
 def chains_agree(rhat: float) -> bool:
@@ -94,25 +98,40 @@ def convergence_check(converged: bool, n_iter: int) -> Check:
     return Check("EM converged", found, "yes", means, "fail")
 
 
-def rhat_check(rhat: float, worst: str, chains: int) -> Check:
+def rhat_check(
+    rhat: float, worst: str, chains: int, modes: Sequence[tuple[int, float]] = ()
+) -> Check:
     """Whether the chains agree on what no naming of the clusters changes.
 
-    ``worst`` names what they agree on least; R-hat is NaN for a single chain.
+    ``worst`` names what they agree on least; R-hat is NaN for a single chain. ``modes`` as in
+    `disagreement_sentence`.
     """
     name, wanted = "Chains agree (R-hat)", f"up to {fixed(MAX_RHAT, 2)}"
     if math.isnan(rhat):
         means = "One chain cannot show whether others would tell the same. Run several."
         return Check(name, "unknown", wanted, means, "note")
     found = f"{fixed(rhat, 3)} at worst"
-    if chains_agree(rhat):
+    if chains_agree(rhat) and len(modes) < 2:
         means = f"{capital(in_words(chains))} chains tell the same story."
         return Check(name, found, wanted, means, "pass")
-    return Check(name, found, wanted, disagreement_sentence(rhat, worst), "fail")
+    return Check(name, found, wanted, disagreement_sentence(rhat, worst, modes), "fail")
 
 
-def disagreement_sentence(rhat: float, worst: str) -> str:
-    """What to do when chains disagree."""
-    return f"R-hat is {fixed(rhat, 3)} for the {worst}. Run longer (--draws) or lower K."
+def disagreement_sentence(rhat: float, worst: str, modes: Sequence[tuple[int, float]] = ()) -> str:
+    """What to do when chains disagree.
+
+    ``modes`` are the number of chains and the stacking weight of each mode, where there are
+    several that no chain moves between.
+    """
+    start = f"R-hat is {fixed(rhat, 3)} for the {worst}."
+    if len(modes) < 2:
+        return f"{start} Run longer (--draws) or lower K."
+    told = [f"{counted(n, 'chain')} in one (weight {fixed(weight, 2)})" for n, weight in modes]
+    return (
+        f"{start} The chains sit in {in_words(len(modes))} modes and do not move between them: "
+        f"{joined(told)}, weighed by stacking. All numbers here weigh the chains alike. Lower K, "
+        "or run more chains."
+    )
 
 
 def stability_check(rhat: float, worst: str, agree: bool) -> Check:
@@ -140,6 +159,18 @@ def stability_check(rhat: float, worst: str, agree: bool) -> Check:
     return Check(name, found, wanted, means, "note")
 
 
+def separation_check(k: int, groups: Sequence[Sequence[int]]) -> Check:
+    """Whether clusters can be spoken of one by one; ``groups`` are of clusters that overlap."""
+    n_apart = k - sum(map(len, groups))
+    name, found, wanted = "Clusters are separated", f"{n_apart} of {k}", "all"
+    if not groups:
+        means = "No two clusters share a tenth of their rows. Each can be read by itself."
+        return Check(name, found, wanted, means, "pass")
+    told = "; ".join(f"clusters {joined(j + 1 for j in group)} overlap" for group in groups)
+    means = f"{capital(told)}. Read the numbers of such clusters jointly."
+    return Check(name, found, wanted, means, "note")
+
+
 def ess_check(ess: float, total: int, chains: int) -> Check:
     """Whether there are enough independent draws."""
     least = MIN_ESS_PER_CHAIN * chains
@@ -161,7 +192,7 @@ def divergence_check(n_divergent: int, total: int) -> Check:
         f"{counted(n_divergent, 'draw')} of {total} diverged: the sampler could not enter a narrow "
         "region."
     )
-    if n_divergent < _FEW_DIVERGENCES * total:
+    if n_divergent < FEW_DIVERGENCES * total:
         return Check(name, found, "0", f"{means} Rates under 0.1 % matter little.", "note")
     means = f"{means} What lies there is missing from every interval."
     return Check(name, found, "0", means, "fail")

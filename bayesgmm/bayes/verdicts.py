@@ -1,0 +1,201 @@
+"""What diagnostics say in words: one sentence, a summary, and what to do about what is wrong."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesgmm.data.wording import joined, plural
+
+if TYPE_CHECKING:
+    from bayesgmm.bayes.diagnostics import Diagnostics
+
+# Thresholds of Vehtari et al. (2021), doi:10.1214/20-BA1221: R-hat, and ESS a chain.
+MAX_RHAT = 1.01
+MIN_ESS_PER_CHAIN = 100
+# Share of draws relabelled above which the names of the components are not stable.
+MANY_SWITCHES = 0.01
+# Share of draws below which methods of relabelling do not agree on the names.
+MIN_AGREEMENT = 0.9
+# Divergences rarer than this matter little.
+FEW_DIVERGENCES = 1e-3
+
+
+def verdict(found: "Diagnostics") -> str:
+    """One sentence: whether the chains agree, and whether components can be told apart."""
+    parts = [_chains(found)]
+    if found.n_divergences >= FEW_DIVERGENCES * found.n_draws and found.n_divergences:
+        parts.append(f"{found.n_divergences} of {found.n_draws} draws diverged")
+    parts += _components(found)
+    if found.n_draws < found.n_wanted:
+        n_chains = len(found.chains)
+        parts.insert(0, f"stopped early, after {plural(found.n_draws // n_chains, 'draw')} a chain")
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def summary(found: "Diagnostics") -> str:
+    """The verdict, the numbers behind it a kind a line, and the messages."""
+    lines = [found.verdict, "", f"{'':<24}{'number':>8}{'largest R-hat':>16}{'least ESS':>12}"]
+    for kind, name in _KINDS.items():
+        part = found.table[found.table["kind"] == kind]
+        if len(part):
+            _, rhat, ess = found.worst(kind)
+            shown = f"{rhat:.3f}" if np.isfinite(rhat) else "-"
+            lines.append(f"{name:<24}{len(part):>8}{shown:>16}{ess:>12.0f}")
+    lines.append("")
+    lines.append(f"{found.n_draws} draws in {plural(len(found.chains), 'chain')}, "
+                 f"{found.n_divergences} diverged.")  # fmt: skip
+    if found.n_components > 1:
+        between = "differ" if found.n_namings > 1 else "are the same"
+        lines.append(
+            f"Labels, as sampled, switched in {100 * found.switched:.0f}% of the draws and "
+            f"{between} between chains; methods of relabelling agree on "
+            f"{100 * found.agreement:.0f}% of them."
+        )
+    return "\n".join([*lines, *(f"- {text}" for text in found.messages)])
+
+
+_KINDS = {
+    "invariant": "free of labels",
+    "component": "components, relabelled",
+    "raw": "components, as sampled",
+}
+
+
+def messages(found: "Diagnostics") -> tuple[str, ...]:
+    """What is wrong, and what to do."""
+    n_chains = len(found.chains)
+    enough = MIN_ESS_PER_CHAIN * n_chains
+    out = []
+    if found.n_draws < found.n_wanted:
+        out.append(
+            f"Sampling was interrupted: there are {plural(found.n_draws, 'draw')}, "
+            f"{found.n_draws // n_chains} in each of {plural(n_chains, 'chain')}, of the "
+            f"{found.n_wanted} that were asked for."
+        )
+    stuck = _stuck(found)
+    if stuck:
+        out.append(
+            f"The draws do not move: the {stuck} is the same in all of them, or not "
+            "finite. Try another seed (random_state=), or fewer components."
+        )
+    name, rhat, ess = found.worst("invariant")
+    if found.chains["mode"].any():
+        out.append(_modes_message(found))
+    elif rhat > MAX_RHAT:
+        out.append(
+            f"The chains disagree: R-hat is {rhat:.3f} for the {name} (1.01 at most is wanted). "
+            "They may sit in different modes; run longer (draws=), or lower the number of "
+            "components."
+        )
+    if ess < enough:
+        out.append(
+            f"The draws are worth only {ess:.0f} independent ones ({enough} are wanted); run "
+            "longer (draws=)."
+        )
+    name, rhat, ess = found.worst("component")
+    if rhat > MAX_RHAT or ess < enough:
+        # One chain has no R-hat.
+        worst = f"R-hat {rhat:.3f} for {name}, " if n_chains > 1 else ""
+        out.append(
+            f"Components are not stable from draw to draw ({worst}least "
+            f"effective sample size {ess:.0f}): densities, WAIC and LOO hold if nothing else is "
+            "said here, but read component-wise numbers as rough."
+        )
+    if found.switched > MANY_SWITCHES:
+        out.append(
+            f"Labels switched in {100 * found.switched:.0f}% of the draws: the components "
+            "overlap. They were relabelled; quantities that no labelling changes are not affected."
+        )
+    if found.agreement < MIN_AGREEMENT:
+        out.append(
+            f"Methods of relabelling agree on only {100 * found.agreement:.0f}% of the draws: "
+            "component-wise numbers depend on which is used."
+        )
+    if found.n_divergences:
+        share = found.n_divergences / found.n_draws
+        out.append(
+            f"{found.n_divergences} of {found.n_draws} draws diverged: the sampler could not enter "
+            "a narrow region"
+            + (
+                ". So few matter little."
+                if share < FEW_DIVERGENCES
+                else "; its share of the posterior may be missing. Use fewer components or a "
+                "stronger prior on the covariances."
+            )
+        )
+    return tuple(out)
+
+
+def chains_by_mode(found: "Diagnostics") -> str:
+    """Which chains sit in which mode, with its mean log-likelihood and its weight by stacking."""
+    parts = []
+    for _, part in found.chains.groupby("mode"):
+        chains = part["chain"].tolist()
+        noun = "chain" if len(chains) == 1 else "chains"
+        parts.append(
+            f"{noun} {joined(chains, quote=False)} (log likelihood "
+            f"{part['log_likelihood'].mean():.1f}, weight {part['weight'].sum():.2f})"
+        )
+    return joined(parts, quote=False)
+
+
+def _modes_message(found: "Diagnostics") -> str:
+    n_modes = int(found.chains["mode"].max()) + 1
+    return (
+        f"The chains sit in {n_modes} modes and do not move between them: {chains_by_mode(found)}, "
+        "weighed by stacking. All averages here weigh the chains alike; diagnostics_.chains has "
+        "the weights. Lower the number of components, or run more chains."
+    )
+
+
+def _stuck(found: "Diagnostics") -> str:
+    table = found.table
+    # A count may well be the same in all draws.
+    stuck = table.loc[~(table["sd"] > 0) & (table["kind"] != "count"), "quantity"]
+    return "" if stuck.empty else str(stuck.iloc[0])
+
+
+def _chains(found: "Diagnostics") -> str:
+    n_chains = len(found.chains)
+    name, rhat, ess = found.worst("invariant")
+    if _stuck(found):
+        return "the draws do not move"
+    if found.chains["mode"].any():
+        return f"{n_chains} chains sit in different modes: {chains_by_mode(found)}"
+    if rhat > MAX_RHAT:
+        return f"{n_chains} chains disagree (R-hat {rhat:.3f} for the {name})"
+    few = ess < MIN_ESS_PER_CHAIN * n_chains
+    worth = f"worth only {plural(int(ess), 'independent draw')}" if few else ""
+    if n_chains == 1:
+        return f"1 chain, with no other to compare it with{', is ' + worth if few else ''}"
+    return f"{n_chains} chains agree{', but are ' + worth if few else ''}"
+
+
+def _components(found: "Diagnostics") -> list[str]:
+    """Which components can be spoken of one by one."""
+    k, groups = found.n_components, found.overlapping
+    if k == 1:
+        return []
+    n_separated = k - sum(map(len, groups))
+    parts = []
+    if n_separated == k:
+        parts.append(
+            "both components are separated" if k == 2 else f"all {k} components are separated"
+        )
+    elif n_separated:
+        parts.append(
+            f"{n_separated} of {k} components {'is' if n_separated == 1 else 'are'} separated"
+        )
+    if groups:
+        names = [joined(group, quote=False) for group in groups]
+        if len(groups) == 1:
+            which, whose = f"components {names[0]} overlap", "their parameters"
+        else:
+            which, whose = f"components overlap: {'; '.join(names)}", "the parameters of each group"
+        parts.append(f"{which}, read {whose} jointly")
+    else:
+        _, rhat, ess = found.worst("component")
+        if rhat > MAX_RHAT or ess < MIN_ESS_PER_CHAIN * len(found.chains):
+            parts.append("but read component-wise numbers as rough")
+    return parts
