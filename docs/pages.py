@@ -15,7 +15,7 @@ ROOMS: list[tuple[str, str, str, tuple[str, ...] | None]] = [
     ("bayesgmm.priors", "Priors", "Prior objects and the numbers they come to.", None),
     ("bayesgmm.bayes.distribution", "PyMC distribution", "", ("component_index",)),
     ("bayesgmm.bayes.diagnostics", "Diagnostics", "", ("Diagnostics",)),
-    ("bayesgmm.em.search", "Starts", "", ("StartSummary",)),
+    ("bayesgmm.em.atlas", "Starts", "", ("Atlas", "Optimum")),
     ("bayesgmm.selection.result", "Result of a sweep", "", ("SelectionResult",)),
     ("bayesgmm.selection.estimates", "EM against posterior", "", ("EstimatesComparison",)),
     ("bayesgmm.core.criteria", "Criteria", "Each docstring states sign and unit.", None),

@@ -114,8 +114,13 @@ class Mixture:
     @property
     def n_parameters(self) -> int:
         """Number of free parameters: weights, means and covariances."""
+        return sum(self.parameter_counts.values())
+
+    @property
+    def parameter_counts(self) -> dict[str, int]:
+        """Number of free parameters of each part: "weights", "means" and "covariances"."""
         k, d = self.n_components, self.n_features
-        return k - 1 + k * d + self.family.n_parameters(k, d)
+        return {"weights": k - 1, "means": k * d, "covariances": self.family.n_parameters(k, d)}
 
     @cached_property
     def kernel_factors(self) -> np.ndarray:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bayesgmm.data.wording import column_label, joined, plural
 from bayesgmm.exceptions import DegenerateDataError
 
-__all__ = ["check_not_degenerate"]
+__all__ = ["check_not_degenerate", "why_flat"]
 
 _BLOCK_VALUES = 131_072
 _ROUNDINGS = 8  # a column that varies by this many roundings of its largest value is constant
@@ -65,8 +65,7 @@ def check_not_degenerate(
             f"not {covariance_type!r}; pass the name of the family."
         )
     used = None if sample_weight is None or (sample_weight > 0).all() else sample_weight > 0
-    low, spread = _extremes(values, used)
-    rounding = np.finfo(values.dtype).eps * np.maximum(abs(low), abs(low + 2 * spread))
+    low, spread, rounding = _extremes(values, used)
     constant = 2 * spread <= _ROUNDINGS * rounding
     if constant.all() if covariance_type == "spherical" else constant.any():
         _refuse_constant(np.flatnonzero(constant), low, covariance_type, feature_names)
@@ -75,7 +74,48 @@ def check_not_degenerate(
         relations = _linear_relations(correlation, (rounding / sd) ** 2)
         if relations:
             _refuse_few_rows(values, used, covariance_type)
-            _refuse_collinear(relations, covariance_type, feature_names)
+            _refuse_collinear(values, used, relations, covariance_type, feature_names)
+
+
+def why_flat(
+    values: NDArray[np.floating],
+    covariance_type: str,
+    feature_names: Sequence[str] | None = None,
+) -> tuple[str, list[int]] | None:
+    """What makes the covariance of some rows singular, in words, and which columns could go.
+
+    None if nothing does, to rounding, or if there are fewer rows than a covariance needs.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, D)
+        The rows of one component.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+    feature_names : sequence of str, optional
+
+    Examples
+    --------
+    >>> why_flat(np.array([[0.0, 1], [0, 3], [0, 4]]), "full", ("a", "b"))
+    ("column 'a' is always 0", [0])
+    """
+    low, spread, rounding = _extremes(values, None)
+    constant = 2 * spread <= _ROUNDINGS * rounding
+    if constant.all():
+        return "they are copies of one another", []
+    if covariance_type == "spherical":
+        return None
+    if constant.any():
+        columns = [int(j) for j in np.flatnonzero(constant)]
+        said = [f"{column_label(j, feature_names)} is always {low[j] + 0.0:g}" for j in columns]
+        return joined(said, quote=False), columns
+    if covariance_type == "diag" or len(values) <= values.shape[1]:
+        return None
+    correlation, sd = _correlation(values, None, low, spread)
+    relations = _linear_relations(correlation, (rounding / sd) ** 2)
+    if not relations:
+        return None
+    said = [_say(relation, values, None, feature_names) for relation in relations]
+    return joined(said, quote=False), [relation.redundant for relation in relations]
 
 
 def _blocks(
@@ -92,14 +132,16 @@ def _blocks(
 
 def _extremes(
     values: NDArray[np.floating], used: NDArray[np.bool_] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Smallest value and half the range of each column (half, so that it cannot overflow)."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Smallest value, half the range (half, lest it overflow), and rounding of each column."""
     low = np.full(values.shape[1], np.inf)
     high = -low
     for block in _blocks(values, used):
         np.minimum(low, block.min(axis=0), out=low)
         np.maximum(high, block.max(axis=0), out=high)
-    return low, high / 2 - low / 2
+    spread = high / 2 - low / 2
+    rounding = np.finfo(values.dtype).eps * np.maximum(abs(low), abs(low + 2 * spread))
+    return low, spread, rounding
 
 
 def _correlation(
@@ -195,18 +237,41 @@ def _refuse_few_rows(
 
 
 def _refuse_collinear(
-    relations: list[_Relation], covariance_type: str, names: Sequence[str] | None
+    values: NDArray[np.floating],
+    used: NDArray[np.bool_] | None,
+    relations: list[_Relation],
+    covariance_type: str,
+    names: Sequence[str] | None,
 ) -> None:
-    def said(relation: _Relation) -> str:
-        others = [column_label(j, names) for j in relation.others]
-        how = "equals" if len(others) == 1 else "is a linear combination of"
-        scaled = " up to scale and shift" if len(others) == 1 else ""
-        redundant = column_label(relation.redundant, names)
-        return f"{redundant} {how} {joined(others, quote=False)}{scaled}"
-
+    said = [_say(relation, values, used, names) for relation in relations]
     what = joined([column_label(relation.redundant, names) for relation in relations], quote=False)
     raise DegenerateDataError(
-        f"Every {covariance_type} covariance would be singular: "
-        f"{joined([said(relation) for relation in relations], quote=False)}; drop {what}, "
-        f"use covariance_type='diag', or {_REMEDY}."
+        f"Every {covariance_type} covariance would be singular: {joined(said, quote=False)}; "
+        f"drop {what}, use covariance_type='diag', or {_REMEDY}."
     )
+
+
+def _say(
+    relation: _Relation,
+    values: NDArray[np.floating],
+    used: NDArray[np.bool_] | None,
+    names: Sequence[str] | None,
+) -> str:
+    others = [column_label(j, names) for j in relation.others]
+    redundant = column_label(relation.redundant, names)
+    if _is_one_hot(values, used, [*relation.others, relation.redundant]):
+        return f"{joined([*others, redundant], quote=False)} are one-hot (one is 1, the others 0)"
+    how = "equals" if len(others) == 1 else "is a linear combination of"
+    scaled = " up to scale and shift" if len(others) == 1 else ""
+    return f"{redundant} {how} {joined(others, quote=False)}{scaled}"
+
+
+def _is_one_hot(
+    values: NDArray[np.floating], used: NDArray[np.bool_] | None, columns: list[int]
+) -> bool:
+    """Whether in every row one of these columns is 1 and the others are 0."""
+    for block in _blocks(values, used):
+        part = block[:, columns]
+        if not (np.all((part == 0) | (part == 1)) and np.all(part.sum(axis=1) == 1)):
+            return False
+    return True

@@ -4,12 +4,14 @@ With unequal covariances the likelihood grows without limit as a component shrin
 Such optima say nothing about the data, so the search for the best fit passes over them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bayesgmm.core.mixture import Mixture
-from bayesgmm.data.wording import plural
+from bayesgmm.data.degenerate import why_flat
+from bayesgmm.data.wording import column_label, joined, plural
 from bayesgmm.em.problem import Problem
 
 # A component flatter than this in some direction, in variance relative to all rows, is a spike ...
@@ -18,6 +20,8 @@ FLATNESS = 1e-4
 MANY = 10
 # So flat, a component is held by the ridge alone and has never been seen to come back.
 LOST = 1e-8
+# Rows that are assigned to components at a time.
+BLOCK = 65_536
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,11 @@ def find_spikes(mixture: Mixture, problem: Problem) -> list[Spike]:
 
     A component is one if it holds fewer than D + 1 rows, where there are so many for each; or if
     the smallest eigenvalue of ``cov(X)^-1 Sigma_k`` is below 1e-4, on fewer than 10 (D + 1) rows,
-    or below 1e-8, on any number of rows. A fit under a proper prior has none,
-    whatever it looks like, nor has a single component, which is as wide as the data.
+    or below 1e-8, on any number of rows. A fit under a proper prior, or with given covariances,
+    has none, whatever it looks like, nor has a single component, which is as wide as the data.
     """
     k = mixture.n_components
-    if problem.priors is not None or k == 1:
+    if problem.is_bounded or k == 1:
         return []
     relative = flatness(mixture, problem.centre_and_covariance[1])
     # Weights that sum to less than the number of rows are shares, not counts.
@@ -68,7 +72,7 @@ def find_spikes(mixture: Mixture, problem: Problem) -> list[Spike]:
 
 def is_lost(mixture: Mixture, problem: Problem) -> bool:
     """Whether a component has collapsed for good."""
-    if mixture.n_components == 1:
+    if problem.is_bounded or mixture.n_components == 1:
         return False
     return bool(flatness(mixture, problem.centre_and_covariance[1]).min() < LOST)
 
@@ -98,19 +102,68 @@ def flatness(mixture: Mixture, covariance: np.ndarray) -> np.ndarray:
         return largest**-2.0
 
 
-def describe_spike(spike: Spike, mixture: Mixture, X: np.ndarray) -> str:
-    """One sentence on a spike: which rows it stands on, and what to try."""
-    joint = mixture.log_joint(X)
-    rows = np.flatnonzero(np.argmax(joint, axis=1) == spike.component)
-    shown = ", ".join(str(row) for row in rows[:5]) + (", ..." if len(rows) > 5 else "")
-    if spike.flatness < FLATNESS:
-        why = (
-            f"its smallest variance is {spike.flatness:.1e} of the data's, and the likelihood has "
-            "no bound there"
-        )
-    else:
-        why = f"a component needs {X.shape[1] + 1} at least for a shape of its own"
+def describe_spike(
+    spike: Spike,
+    mixture: Mixture,
+    X: np.ndarray,
+    feature_names: Sequence[str] | None = None,
+    row_numbers: np.ndarray | None = None,
+) -> str:
+    """One sentence on a spike: which rows it stands on, why, and what to try.
+
+    Parameters
+    ----------
+    spike : Spike
+    mixture : Mixture
+        Where it was found.
+    X : (N, D) array
+    feature_names : sequence of str, optional
+        Names of the columns.
+    row_numbers : (N,) array of int, optional
+        What the user calls the rows; by default they are numbered from 0.
+    """
+    rows = _rows_of(spike.component, mixture, X)
+    numbers = rows if row_numbers is None else row_numbers[rows]
+    shown = ", ".join(str(row) for row in numbers[:5]) + (", ..." if len(rows) > 5 else "")
+    why, drop = _reason(spike, mixture, X, rows, feature_names)
+    first = f"drop {drop}" if drop else "use fewer components"
     return (
         f"component {spike.component} has collapsed onto {plural(len(rows), 'row')} ({shown}): "
-        f"{why}; use fewer components, give priors=, or a larger reg_covar."
+        f"{why}; {first}, give priors=, or a larger reg_covar."
     )
+
+
+def _reason(
+    spike: Spike,
+    mixture: Mixture,
+    X: np.ndarray,
+    rows: np.ndarray,
+    feature_names: Sequence[str] | None,
+) -> tuple[str, str]:
+    """Why a component is a spike, and the columns that could go where they are the cause."""
+    least = X.shape[1] + 1
+    if spike.flatness >= FLATNESS:
+        return f"a component needs {least} at least for a shape of its own", ""
+    flat = why_flat(X[rows], mixture.covariance_type, feature_names) if len(rows) else None
+    if flat is None:
+        return (
+            f"its smallest variance is {spike.flatness:.1e} of the data's, and the likelihood has "
+            "no bound there"
+        ), ""
+    said, columns = flat
+    # On a handful of rows it is chance that a column does not vary, and no fault of the column.
+    to_blame = columns if len(rows) >= MANY * least else []
+    drop = [column_label(j, feature_names) for j in to_blame]
+    return (
+        f"{said} there, and the likelihood has no bound",
+        joined(drop, quote=False) if drop else "",
+    )
+
+
+def _rows_of(component: int, mixture: Mixture, X: np.ndarray) -> np.ndarray:
+    """The rows that are more likely of this component than of any other."""
+    parts = [
+        start + np.flatnonzero(mixture.log_joint(X[start : start + BLOCK]).argmax(1) == component)
+        for start in range(0, len(X), BLOCK)
+    ]
+    return np.concatenate(parts)

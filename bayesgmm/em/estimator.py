@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -21,11 +22,12 @@ from bayesgmm.data.validate import (
     check_enough_rows,
     check_not_degenerate,
 )
-from bayesgmm.em.degeneracy import describe_spike
-from bayesgmm.em.given import given_parts
-from bayesgmm.em.loop import Watch
+from bayesgmm.em.atlas import Atlas
+from bayesgmm.em.clusterings import CLUSTERINGS
+from bayesgmm.em.given import checked_fixed, given_parts, memberships_of
+from bayesgmm.em.loop import Run, Watch
 from bayesgmm.em.problem import Problem
-from bayesgmm.em.search import SearchResult, Settings, best_of, search
+from bayesgmm.em.search import SearchResult, Settings, best_of, diagnosis, search
 from bayesgmm.em.standard_errors import StandardErrors, standard_errors
 from bayesgmm.exceptions import ConvergenceWarning, DataError, DegeneracyWarning
 from bayesgmm.prediction import MixturePredictor
@@ -93,7 +95,7 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         Log-likelihood a row (plus log prior, a row) at the fit.
     lower_bounds_ : list of float
         The same after each pass of the best run.
-    starts_ : StartSummary
+    starts_ : Atlas
         How many starts were run, reached the fit, or collapsed.
     n_rows_ : float
         Rows that were fitted: the sum of their weights.
@@ -125,10 +127,12 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "covariance_type": [StrOptions({*FAMILIES, *(f.mclust_code for f in FAMILIES.values())})],
-        "init_params": [StrOptions({"mixed", "kmeans", "k-means++", "random", "random_from_data"})],
+        "init_params": [StrOptions({"mixed", *CLUSTERINGS} - {"carved", "whitened k-means++"})],
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
         "precisions_init": ["array-like", None],
+        "labels_init": ["array-like", None],
+        "fixed": [tuple, list],
         "random_state": ["random_state", np.random.Generator],
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
@@ -149,6 +153,8 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         weights_init: Any = None,
         means_init: Any = None,
         precisions_init: Any = None,
+        labels_init: Any = None,
+        fixed: Sequence[str] = (),
         random_state: Any = None,
         warm_start: bool = False,
         verbose: int = 0,
@@ -165,6 +171,8 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         self.weights_init = weights_init
         self.means_init = means_init
         self.precisions_init = precisions_init
+        self.labels_init = labels_init
+        self.fixed = fixed
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
@@ -195,10 +203,26 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         """
         self._validate_params()
         data = as_data(X, min_rows=2)
-        problem = self._problem(data, as_sample_weight(sample_weight, data.n_rows))
-        result = self._search(problem)
-        self._report_trouble(result, problem)
-        self._keep(result, problem, data.feature_names)
+        weight = as_sample_weight(sample_weight, len(data.values))
+        used = None if weight is None else np.flatnonzero(weight)
+        problem = self._problem(data, weight)
+        memberships = self.labels_init
+        if memberships is not None:
+            memberships = memberships_of(memberships, len(data.values), self.n_components)
+            memberships = memberships if used is None else memberships[used]
+        try:
+            result = self._search(problem, memberships)
+        except np.linalg.LinAlgError:
+            raise DataError(
+                "Fitting the mixture model failed because some components have ill-defined "
+                "empirical covariance (for instance caused by singleton or collapsed samples). "
+                "Try to decrease the number of components, increase reg_covar, or scale the input "
+                "data; priors= rules such components out."
+                + diagnosis(problem, self._settings(), data.feature_names, used)
+            ) from None
+        atlas = result.atlas(problem, data.feature_names, used)
+        self._report_trouble(result.run, atlas)
+        self._keep(result.run, atlas, problem, data.feature_names)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> np.ndarray:
@@ -208,17 +232,17 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """Bayesian information criterion, -2 log L + p log n: lower is better."""
         log_likelihood, n, _ = self._likelihood(X, sample_weight)
-        return criteria.bic(log_likelihood, self.mixture_.n_parameters, n)
+        return criteria.bic(log_likelihood, self._n_parameters(), n)
 
     def aic(self, X: Any) -> float:
         """Akaike's information criterion, -2 log L + 2 p: lower is better."""
         log_likelihood, _, _ = self._likelihood(X, None)
-        return criteria.aic(log_likelihood, self.mixture_.n_parameters)
+        return criteria.aic(log_likelihood, self._n_parameters())
 
     def icl(self, X: Any, sample_weight: Any = None) -> float:
         """Integrated completed likelihood: BIC with a charge for overlap; lower is better."""
         log_likelihood, n, weight = self._likelihood(X, sample_weight)
-        bic = criteria.bic(log_likelihood, self.mixture_.n_parameters, n)
+        bic = criteria.bic(log_likelihood, self._n_parameters(), n)
         return criteria.icl(bic, self.mixture_.log_responsibilities(self._new_rows(X)), weight)
 
     def standard_errors(
@@ -275,6 +299,11 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
                 f"X must be the rows that were fitted, which weigh {self.n_rows_:g}, got rows that "
                 f"weigh {n:g}; give the same X, and sample_weight if fit had it."
             )
+        if self.fixed:
+            raise DataError(
+                f"standard errors are those of a fit whose parts are all free, got fixed={self.fixed}; "
+                "fit again without fixed=, with warm_start=True to stay at this optimum."
+            )
         problem = self._problem(Data(rows), weight)
         rng = as_generator(self.random_state)
         return standard_errors(problem, self.mixture_, method, n_boot, rng, n_jobs, progressbar)
@@ -288,7 +317,8 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
 
     def _n_parameters(self) -> int:
         """Number of free parameters (scikit-learn's name for it)."""
-        return self.mixture_.n_parameters
+        counts = self.mixture_.parameter_counts
+        return sum(count for part, count in counts.items() if part not in self.fixed)
 
     def _problem(self, data: Data, weight: np.ndarray | None) -> Problem:
         values = data.values
@@ -296,7 +326,8 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             values, weight = np.ascontiguousarray(values[weight > 0]), weight[weight > 0]
         check_enough_rows(len(values), self.n_components)
         family = get_family(self.covariance_type)
-        if self.priors is None and not self.reg_covar:
+        fixed = checked_fixed(self.fixed, self._givers())
+        if self.priors is None and not self.reg_covar and "covariances" not in fixed:
             check_not_degenerate(values, family.name, data.feature_names, weight)
         priors = self.priors
         resolved = (
@@ -310,30 +341,36 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
                 f"{resolved.concentration.min():g}: below 1 the density has no bound where a "
                 "component is empty; sample the posterior instead (BayesianGaussianMixture)."
             )
-        return Problem(values, family.name, weight, resolved, self.reg_covar)
+        return Problem(values, family.name, weight, resolved, self.reg_covar, fixed)
 
-    def _search(self, problem: Problem) -> SearchResult:
-        rng = as_generator(self.random_state)
-        settings = Settings(
-            self.n_components, self.n_init, self.init_params, self.tol, self.max_iter
-        )
+    def _givers(self) -> dict[str, bool]:
+        """For each part, whether a start of it is given."""
+        whole = self.labels_init is not None or (self.warm_start and hasattr(self, "mixture_"))
+        return {
+            "weights": whole or self.weights_init is not None,
+            "means": whole or self.means_init is not None,
+            "covariances": whole or self.precisions_init is not None,
+        }
+
+    def _search(self, problem: Problem, memberships: np.ndarray | None) -> SearchResult:
+        rng, settings = as_generator(self.random_state), self._settings()
         watch = self._watch() if self.verbose else None
         given = given_parts(
-            self.weights_init, self.means_init, self.precisions_init, self.n_components, problem
+            self.weights_init,
+            self.means_init,
+            self.precisions_init,
+            memberships,
+            self.n_components,
+            problem,
         )
-        try:
-            if self.warm_start and hasattr(self, "mixture_"):
-                self._check_same_model(problem)
-                last = self.lower_bounds_[-1] * problem.n if self.lower_bounds_ else None
-                return best_of(problem, settings, [self.mixture_], watch, last)
-            return search(problem, settings, rng, watch, given)
-        except np.linalg.LinAlgError:
-            raise DataError(
-                "Fitting the mixture model failed because some components have ill-defined "
-                "empirical covariance (for instance caused by singleton or collapsed samples). "
-                "Try to decrease the number of components, increase reg_covar, or scale the input "
-                "data; priors= rules such components out."
-            ) from None
+        if self.warm_start and hasattr(self, "mixture_"):
+            self._check_same_model(problem)
+            last = self.lower_bounds_[-1] * problem.n if self.lower_bounds_ else None
+            return best_of(problem, settings, [self.mixture_], watch, last)
+        return search(problem, settings, rng, watch, given)
+
+    def _settings(self) -> Settings:
+        return Settings(self.n_components, self.n_init, self.init_params, self.tol, self.max_iter)
 
     def _check_same_model(self, problem: Problem) -> None:
         last = self.mixture_
@@ -353,28 +390,29 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
 
         return tell
 
-    def _report_trouble(self, result: SearchResult, problem: Problem) -> None:
-        if result.spikes and result.summary.all_collapsed:
-            first = describe_spike(result.spikes[0], result.run.mixture, problem.X)
-            warnings.warn(f"Every start collapsed: {first}", DegeneracyWarning, stacklevel=3)
-        elif not result.run.converged and self.max_iter > 0:
+    def _report_trouble(self, run: Run, atlas: Atlas) -> None:
+        if atlas.all_collapsed:
+            why = atlas.optima[0].why_spurious
+            warnings.warn(f"Every start collapsed: {why}", DegeneracyWarning, stacklevel=3)
+        elif not run.converged and self.max_iter > 0:
             warnings.warn(
                 "Best performing initialization did not converge. Try different init parameters, "
                 "or increase max_iter, tol, or check for degenerate data: "
-                f"{result.run.n_passes} passes over the data were not enough.",
+                f"{run.n_passes} passes over the data were not enough.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
 
-    def _keep(self, result: SearchResult, problem: Problem, names: tuple[str, ...] | None) -> None:
-        run = result.run
+    def _keep(
+        self, run: Run, atlas: Atlas, problem: Problem, names: tuple[str, ...] | None
+    ) -> None:
         mixture = replace(run.mixture, feature_names=names)
         self._keep_mixture(mixture)
         self.converged_ = run.converged
         self.n_iter_ = run.n_passes
         self.lower_bounds_ = [value / problem.n for value in run.history]
         self.lower_bound_ = run.objective / problem.n
-        self.starts_ = result.summary
+        self.starts_ = atlas
         self.n_rows_ = problem.n
         self._keep_features(mixture.n_features, names)
 

@@ -1,7 +1,7 @@
 """The EM loop: plain steps to scikit-learn's rule, or accelerated steps to a distance."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -110,7 +110,7 @@ def run_accelerated(
     watch : callable, optional
         Told the number of each pass and the objective a row.
     """
-    coordinates = _Coordinates(problem)
+    coordinates = _Coordinates(problem, start)
     history: list[float] = []
 
     def step(mixture: Mixture) -> tuple[float, float, Mixture]:
@@ -146,7 +146,7 @@ def run_accelerated(
         is_hopeless = False
         if len(history) >= look:
             look += LOOK_EVERY
-            is_hopeless = problem.priors is None and is_lost(after_2, problem)
+            is_hopeless = is_lost(after_2, problem)
         if converged or is_hopeless or len(history) == max_passes:
             at, value, log_likelihood, after = after, value_after, log_likelihood_after, after_2
             break
@@ -207,9 +207,14 @@ def _attempt(step, mixture: Mixture):
 
 
 class _Coordinates:
-    """Mixtures as unconstrained vectors, in units that do not depend on those of the data."""
+    """Mixtures as unconstrained vectors, in units that do not depend on those of the data.
 
-    def __init__(self, problem: Problem):
+    What the problem holds fixed comes back exactly as it is in ``start``.
+    """
+
+    def __init__(self, problem: Problem, start: Mixture):
+        parts = {"weights": "weights", "means": "means", "covariances": "whitening"}
+        self.fixed = {parts[name]: getattr(start, parts[name]) for name in problem.fixed}
         self.family: CovarianceFamily = problem.family
         self.centre = problem.centre_and_covariance[0]
         self.scale = problem.scale
@@ -242,4 +247,5 @@ class _Coordinates:
             i = np.arange(d)
             factors[..., i, i] = np.exp(np.clip(factors[..., i, i], -300, 300))
             whitening = factors / self.scale
-        return Mixture(weights / weights.sum(), means, whitening, family.name)
+        free = Mixture(weights / weights.sum(), means, whitening, family.name)
+        return replace(free, **self.fixed) if self.fixed else free

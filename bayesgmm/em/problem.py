@@ -1,6 +1,6 @@
 """What EM maximises, and one M-step towards it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -38,6 +38,8 @@ class Problem:
     reg_covar : float or None
         Added to every variance after each M-step, in squared units of the data. None: relative to
         the columns' variances, so that the answer does not depend on the units.
+    fixed : frozenset of str
+        Which of "weights", "means" and "covariances" no step changes.
     """
 
     X: np.ndarray
@@ -45,6 +47,7 @@ class Problem:
     sample_weight: np.ndarray | None = None
     priors: ResolvedPriors | None = None
     reg_covar: float | None = None
+    fixed: frozenset[str] = frozenset()
     family: CovarianceFamily = field(init=False)
 
     def __post_init__(self) -> None:
@@ -83,6 +86,17 @@ class Problem:
             return np.full(self.n_features, float(self.reg_covar))
         return RELATIVE_RIDGE * self.scale**2
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the objective has an upper bound, so that no component can be a spike."""
+        return self.priors is not None or "covariances" in self.fixed
+
+    def on_rows(self, rows: np.ndarray, sample_weight: np.ndarray | None = None) -> "Problem":
+        """The same problem on some of its rows, with their own weights or these."""
+        if sample_weight is None and self.sample_weight is not None:
+            sample_weight = np.ascontiguousarray(self.sample_weight[rows])
+        return replace(self, X=np.ascontiguousarray(self.X[rows]), sample_weight=sample_weight)
+
     def expectation(self, mixture: Mixture) -> Statistics:
         """One pass over the data."""
         return accumulate(self.X, mixture, self.sample_weight)
@@ -109,11 +123,13 @@ class Problem:
             If a covariance is not positive definite.
         """
         found = moments(statistics, mixture)
-        weights = self._weights(found.counts)
-        means = self._means(found, mixture)
-        covariances = self._covariances(found, means, mixture)
-        covariances = self.family.add_ridge(covariances, self.ridge)
-        whitening = self.family.whiten(covariances)
+        fixed = self.fixed
+        weights = mixture.weights if "weights" in fixed else self._weights(found.counts)
+        means = mixture.means if "means" in fixed else self._means(found, mixture)
+        whitening = mixture.whitening
+        if "covariances" not in fixed:
+            covariances = self._covariances(found, means, mixture)
+            whitening = self.family.whiten(self.family.add_ridge(covariances, self.ridge))
         return Mixture(weights, means, whitening, self.family.name, mixture.feature_names)
 
     def _weights(self, counts: np.ndarray) -> np.ndarray:
@@ -143,10 +159,11 @@ class Problem:
 
     def _covariances(self, found: Moments, means: np.ndarray, mixture: Mixture) -> np.ndarray:
         prior = self.priors
+        scatter, counts = found.scatter, found.counts
+        if means is not found.means:
+            scatter = scatter + self._outer(counts, found.means - means)
         if prior is None:
-            return self.family.estimate(found.scatter, _positive(found.counts))
-        scatter = found.scatter + self._outer(found.counts, found.means - means)
-        counts = found.counts
+            return self.family.estimate(scatter, positive(counts))
         if prior.scale is None:
             # A conjugate mean counts as one more row, at a distance shrunk by its strength.
             k = np.full(len(means), prior.strength)
@@ -184,5 +201,6 @@ class Problem:
         return n_covariances * prior.dof / 2.0 + prior.hyper_shape - 1.0
 
 
-def _positive(counts: np.ndarray) -> np.ndarray:
+def positive(counts: np.ndarray) -> np.ndarray:
+    """Counts that can be divided by: those of empty components are the least positive number."""
     return np.maximum(counts, np.finfo(float).tiny)

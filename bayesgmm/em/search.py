@@ -1,18 +1,21 @@
 """From many starts to one fit: which runs are worth finishing, and which end is the best."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bayesgmm.core.mixture import Mixture
+from bayesgmm.em.atlas import SAME, Atlas, End, group_ends, optima_of
 from bayesgmm.em.degeneracy import Spike, find_spikes
+from bayesgmm.em.given import Given
 from bayesgmm.em.loop import Run, Watch, run_accelerated, run_plain
 from bayesgmm.em.moves import Moves
 from bayesgmm.em.problem import Problem
-from bayesgmm.em.starts import proposals, subsample
+from bayesgmm.em.race import is_large, race
+from bayesgmm.em.starts import proposals
 
 # Starts of n_init="auto": enough that on the small reference data sets the best optimum known is
 # reached several times over for K up to six.
@@ -22,55 +25,57 @@ N_AGREEING = 8
 N_MOVES_AGREEING = 4
 # The share of mixed starts that are moves.
 MOVES = 1 / 3
-# On larger data the starts first compete on this many rows, for a few passes a round.
-RACE_ROWS = 10_000
-RACE_PASSES = (8, 24)
-RACE_KEEPS = (6, 3)
-# Two runs are at the same optimum if their objectives differ by less than this, in nats a row.
-SAME = 1e-5
-# And their values are the same but for how closely each run came.
+# Of several runs at one optimum, objectives that differ by less are the same, in nats a row.
 TIE = 1e-7
-
-
-@dataclass(frozen=True)
-class StartSummary:
-    """What became of the starts that were run to the end.
-
-    Attributes
-    ----------
-    n_starts : int
-        Runs of EM; moves that fell back to where they set out from are left out.
-    n_at_best : int
-        Those that ended at the optimum that was kept (within 1e-5 nats a row).
-    n_spikes : int
-        Those that collapsed and were passed over.
-    log_likelihoods : tuple of float
-        Where the finished runs ended: log-likelihood (plus log prior under priors), best first,
-        spikes left out.
-    """
-
-    n_starts: int
-    n_at_best: int
-    n_spikes: int
-    log_likelihoods: tuple[float, ...]
-
-    @property
-    def all_collapsed(self) -> bool:
-        """Whether the fit itself stands on a spike, for want of a sound one."""
-        return self.n_spikes == self.n_starts
+# Passes of the run that shows where others fail.
+DIAGNOSTIC_PASSES = 200
 
 
 @dataclass(frozen=True)
 class SearchResult:
     """The best run, the spikes it stands on if all did, and what became of the starts.
 
-    ``others`` are the best run of each other optimum that was found, best first.
+    Attributes
+    ----------
+    run : Run
+        The best that is no spike, if there is one.
+    groups : list of list of End
+        All ends by optimum: the kept one, the other sound ones, the spurious ones.
+    n_failed, n_returned, n_outrun : int
+        As in :class:`~bayesgmm.em.atlas.Atlas`.
     """
 
     run: Run
-    spikes: list[Spike]
-    summary: StartSummary
-    others: tuple[Run, ...]
+    groups: list[list[End]]
+    n_failed: int
+    n_returned: int
+    n_outrun: int
+
+    @property
+    def spikes(self) -> list[Spike]:
+        """The spikes that the best run stands on: none, unless every start collapsed."""
+        return self.groups[0][0].spikes
+
+    @property
+    def others(self) -> tuple[Run, ...]:
+        """The best run of each other sound optimum (of each other one, if all are spurious)."""
+        is_sound = not self.spikes
+        return tuple(g[0].run for g in self.groups[1:] if bool(g[0].spikes) is not is_sound)
+
+    def atlas(
+        self,
+        problem: Problem,
+        feature_names: Sequence[str] | None = None,
+        row_numbers: np.ndarray | None = None,
+    ) -> Atlas:
+        """The account of all starts, in the words of the user's columns and rows."""
+        return Atlas(
+            optima_of(self.groups, problem, feature_names, row_numbers),
+            self.n_failed,
+            self.n_returned,
+            self.n_outrun,
+            "log_likelihood" if problem.priors is None else "log_posterior",
+        )
 
 
 @dataclass(frozen=True)
@@ -89,42 +94,63 @@ def search(
     settings: Settings,
     rng: np.random.Generator,
     watch: Watch | None = None,
-    given: Callable[[Mixture], Mixture] | None = None,
+    given: Given | None = None,
 ) -> SearchResult:
     """Run EM from many starts and keep the best end that is no spike.
 
-    With ``n_init="auto"`` all starts run to the end on small data; on large data they race on a
-    subsample (successive halving) and the leaders finish on all rows. A number means that many full
-    runs. Of mixed starts the last third are moves on the best fit so far. ``given`` puts the parts
-    of a start that the user fixed in their place.
+    With ``n_init="auto"`` all starts run to the end on small problems; on large ones they race on a
+    subsample and the leaders finish on all rows. A number means that many full runs. Of mixed
+    starts the last third are moves on the best fit so far. ``given`` are the parts of a start that
+    the user gives; where they are all of it, there is one run.
     """
-    starts = proposals(problem, settings.n_components, settings.method, rng)
-    if given is not None:
-        starts = map(given, starts)
+    runs = _Runs(problem, settings, watch)
     # Clusterings of a few thousand rows lose more by waking threads than they gain.
     with threadpool_limits(1):
-        may_move = given is None and settings.method == "mixed"
-        return _search(problem, settings, rng, starts, watch, may_move)
+        if given is not None and given.is_whole:
+            runs.add(given.start(problem))
+        elif settings.n_init == "auto" and is_large(problem, settings.n_components):
+            _finish_race(runs, rng, given)
+        else:
+            _try_all(runs, rng, given)
+    return runs.result()
 
 
-def _search(
-    problem: Problem,
-    settings: Settings,
-    rng: np.random.Generator,
-    starts: Iterator[Mixture],
-    watch: Watch | None,
-    may_move: bool,
-) -> SearchResult:
+def _starts(
+    problem: Problem, settings: Settings, rng: np.random.Generator, given: Given | None
+) -> Iterator[Mixture]:
+    k, method = settings.n_components, settings.method
+    if given is None:
+        return proposals(problem, k, method, rng)
+    return map(given.put_into, proposals(problem, k, method, rng, given.parts.get("means")))
+
+
+def _may_move(settings: Settings, given: Given | None) -> bool:
+    return given is None and settings.method == "mixed"
+
+
+def _finish_race(runs: "_Runs", rng: np.random.Generator, given: Given | None) -> None:
+    settings = runs.settings
+    finalists = race(
+        runs.problem,
+        lambda small: _starts(small, settings, rng, given),
+        rng,
+        _may_move(settings, given),
+    )
+    runs.n_outrun = finalists.n_outrun
+    (first, n_starts), *others = finalists.ends
+    runs.add(first, n_starts)
+    for start, n_starts in others:
+        runs.add_rival(start, n_starts)
+
+
+def _try_all(runs: "_Runs", rng: np.random.Generator, given: Given | None) -> None:
+    settings, problem = runs.settings, runs.problem
     automatic = settings.n_init == "auto"
     n_starts = N_STARTS if automatic else int(settings.n_init)
-    runs = _Runs(problem, settings, watch)
     if settings.n_components == 1:
-        return runs.add(next(starts)).result()
-    if automatic and len(problem.X) > RACE_ROWS:
-        for start in _race(problem, list(islice(starts, n_starts)), rng):
-            runs.add(start)
-        return runs.result()
-    n_moves = int(MOVES * n_starts) if may_move else 0
+        n_starts = 1
+    starts = _starts(problem, settings, rng, given)
+    n_moves = int(MOVES * n_starts) if _may_move(settings, given) else 0
     for i, start in enumerate(islice(starts, n_starts - n_moves), 1):
         runs.add(start)
         if automatic and i == N_AGREEING and runs.agree:
@@ -134,7 +160,6 @@ def _search(
         moves = Moves(problem, rng)
         for _ in range(n_moves):
             runs.add_move(moves.relocate(runs.best.run.mixture))
-    return runs.result()
 
 
 def best_of(
@@ -159,14 +184,28 @@ def best_of(
     return runs.result()
 
 
-@dataclass(frozen=True)
-class _End:
-    run: Run
-    spikes: list[Spike]
+def diagnosis(
+    problem: Problem,
+    settings: Settings,
+    feature_names: Sequence[str] | None,
+    row_numbers: np.ndarray | None,
+) -> str:
+    """A sentence on the component that makes every run fail, or nothing where none is found.
 
-    @property
-    def rank(self) -> tuple[bool, float]:
-        return not self.spikes, self.run.objective
+    A little ridge lets one run pass the place where a covariance turns singular.
+    """
+    settings = replace(settings, n_init=1, tol=None, max_passes=DIAGNOSTIC_PASSES)
+    regular = replace(problem, reg_covar=None, priors=None, fixed=frozenset())
+    try:
+        found = search(regular, settings, np.random.default_rng(0))
+    except np.linalg.LinAlgError:
+        return ""
+    why = found.atlas(regular, feature_names, row_numbers).optima[0].why_spurious
+    return f" With a little of it, {why}" if why else ""
+
+
+def _rank(end: End) -> tuple[bool, float]:
+    return not end.spikes, end.run.objective
 
 
 class _Runs:
@@ -181,14 +220,15 @@ class _Runs:
     ):
         self.problem, self.settings, self.watch = problem, settings, watch
         self.previous = previous
-        self.finished: list[_End] = []
+        self.finished: list[End] = []
         self.failures: list[np.linalg.LinAlgError] = []
+        self.n_returned = self.n_outrun = 0
 
-    def add(self, start: Mixture) -> "_Runs":
-        end = self._end_of(start)
+    def add(self, start: Mixture, n_starts: int = 1) -> None:
+        """Run to the end."""
+        end = self._end_of(start, n_starts)
         if end is not None:
             self.finished.append(end)
-        return self
 
     def add_move(self, start: Mixture) -> None:
         """Run from a move on the best end; if it falls back there it says nothing new."""
@@ -200,8 +240,23 @@ class _Runs:
             self.best.spikes and not end.spikes
         ):
             self.finished.append(end)
+        else:
+            self.n_returned += 1
 
-    def _end_of(self, start: Mixture) -> _End | None:
+    def add_rival(self, start: Mixture, n_starts: int) -> None:
+        """Run to the end only what is above the best end before it has begun."""
+        if not self.finished:
+            self.add(start, n_starts)
+            return
+        statistics = self.problem.expectation(start)
+        value = self.problem.objective(statistics, start)
+        if value > self.best.run.objective:
+            self.add(start, n_starts)
+            return
+        run = Run(start, value, statistics.log_likelihood, (value,), False)
+        self.finished.append(End(run, find_spikes(start, self.problem), n_starts))
+
+    def _end_of(self, start: Mixture, n_starts: int = 1) -> End | None:
         settings = self.settings
         try:
             if settings.tol is None:
@@ -218,12 +273,12 @@ class _Runs:
         except np.linalg.LinAlgError as error:
             self.failures.append(error)
             return None
-        return _End(run, find_spikes(run.mixture, self.problem))
+        return End(run, find_spikes(run.mixture, self.problem), n_starts)
 
     @property
-    def best(self) -> _End:
+    def best(self) -> End:
         """The best end; of several at one optimum the first, so that rounding decides nothing."""
-        top = max(self.finished, key=lambda end: end.rank)
+        top = max(self.finished, key=_rank)
         return next(
             end
             for end in self.finished
@@ -238,48 +293,16 @@ class _Runs:
 
     @property
     def agree(self) -> bool:
+        """Whether all runs so far came to one optimum, and it is sound."""
+        if self.failures or any(end.spikes for end in self.finished):
+            return False
         ends = [end.run.objective for end in self.finished]
-        return not self.failures and max(ends) - min(ends) < self.distance
+        return max(ends) - min(ends) < self.distance
 
     def result(self) -> SearchResult:
         if not self.finished:
             raise self.failures[-1]
         best = self.best
-        sound = [end.run for end in self.finished if not end.spikes]
-        kept = sorted(sound or [end.run for end in self.finished], key=lambda run: -run.objective)
-        n_failed = len(self.failures)
-        summary = StartSummary(
-            n_starts=n_failed + len(self.finished),
-            n_at_best=sum(best.run.objective - run.objective < self.distance for run in kept),
-            n_spikes=n_failed + len(self.finished) - len(sound),
-            log_likelihoods=tuple(run.objective for run in kept),
-        )
-        return SearchResult(best.run, best.spikes, summary, _other_optima(kept, self.distance))
-
-
-def _other_optima(runs: list[Run], distance: float) -> tuple[Run, ...]:
-    """The best run of each optimum but the first; ``runs`` are sorted, best first."""
-    others: list[Run] = []
-    last = runs[0].objective
-    for run in runs:
-        if last - run.objective > distance:
-            others.append(run)
-            last = run.objective
-    return tuple(others)
-
-
-def _race(problem: Problem, candidates: list[Mixture], rng: np.random.Generator) -> list[Mixture]:
-    small = subsample(problem, RACE_ROWS, rng)
-    for n_passes, n_keep in zip(RACE_PASSES, RACE_KEEPS, strict=True):
-        runs = []
-        for start in candidates:
-            try:
-                run = run_accelerated(small, start, n_passes)
-            except np.linalg.LinAlgError:
-                continue
-            runs.append((bool(find_spikes(run.mixture, small)), -run.objective, run.mixture))
-        if not runs:
-            return candidates[:n_keep]
-        runs.sort(key=lambda item: item[:2])
-        candidates = [mixture for _, _, mixture in runs[:n_keep]]
-    return candidates
+        others = sorted((end for end in self.finished if end is not best), key=_rank, reverse=True)
+        groups = group_ends([best, *others], self.problem)
+        return SearchResult(best.run, groups, len(self.failures), self.n_returned, self.n_outrun)

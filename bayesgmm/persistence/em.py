@@ -1,6 +1,7 @@
 """An EM fit as JSON. The schema is in the docstring of `bayesgmm.persistence`."""
 
 import json
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 from bayesgmm import __version__
 from bayesgmm.core.covariance import get_family
 from bayesgmm.core.mixture import Mixture
+from bayesgmm.em.atlas import Atlas, Optimum
 from bayesgmm.em.estimator import GaussianMixture
-from bayesgmm.em.search import StartSummary
 from bayesgmm.persistence.settings import plain, restored_arguments
 
 FORMAT = "bayesgmm.GaussianMixture"
@@ -18,11 +19,20 @@ FORMAT_VERSION = 1
 # Covariances and whitening factors say the same thing twice; by this much, in units of the
 # components' own spread, a file may differ with itself before it is taken to have been changed.
 _AGREEMENT = 1e-6
+# What a local optimum consists of: the arrays of its mixture, and the rest with its types.
+_PARTS = ("weights", "means", "whitening")
+_OPTIMUM = {
+    "objective": float,
+    "n_starts": int,
+    "moved": float,
+    "settled": bool,
+    "why_spurious": str,
+}
 
 
 def to_document(fit: GaussianMixture) -> dict[str, Any]:
     """All that a fitted estimator holds, as plain values."""
-    mixture, starts = fit.mixture_, fit.starts_
+    mixture = fit.mixture_
     total = fit.lower_bound_ * fit.n_rows_
     names = getattr(fit, "feature_names_in_", None)
     return {
@@ -45,12 +55,7 @@ def to_document(fit: GaussianMixture) -> dict[str, Any]:
             "n_iter": fit.n_iter_,
             "lower_bound": fit.lower_bound_,
             "lower_bounds": plain(fit.lower_bounds_),
-            "starts": {
-                "n_starts": starts.n_starts,
-                "n_at_best": starts.n_at_best,
-                "n_spikes": starts.n_spikes,
-                "log_likelihoods": plain(starts.log_likelihoods),
-            },
+            "starts": _plain_atlas(fit.starts_),
         },
         "settings": plain(fit.get_params(deep=False)),
     }
@@ -65,25 +70,53 @@ def from_document(document: dict[str, Any]) -> GaussianMixture:
         If something is missing, or does not fit together.
     """
     arguments = restored_arguments(document["settings"], set(GaussianMixture._get_param_names()))
+    # JSON has lists only.
+    arguments["fixed"] = tuple(arguments.get("fixed", ()))
     estimator = GaussianMixture(**arguments)
     estimator._validate_params()
     mixture = _mixture(document)
     estimator._keep_mixture(mixture)
     about = document["fit"]
-    starts = about["starts"]
     estimator.converged_ = bool(about["converged"])
     estimator.n_iter_ = int(about["n_iter"])
     estimator.lower_bound_ = float(about["lower_bound"])
     estimator.lower_bounds_ = [float(value) for value in about["lower_bounds"]]
     estimator.n_rows_ = float(about["n_rows"])
-    estimator.starts_ = StartSummary(
-        int(starts["n_starts"]),
-        int(starts["n_at_best"]),
-        int(starts["n_spikes"]),
-        tuple(float(value) for value in starts["log_likelihoods"]),
-    )
+    estimator.starts_ = _atlas(about["starts"], mixture)
     estimator._keep_features(mixture.n_features, mixture.feature_names)
     return estimator
+
+
+def _plain_atlas(atlas: Atlas) -> dict[str, Any]:
+    content = {field.name: plain(getattr(atlas, field.name)) for field in fields(Atlas)[1:]}
+    return {
+        "n_starts": atlas.n_starts,
+        "n_at_best": atlas.n_at_best,
+        "n_spikes": atlas.n_spikes,
+        **content,
+        "optima": [
+            {
+                **{name: getattr(optimum, name) for name in _OPTIMUM},
+                **{name: plain(getattr(optimum.mixture, name)) for name in _PARTS},
+            }
+            for optimum in atlas.optima
+        ],
+    }
+
+
+def _atlas(content: dict[str, Any], kept: Mixture) -> Atlas:
+    optima = []
+    for about in content["optima"]:
+        parts = {name: np.asarray(about[name], dtype=float) for name in _PARTS}
+        for name, part in parts.items():
+            if part.shape != getattr(kept, name).shape:
+                raise ValueError(f"the {name} of an optimum have another shape than the fit's")
+        values = {name: kind(about[name]) for name, kind in _OPTIMUM.items()}
+        optima.append(Optimum(mixture=replace(kept, **parts), **values))
+    if not optima:
+        raise ValueError("the fit has no optimum")
+    counts = {name: int(content[name]) for name in ("n_failed", "n_returned", "n_outrun")}
+    return Atlas(tuple(optima), **counts, objective_name=str(content["objective_name"]))
 
 
 def write(fit: GaussianMixture, path: Path) -> None:

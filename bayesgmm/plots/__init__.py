@@ -21,6 +21,7 @@ from bayesgmm.plots.density_1d import plot_density_1d as plot_density_1d
 from bayesgmm.plots.differences import plot_loo_differences as plot_loo_differences
 from bayesgmm.plots.estimates import plot_estimates as plot_estimates
 from bayesgmm.plots.membership import plot_membership as plot_membership
+from bayesgmm.plots.optima import plot_optima as plot_optima
 from bayesgmm.plots.pairs import plot_pairs as plot_pairs
 from bayesgmm.plots.style import DARK as DARK
 from bayesgmm.plots.style import LIGHT as LIGHT

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bayesgmm import GaussianMixture, Mixture, Priors, load, load_dataset, save
 from bayesgmm.core.covariance import FAMILIES
-from bayesgmm.em.search import StartSummary
+from bayesgmm.em.atlas import Atlas, Optimum
 from bayesgmm.priors.choices import (
     ConjugateMeans,
     Dirichlet,
@@ -59,7 +59,7 @@ def fitted(mixture, names):
     fit._keep_features(mixture.n_features, names)
     fit.converged_, fit.n_iter_, fit.n_rows_ = True, 7, 12.5
     fit.lower_bound_, fit.lower_bounds_ = -1.0 / 3.0, [-2.0 / 3.0, -1.0 / 3.0]
-    fit.starts_ = StartSummary(3, 2, 1, (-0.1, -0.7))
+    fit.starts_ = Atlas((Optimum(mixture, -0.1, 2, 0.0, True, ""),), n_failed=1)
     return fit
 
 

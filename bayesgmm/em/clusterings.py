@@ -1,0 +1,155 @@
+"""Clusterings that EM can begin from: quick, rough, and of many kinds.
+
+Each takes rows, a number of clusters and a generator, and returns memberships (N, K). They work on
+columns scaled to unit variance (spherical: to one common length), or on fully whitened ones, so
+that a start does not depend on the units of the data.
+"""
+
+import warnings
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bayesgmm.em.problem import Problem
+from bayesgmm.exceptions import ConvergenceWarning
+
+# Least and largest size of a carved cluster, in units of N / K rows.
+CARVED = (0.1, 1.2)
+# Time and memory of a hierarchy grow with the square of the number of rows: of more than these it
+# sees a sample.
+TREE_ROWS = 2_000
+TREE_SAMPLE = 1_000
+
+
+class Rows:
+    """The rows that clusterings see, in comparable and in whitened coordinates."""
+
+    def __init__(self, problem: Problem):
+        self.problem = problem
+        centre, covariance = problem.centre_and_covariance
+        self.scaled = (problem.X - centre) / problem.scale
+        if problem.family.isotropic:
+            self.whitened = self.scaled
+        else:
+            correlation = covariance / np.outer(problem.scale, problem.scale)
+            values, vectors = np.linalg.eigh(correlation)
+            kept = values > 1e-10 * values[-1]
+            self.whitened = self.scaled @ (vectors[:, kept] / np.sqrt(values[kept]))
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.scaled)
+
+    @property
+    def probability(self) -> np.ndarray | None:
+        """The chance of each row to be chosen, (N,); None if all are alike."""
+        weight = self.problem.sample_weight
+        return None if weight is None else weight / weight.sum()
+
+    @cached_property
+    def tree(self) -> np.ndarray:
+        """All merges of Ward's hierarchy on the whitened rows, as SciPy writes them."""
+        return _ward(self.whitened)
+
+
+def one_hot(labels: np.ndarray, n_components: int) -> np.ndarray:
+    """Labels (N,) as memberships (N, K) of zeros and ones."""
+    out = np.zeros((len(labels), n_components))
+    out[np.arange(len(labels)), labels] = 1.0
+    return out
+
+
+def _seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(2**31 - 1))
+
+
+def _kmeans(points: np.ndarray, rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
+    from sklearn.cluster import KMeans
+
+    # The algorithm is fixed because the default one warns where memory leaks with threads.
+    means: Any = KMeans(k, n_init=1, random_state=_seed(rng), algorithm="lloyd")  # pyright: ignore
+    with warnings.catch_warnings():
+        # Fewer distinct rows than clusters: no trouble for a start.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        means.fit(points, sample_weight=rows.problem.sample_weight)
+    return one_hot(means.labels_, k)
+
+
+def _plus_plus(points: np.ndarray, rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
+    from sklearn.cluster import kmeans_plusplus
+
+    centres, _ = kmeans_plusplus(
+        points, k, sample_weight=rows.problem.sample_weight, random_state=_seed(rng)
+    )
+    return nearest(points, centres)
+
+
+def nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Memberships of points (N, D) in the nearest of centres (K, D)."""
+    # Squared distances up to a term that is the same for all centres.
+    distance = np.sum(centres**2, axis=1) - 2.0 * points @ centres.T
+    return one_hot(distance.argmin(axis=1), len(centres))
+
+
+def _random_rows(rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
+    chosen = rng.choice(rows.n, size=k, replace=False, p=rows.probability)
+    return nearest(rows.scaled, rows.scaled[chosen])
+
+
+def _carved(rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
+    """Neighbourhoods of random rows, of random sizes, one after another; the rest is the last."""
+    left = np.arange(rows.n)
+    labels = np.full(rows.n, k - 1)
+    for j in range(k - 1):
+        points = rows.scaled[left]
+        distance = np.sum((points - points[rng.integers(len(left))]) ** 2, axis=1)
+        size = int(rng.uniform(*CARVED) * rows.n / k)
+        near = np.argsort(distance, kind="stable")[: max(1, min(size, len(left) - k + j + 1))]
+        labels[left[near]] = j
+        left = np.delete(left, near)
+    return one_hot(labels, k)
+
+
+def _random(rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
+    responsibilities = rng.random((rows.n, k))
+    return responsibilities / responsibilities.sum(axis=1, keepdims=True)
+
+
+def _hierarchical(rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
+    """Ward's hierarchy in whitened coordinates, cut at k clusters.
+
+    Scrucca and Raftery (2015, doi:10.1007/s11634-015-0220-z) found this transformation to give EM
+    better starts than the data as they are. Of many rows the hierarchy of a sample gives centres.
+    """
+    if rows.n <= TREE_ROWS:
+        return one_hot(_cut(rows.tree, k), k)
+    size = max(TREE_SAMPLE, k)
+    points = rows.whitened[rng.choice(rows.n, size=size, replace=False, p=rows.probability)]
+    labels = one_hot(_cut(_ward(points), k), k)
+    return nearest(rows.whitened, (labels.T @ points) / labels.sum(axis=0)[:, None])
+
+
+def _ward(points: np.ndarray) -> np.ndarray:
+    from scipy.cluster.hierarchy import linkage
+
+    return linkage(points, method="ward")
+
+
+def _cut(tree: np.ndarray, k: int) -> np.ndarray:
+    from scipy.cluster.hierarchy import cut_tree
+
+    return cut_tree(tree, n_clusters=k)[:, 0]
+
+
+CLUSTERINGS: dict[str, Callable[[Rows, int, np.random.Generator], np.ndarray]] = {
+    "kmeans": lambda rows, k, rng: _kmeans(rows.scaled, rows, k, rng),
+    "k-means++": lambda rows, k, rng: _plus_plus(rows.scaled, rows, k, rng),
+    "whitened k-means++": lambda rows, k, rng: _plus_plus(rows.whitened, rows, k, rng),
+    "hierarchical": _hierarchical,
+    "random_from_data": _random_rows,
+    "carved": _carved,
+    "random": _random,
+}
