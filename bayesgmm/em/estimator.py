@@ -301,8 +301,8 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             )
         if self.fixed:
             raise DataError(
-                f"standard errors are those of a fit whose parts are all free, got fixed={self.fixed}; "
-                "fit again without fixed=, with warm_start=True to stay at this optimum."
+                "standard errors are those of a fit whose parts are all free, got "
+                f"fixed={self.fixed}; fit again without it (warm_start=True stays at this optimum)."
             )
         problem = self._problem(Data(rows), weight)
         rng = as_generator(self.random_state)
