@@ -30,3 +30,11 @@ def test_a_matrix_that_is_not_positive_definite_is_an_error(d, flaw):
     covariances[1, -1, -1] = flaw
     with pytest.raises(np.linalg.LinAlgError):
         whiten_full(covariances)
+
+
+@pytest.mark.parametrize("d", [2, 30])
+def test_a_singular_factor_is_an_error(d):
+    lower = np.stack([np.eye(d)] * 2)
+    lower[1, 0, 0] = 0.0
+    with pytest.raises(np.linalg.LinAlgError):
+        invert_triangular(lower)

@@ -103,13 +103,22 @@ _SMALL = 24
 
 
 def invert_triangular(lower: np.ndarray) -> np.ndarray:
-    """Inverse of lower triangular matrices (..., D, D), exactly zero above the diagonal."""
+    """Inverse of lower triangular matrices (..., D, D), exactly zero above the diagonal.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If one is singular.
+    """
     d = lower.shape[-1]
     if d > _SMALL:
         return np.tril(np.linalg.inv(lower))
     from bayesgmm.core.kernels import factors
 
-    return factors.inverses(_stack(lower)).reshape(lower.shape)
+    inverse, are_regular = factors.inverses(_stack(lower))
+    if not are_regular:
+        raise np.linalg.LinAlgError("a triangular matrix is singular")
+    return inverse.reshape(lower.shape)
 
 
 def whiten_full(covariances: np.ndarray) -> np.ndarray:

@@ -22,11 +22,14 @@ def invert_lower(lower, out):
 
 @njit(error_model="numpy")
 def inverses(lowers):
-    """Inverses of lower triangular matrices (M, D, D)."""
+    """Inverses of lower triangular matrices (M, D, D), and whether all have one."""
     out = np.empty_like(lowers)
     for m in range(len(lowers)):
+        for i in range(lowers.shape[1]):
+            if lowers[m, i, i] == 0.0:
+                return out, False
         invert_lower(lowers[m], out[m])
-    return out
+    return out, True
 
 
 @njit(error_model="numpy")
