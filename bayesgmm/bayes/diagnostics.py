@@ -55,8 +55,8 @@ class Diagnostics:
         How many different labels chains most commonly have: above one, they differ between chains.
     agreement : float
         Share of draws that three methods of relabelling order in the same way.
-    n_wanted : int
-        Draws asked for, over all chains: more than ``n_draws`` if sampling was interrupted.
+    complete : bool
+        False if sampling was interrupted, and these are the draws so far.
     """
 
     table: "pd.DataFrame"
@@ -68,7 +68,7 @@ class Diagnostics:
     overlapping: tuple[tuple[int, ...], ...] = ()
     n_namings: int = 1
     agreement: float = 1.0
-    n_wanted: int = 0
+    complete: bool = True
 
     @property
     def ok(self) -> bool:
@@ -123,6 +123,7 @@ def diagnose(
     weigh_modes: Callable[[np.ndarray], np.ndarray],
     agreement: float,
     overlap: np.ndarray,
+    complete: bool = True,
     n_wanted: int | None = None,
 ) -> Diagnostics:
     """Diagnose draws.
@@ -143,8 +144,10 @@ def diagnose(
         Between methods of relabelling.
     overlap : (K, K) array
         Of the components' memberships.
+    complete : bool, default True
+        False if sampling was interrupted.
     n_wanted : int, optional
-        Draws asked for, over all chains, where there may be fewer.
+        Draws asked for, over all chains.
     """
     import pandas as pd
 
@@ -176,9 +179,9 @@ def diagnose(
         overlapping=_groups(overlap > _OVERLAP),
         n_namings=relabelled.n_namings,
         agreement=agreement,
-        n_wanted=int(diverging.size) if n_wanted is None else n_wanted,
+        complete=complete,
     )
-    return replace(found, messages=verdicts.messages(found))
+    return replace(found, messages=verdicts.messages(found, n_wanted))
 
 
 def invariants(mixture: Mixture) -> dict[str, np.ndarray]:

@@ -38,6 +38,8 @@ class EngineResult:
         leading dims (chain, draw).
     constants : xarray.Dataset or None
         Data containers that a user's priors registered.
+    complete : bool
+        False if sampling was interrupted, and these are the draws so far.
     """
 
     draws: Mixture
@@ -47,6 +49,7 @@ class EngineResult:
     priors: ResolvedPriors | Priors
     extra: "xr.Dataset | None" = None
     constants: "xr.Dataset | None" = None
+    complete: bool = True
 
 
 def draw_posterior(
@@ -108,4 +111,11 @@ def draw_posterior(
         rng=rng,
         progressbar=progressbar,
     )
-    return EngineResult(drawn.mixture, drawn.hyper, drawn.sample_stats, found.run.mixture, resolved)
+    return EngineResult(
+        drawn.mixture,
+        drawn.hyper,
+        drawn.sample_stats,
+        found.run.mixture,
+        resolved,
+        complete=drawn.complete,
+    )

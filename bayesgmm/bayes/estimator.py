@@ -158,7 +158,15 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         -----
         PosteriorWarning
             Before sampling, if the priors leave the posterior improper for data with these ties;
-            after it, if the diagnostics say that the draws are not to be trusted as they are.
+            after it, if the diagnostics say that the draws are not to be trusted as they are, or
+            there are fewer than were asked for.
+
+        Notes
+        -----
+        An interrupt (Ctrl-C) while chains are sampled ends sampling and keeps the draws so far:
+        the fit is whole but for its length, as many draws of each chain, marked by
+        ``posterior_["posterior"].attrs["complete"] = 0``. Before there are four draws a chain, or
+        a second time, it raises KeyboardInterrupt, and the estimator is as it was.
         """
         from bayesgmm.bayes.engines import draw_posterior
 
@@ -272,6 +280,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             "covariance_type": mixture.covariance_type,
             "sampler": self.sampler,
             "created_by": f"bayesgmm {__version__}",
+            "complete": int(drawn.complete),
         }
         if isinstance(drawn.priors, ResolvedPriors):
             others = covariance_dataset(mixture, drawn.priors, drawn.hyper)
@@ -291,6 +300,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             ),
             agreement=agreement(drawn.draws, drawn.map, X),
             overlap=overlap(mixture, X),
+            complete=drawn.complete,
+            n_wanted=self.chains * self.draws,
         )
         # All at once, so that an interruption leaves nothing half-done.
         self.__dict__.pop("model_", None)

@@ -99,11 +99,20 @@ def sample_model(
         mixture, others = density.expand(raw.draws)
         best = np.unravel_index(np.nanargmax(raw.sample_stats["lp"]), raw.draws.shape[:2])
         mode = _mode(density, raw.draws, best, mixture[best], X)
-    hyper = np.zeros((chains, draws, 0))
+    hyper = np.zeros((*mixture.batch_shape, 0))
     extra = _dataset(assembled, others, ("chain", "draw"))
     data = {v.name: v.get_value() for v in assembled.model.data_vars if v.name != "data"}
     constants = _dataset(assembled, data) if data else None
-    return EngineResult(mixture, hyper, raw.sample_stats, mode, priors, extra, constants)
+    return EngineResult(
+        mixture,
+        hyper,
+        raw.sample_stats,
+        mode,
+        priors,
+        extra,
+        constants,
+        complete=raw.complete,
+    )
 
 
 class Density:

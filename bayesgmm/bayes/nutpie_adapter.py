@@ -4,6 +4,7 @@ nutpie compiles PyMC and Stan models; here it is handed C functions that are com
 release of nutpie changes what its model class wants, the test of this module says so.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,10 @@ import numpy as np
 
 if TYPE_CHECKING:
     import pymc as pm
+
+
+# Fewer draws a chain are no result.
+MIN_DRAWS = 4
 
 
 @dataclass(frozen=True)
@@ -24,10 +29,14 @@ class RawDraws:
         Coordinates.
     sample_stats : dict of (chain, draw) arrays
         "diverging", "lp", "n_steps", "step_size", "tree_depth", "energy".
+    complete : bool
+        False if sampling was interrupted (Ctrl-C): then these are the draws so far, as many of each
+        chain, and chains that had hardly begun are left out.
     """
 
     draws: np.ndarray
     sample_stats: dict[str, np.ndarray]
+    complete: bool = True
 
 
 def sample(
@@ -58,6 +67,11 @@ def sample(
     draws, tune, chains, seed : int
     target_accept : float
     progressbar : bool
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If sampling is interrupted before any chain has four draws.
     """
     import nutpie
     from nutpie.compile_pymc import CompiledPyMCModel
@@ -72,7 +86,7 @@ def sample(
     def start_of(chain_seed: int) -> np.ndarray:
         return starts[seeds.index(chain_seed)].copy()
 
-    def run(start, draws: int, tune: int, cores: int | None, progressbar: bool) -> Any:
+    def run(start, draws: int, tune: int, cores: int | None, progressbar: bool) -> tuple[Any, bool]:
         model = CompiledPyMCModel(
             dims={},
             _coords={},
@@ -106,9 +120,11 @@ def sample(
 
     # nutpie tells a chain's start only the seed it made for that chain, and asks from several
     # threads. A few draws, one chain after another, tell which seed belongs to which chain.
-    run(remember, chains + 1, 1, 1, False)
-    tree = run(start_of, draws, tune, None, progressbar)
-    return RawDraws(tree["posterior"]["theta"].values, _kept_stats(tree))
+    _, complete = run(remember, chains + 1, 1, 1, False)
+    if not complete:
+        raise KeyboardInterrupt
+    tree, complete = run(start_of, draws, tune, None, progressbar)
+    return _raw(tree["posterior"]["theta"].values, tree, complete)
 
 
 def sample_model(
@@ -135,6 +151,11 @@ def sample_model(
     -------
     RawDraws
         Flat unconstrained points: the values of the free variables, in the model's order.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If sampling is interrupted before any chain has four draws.
     """
     import nutpie
 
@@ -151,24 +172,47 @@ def sample_model(
         store_unconstrained=True,
         blocking=False,
     )
-    tree = _wait_for(sampler)
+    tree, complete = _wait_for(sampler)
     points = tree["sample_stats"].to_dataset()["unconstrained_draw"].values
-    return RawDraws(points, _kept_stats(tree))
+    return _raw(points, tree, complete)
 
 
-def _wait_for(sampler: Any) -> Any:
-    # nutpie's own waiting takes an interrupt for a wish to see the draws so far, and returns them
-    # as if they were all.
+def _wait_for(sampler: Any) -> tuple[Any, bool]:
+    """What a sampler returns, and whether that is all that was asked for."""
     try:
-        return sampler.wait()
+        return sampler.wait(), True
+    except KeyboardInterrupt:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # ArviZ does not expect so few draws
+            try:
+                return sampler.abort(), False
+            except ValueError:
+                # It had begun to hand over its draws, and they are gone.
+                raise KeyboardInterrupt from None
     except BaseException:
         sampler.cancel()
         raise
 
 
-def _kept_stats(tree: Any) -> dict[str, np.ndarray]:
+def _raw(points: np.ndarray, tree: Any, complete: bool) -> RawDraws:
     stats = tree["sample_stats"]
-    return {ours: stats[theirs].values for ours, theirs in _STATS.items() if theirs in stats}
+    kept = {ours: stats[theirs].values for ours, theirs in _STATS.items() if theirs in stats}
+    if complete:
+        return RawDraws(points, kept)
+    chains, n = _most_draws(np.isfinite(points).all(axis=-1).sum(axis=1))
+    cut = {name: values[chains, :n] for name, values in kept.items()}
+    return RawDraws(points[chains, :n], cut, complete=False)
+
+
+def _most_draws(counts: np.ndarray) -> tuple[np.ndarray, int]:
+    """Which chains to keep, and how many draws of each, to have the most with as many of each."""
+    order = np.argsort(-counts, kind="stable")
+    totals = counts[order] * np.arange(1, len(counts) + 1)
+    n_kept = len(counts) - int(np.argmax(totals[::-1]))
+    n = int(counts[order[n_kept - 1]])
+    if n < MIN_DRAWS:
+        raise KeyboardInterrupt
+    return np.sort(order[:n_kept]), n
 
 
 # ArviZ's names of the sampler's statistics, and nutpie's.

@@ -1,6 +1,6 @@
 """NUTS on the compiled posterior, preconditioned by the observed information."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,11 +41,14 @@ class PosteriorDraws:
     hyper : (chain, draw, n) array
         Draws of half the hierarchical scale; n is zero if the scale is fixed.
     sample_stats : dict of (chain, draw) arrays
+    complete : bool
+        False if sampling was interrupted, and these are the draws so far.
     """
 
     mixture: Mixture
     hyper: np.ndarray
     sample_stats: dict[str, np.ndarray]
+    complete: bool = True
 
 
 def sample_nuts(
@@ -80,6 +83,8 @@ def sample_nuts(
 
     Where quantities that no labelling changes have not mixed, and the data are not so large that it
     would take long, the chains are run again, ten times as long, and thinned by ten.
+
+    An interrupt (Ctrl-C) ends sampling, and the draws so far are returned.
     """
     from bayesgmm.bayes import callbacks
 
@@ -114,11 +119,18 @@ def sample_nuts(
 
     raw = run(draws, TUNE if tune is None else tune, TARGET_ACCEPT)
     cost = THIN * float(raw.sample_stats["n_steps"].sum()) * _cost(posterior)
-    if cost < AFFORDABLE and not _mixed(posterior.unpack(raw.draws)[0], raw.sample_stats["lp"]):
-        long_tune = LONG_TUNE if tune is None else tune
-        raw = _thinned(run(THIN * draws, long_tune, LONG_TARGET_ACCEPT))
+    affordable = raw.complete and cost < AFFORDABLE
+    if affordable and not _mixed(posterior.unpack(raw.draws)[0], raw.sample_stats["lp"]):
+        try:
+            longer = run(THIN * draws, LONG_TUNE if tune is None else tune, LONG_TARGET_ACCEPT)
+        except KeyboardInterrupt:
+            longer = None
+        if longer is None or longer.draws.shape[:1] != (chains,) or longer.draws.shape[1] < draws:
+            raw = replace(raw, complete=False)
+        else:
+            raw = _thinned(longer, draws)
     mixture, hyper = posterior.unpack(raw.draws)
-    return PosteriorDraws(mixture, hyper, raw.sample_stats)
+    return PosteriorDraws(mixture, hyper, raw.sample_stats, complete=raw.complete)
 
 
 def _cost(posterior: LogPosterior) -> float:
@@ -135,18 +147,23 @@ def _mixed(mixture: Mixture, log_density: np.ndarray) -> bool:
     return all(not rhat > MAX_RHAT and ess >= enough for rhat, ess in found)
 
 
-def _thinned(raw: nutpie_adapter.RawDraws) -> nutpie_adapter.RawDraws:
-    """Every tenth draw; it counts as divergent if one of its ten is, and its steps are theirs."""
+def _thinned(raw: nutpie_adapter.RawDraws, n: int) -> nutpie_adapter.RawDraws:
+    """``n`` draws a chain, each the last of a group of draws.
+
+    It counts as divergent if one of its group is, and its steps are theirs.
+    """
+    size = raw.draws.shape[1] // n
     kept = {}
     for name, values in raw.sample_stats.items():
-        groups = values.reshape(len(values), -1, THIN)
+        groups = values[:, : n * size].reshape(len(values), n, size)
         if name == "diverging":
             kept[name] = groups.any(axis=-1)
         elif name == "n_steps":
             kept[name] = groups.sum(axis=-1)
         else:
             kept[name] = groups[..., -1]
-    return nutpie_adapter.RawDraws(raw.draws[:, THIN - 1 :: THIN], kept)
+    draws = raw.draws[:, size - 1 : n * size : size]
+    return nutpie_adapter.RawDraws(draws, kept, raw.complete)
 
 
 class _Mode:

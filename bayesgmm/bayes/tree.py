@@ -22,7 +22,7 @@ def build_tree(
     X: np.ndarray,
     log_likelihood: np.ndarray | None,
     feature_names: tuple[str, ...],
-    attributes: dict[str, str],
+    attributes: dict[str, str | int],
     constants: "xr.Dataset | None" = None,
 ) -> "xr.DataTree":
     """Put draws, statistics and data into a DataTree with named dimensions.

@@ -26,7 +26,7 @@ def verdict(found: "Diagnostics") -> str:
     if found.n_divergences >= FEW_DIVERGENCES * found.n_draws and found.n_divergences:
         parts.append(f"{found.n_divergences} of {found.n_draws} draws diverged")
     parts += _components(found)
-    if found.n_draws < found.n_wanted:
+    if not found.complete:
         n_chains = len(found.chains)
         parts.insert(0, f"stopped early, after {plural(found.n_draws // n_chains, 'draw')} a chain")
     text = "; ".join(parts)
@@ -62,17 +62,19 @@ _KINDS = {
 }
 
 
-def messages(found: "Diagnostics") -> tuple[str, ...]:
-    """What is wrong, and what to do."""
+def messages(found: "Diagnostics", n_wanted: int | None = None) -> tuple[str, ...]:
+    """What is wrong, and what to do; ``n_wanted`` draws were asked for, over all chains."""
     n_chains = len(found.chains)
     enough = MIN_ESS_PER_CHAIN * n_chains
     out = []
-    if found.n_draws < found.n_wanted:
-        out.append(
-            f"Sampling was interrupted: there are {plural(found.n_draws, 'draw')}, "
-            f"{found.n_draws // n_chains} in each of {plural(n_chains, 'chain')}, of the "
-            f"{found.n_wanted} that were asked for."
-        )
+    if not found.complete:
+        told = f"there are {found.n_draws} draws, {found.n_draws // n_chains} in each of {n_chains}"
+        if n_wanted is not None and found.n_draws < n_wanted:
+            noun = "chain" if n_chains == 1 else "chains"
+            end = f"{noun}, of the {n_wanted} that were asked for"
+        else:
+            end = "chains, which had not mixed and were to be run for longer"
+        out.append(f"Sampling was interrupted: {told} {end}.")
     stuck = _stuck(found)
     if stuck:
         out.append(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bayesgmm.cli import options
+from bayesgmm.cli.application import INTERRUPTED
 from bayesgmm.cli.inputs import Table, read_data
 from bayesgmm.cli.screen import Screen
 from bayesgmm.cli.tables import aligned, decimals_for, fixed
@@ -46,7 +47,7 @@ def sample(
     seed: int,
     output: Path | None,
     quiet: bool,
-) -> None:
+) -> int:
     """Draw from the posterior of one mixture.
 
     Samples weights, means and covariances given the data by NUTS, under weak priors scaled to the
@@ -80,6 +81,7 @@ def sample(
     if output is not None:
         save(model, output)
         screen.note(f"the posterior is in {output}")
+    return 0 if model.diagnostics_.complete else INTERRUPTED
 
 
 def _summary(model: "BayesianGaussianMixture", table: Table) -> str:

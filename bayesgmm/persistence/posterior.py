@@ -119,7 +119,7 @@ def _groups(fit: BayesianGaussianMixture) -> "dict[str, xr.Dataset]":
                 "overlapping": json.dumps(found.overlapping),
                 "n_namings": int(found.n_namings),
                 "agreement": float(found.agreement),
-                "n_wanted": int(found.n_wanted),
+                "complete": int(found.complete),
             },
         ),
     }
@@ -168,7 +168,7 @@ def _diagnostics(group: "xr.Dataset") -> Diagnostics:
         overlapping=tuple(map(tuple, json.loads(about["overlapping"]))),
         n_namings=int(about["n_namings"]),
         agreement=float(about["agreement"]),
-        n_wanted=int(about["n_wanted"]),
+        complete=bool(about["complete"]),
     )
 
 

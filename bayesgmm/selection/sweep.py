@@ -205,6 +205,8 @@ class _Collected:
         if isinstance(fit, GaussianMixture):
             row = _em_row(fit, settings)
         else:
+            if not fit.diagnostics_.complete:
+                raise KeyboardInterrupt  # was meant for the sweep
             loo, waic = fit.loo(), fit.waic()
             self.loo[covariance_type, k], self.waic[covariance_type, k] = loo, waic
             row = _bayes_row(fit, loo, waic)

@@ -149,7 +149,8 @@ def test_a_mode_that_is_a_spike_is_replaced_with_a_warning():
         return Covariances(sd=pm.HalfNormal("sd", 30.0, shape=(n_components, n_features)))
 
     x = np.vstack([X[:30], X[:30]])
-    density = Density(assemble(x, K, "diag", Priors(covariances=loose)))
+    with pytest.warns(PosteriorWarning, match="posterior is improper.*2 rows have the same value"):
+        density = Density(assemble(x, K, "diag", Priors(covariances=loose)))
     mixture, _ = em_solution(x, K, "diag", Priors(), np.random.default_rng(0))
     values = {"means": np.array([x[0], x[5]]), "sd": np.array([[1e-3, 1e-3], [5.0, 20.0]])}
     theta = density.flatten(density.initial_point(values))

@@ -1,5 +1,6 @@
 """The sweep: what is fitted, what the table says, and what becomes of failures."""
 
+import dataclasses
 import warnings
 
 import arviz as az
@@ -212,6 +213,18 @@ def test_warnings_become_notes(both, frame):
     assert row["status"] == "warning"
     assert row["note"] == " ".join(fit.diagnostics_.messages)
     assert (both.table.query("engine == 'em'")["note"] == "").all()
+
+
+def test_an_interrupt_ends_the_sweep_and_not_one_fit(frame, monkeypatch):
+    original = BayesianGaussianMixture.fit
+
+    def cut_short(fit, X):
+        original(fit, X)
+        fit.diagnostics_ = dataclasses.replace(fit.diagnostics_, complete=False)
+
+    monkeypatch.setattr(BayesianGaussianMixture, "fit", cut_short)
+    with pytest.raises(KeyboardInterrupt):
+        select_components(frame, (1, 2), draws=60, random_state=0, progressbar=False)
 
 
 def test_a_collapsed_fit_is_never_the_best():

@@ -1,0 +1,247 @@
+"""Ctrl-C: the draws so far are a posterior, or nothing has happened."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from bayesgmm.bayes import nutpie_adapter, nuts
+from bayesgmm.bayes.nutpie_adapter import RawDraws, _most_draws
+
+SCRIPT = """
+import json, warnings
+import arviz as az
+import nutpie
+import numpy as np
+from bayesgmm import BayesianGaussianMixture
+from bayesgmm.core.mixture import Mixture
+
+original = nutpie.sample
+def announced(model, **options):
+    if options["draws"] > 1000:
+        print("sampling", flush=True)
+    return original(model, **options)
+
+rng = np.random.default_rng(0)
+X = np.r_[rng.normal(size=(30, 1)), rng.normal(size=(20, 1)) + 9.0]
+model = BayesianGaussianMixture(
+    2, covariance_type="diag", draws=20, tune=20, random_state=0, progressbar=False
+)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    model.fit(X)
+before = dict(vars(model))
+model.set_params(**{options})
+nutpie.sample = announced
+found = {{}}
+try:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X)
+    tree = model.posterior_
+    found["messages"] = [str(w.message) for w in caught]
+    found["complete"] = int(tree["posterior"].attrs["complete"])
+    found["verdict"] = model.diagnostics_.verdict
+    found["shapes"] = {{
+        group: [tree[group].sizes["chain"], tree[group].sizes["draw"]]
+        for group in ("posterior", "sample_stats", "log_likelihood")
+    }}
+    found["finite"] = bool(np.all(np.isfinite(tree["posterior"]["means"])))
+    found["means"] = model.mixture_.means.mean((0, 1))[:, 0].tolist()
+    found["ess"] = len(az.summary(tree, var_names=["means"]))
+    found["waic"] = model.waic().elpd
+except KeyboardInterrupt:
+    found["interrupted"] = True
+    new = vars(model)
+    found["as_it_was"] = all(new[name] is value for name, value in before.items()
+                             if name.endswith("_"))
+print(json.dumps(found))
+"""
+
+
+def interrupted(seconds, **options):
+    """Run a fit in a new process and interrupt it so long after sampling has begun."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT.format(options=options)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout.readline() == "sampling\n", process.stderr.read()
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=300)
+    finally:
+        process.kill()
+    assert process.returncode == 0, error
+    return json.loads(out.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_an_interrupt_keeps_the_draws_so_far():
+    found = interrupted(3.0, draws=3_000_000, tune=50)
+    assert found["complete"] == 0
+    chains, draws = found["shapes"]["posterior"]
+    assert 1 <= chains <= 4
+    assert 4 <= draws < 3_000_000
+    assert found["shapes"]["sample_stats"] == [chains, draws]
+    first = found["messages"][0]
+    assert first.startswith(
+        f"Sampling was interrupted: there are {chains * draws} draws, {draws} in each of {chains} "
+    )
+    assert "of the 12000000 that were asked for." in first
+    assert found["verdict"].startswith(f"Stopped early, after {draws} draws a chain; ")
+    assert found["finite"]
+    assert sorted(found["means"]) == pytest.approx([0.0, 9.0], abs=0.6)
+    assert found["ess"] == 2
+    assert np.isfinite(found["waic"])
+
+
+@pytest.mark.slow
+def test_an_interrupt_while_the_sampler_is_tuned_leaves_nothing_half_done():
+    found = interrupted(1.0, draws=2000, tune=5_000_000)
+    assert found == {"interrupted": True, "as_it_was": True}
+
+
+# --- which draws are kept --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("counts", "chains", "n"),
+    [
+        ([100, 100, 100, 100], [0, 1, 2, 3], 100),
+        ([135, 138, 0, 0], [0, 1], 135),
+        ([1000, 1000, 5, 7], [0, 1], 1000),
+        ([0, 90, 60, 80], [1, 2, 3], 60),
+        ([100, 50], [0, 1], 50),  # as many, of more chains
+        ([7], [0], 7),
+    ],
+)
+def test_as_many_draws_as_possible_with_as_many_of_each_chain(counts, chains, n):
+    kept, found = _most_draws(np.array(counts))
+    assert kept.tolist() == chains
+    assert found == n
+
+
+def test_three_draws_are_no_result():
+    with pytest.raises(KeyboardInterrupt):
+        _most_draws(np.array([3, 3, 3, 3]))
+
+
+class Sampler:
+    """In place of nutpie's: interrupted while it waits."""
+
+    def __init__(self, counts, error=None):
+        self.counts, self.error = counts, error
+
+    def wait(self):
+        raise KeyboardInterrupt
+
+    def abort(self):
+        if self.error:
+            raise self.error
+        import xarray as xr
+
+        n = max(self.counts)
+        shape = (len(self.counts), n)
+        reached = np.arange(n) < np.array(self.counts)[:, None]
+        theta = np.where(
+            reached[..., None], np.random.default_rng(0).normal(size=(*shape, 2)), np.nan
+        )
+        stats = {"logp": np.where(reached, 1.0, np.nan), "n_steps": reached * 3}
+        return xr.DataTree.from_dict({
+            "posterior": xr.Dataset({"theta": (("chain", "draw", "i"), theta)}),
+            "sample_stats": xr.Dataset({k: (("chain", "draw"), v) for k, v in stats.items()}),
+        })  # fmt: skip
+
+
+def test_ragged_chains_are_cut_to_one_length():
+    tree, complete = nutpie_adapter._wait_for(Sampler([8, 10, 0]))
+    found = nutpie_adapter._raw(tree["posterior"]["theta"].values, tree, complete)
+    assert not found.complete
+    assert found.draws.shape == (2, 8, 2)
+    assert np.all(np.isfinite(found.draws))
+    assert {name: values.shape for name, values in found.sample_stats.items()} == {
+        "lp": (2, 8),
+        "n_steps": (2, 8),
+    }
+
+
+def test_an_interrupt_while_draws_are_handed_over_is_passed_on():
+    with pytest.raises(KeyboardInterrupt):
+        nutpie_adapter._wait_for(Sampler([8], ValueError("Sampler has no results to take")))
+
+
+# --- the second, longer run --------------------------------------------------------------------
+
+
+@pytest.fixture
+def two_runs(monkeypatch):
+    """Fit with two runs in nutpie's place: one that has not mixed, and what comes of the second."""
+    from posterior_problems import posterior_of
+
+    posterior = posterior_of("diag", "default", k=2, d=1)
+    n = posterior.sizes.n_coordinates
+    mode, _ = posterior.centre(np.zeros(n), n_steps=20)
+
+    def fit(second):
+        runs = []
+
+        def sample(*arguments, draws, chains, **options):
+            runs.append(draws)
+            if len(runs) == 2 and isinstance(second, BaseException):
+                raise second
+            n_chains, length = (chains, draws) if len(runs) == 1 else second
+            shape = (n_chains, length)
+            theta = mode + 1e-3 * np.arange(length)[:, None] + np.zeros((*shape, n))
+            theta[0] += 0.5  # the chains do not agree
+            stats = {
+                "lp": np.arange(length) + np.zeros(shape),
+                "n_steps": np.ones(shape, dtype=int),
+                "diverging": np.zeros(shape, dtype=bool),
+            }
+            return RawDraws(theta, stats, complete=len(runs) == 1 or shape == (chains, draws))
+
+        monkeypatch.setattr(nutpie_adapter, "sample", sample)
+        mixture, _ = posterior.unpack(mode)
+        found = nuts.sample_nuts(
+            posterior,
+            [(mixture, None)],
+            draws=20,
+            tune=None,
+            chains=3,
+            rng=np.random.default_rng(0),
+            progressbar=False,
+        )
+        assert runs == [20, 200]
+        return found
+
+    return fit
+
+
+def test_a_second_run_that_was_completed_is_thinned(two_runs):
+    found = two_runs((3, 200))
+    assert found.complete
+    assert found.sample_stats["lp"][0].tolist() == list(range(9, 200, 10))
+    assert np.all(found.sample_stats["n_steps"] == 10)
+
+
+def test_an_interrupted_second_run_is_thinned_by_less(two_runs):
+    found = two_runs((3, 70))
+    assert not found.complete
+    assert found.mixture.batch_shape == (3, 20)
+    assert found.sample_stats["lp"][0].tolist() == list(range(2, 60, 3))
+    assert np.all(found.sample_stats["n_steps"] == 3)
+
+
+@pytest.mark.parametrize("second", [(3, 19), (2, 150), KeyboardInterrupt()], ids=str)
+def test_of_a_second_run_that_is_worth_less_the_first_is_kept(two_runs, second):
+    found = two_runs(second)
+    assert not found.complete
+    assert found.mixture.batch_shape == (3, 20)
+    assert found.sample_stats["lp"][0].tolist() == list(range(20))
