@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
+
+from bayesgmm.core.threads import limit
 
 
 @dataclass(frozen=True)
@@ -19,22 +20,11 @@ class Options:
     plot: Path | None = None
 
 
-def has_threads() -> bool:
-    """Whether the pass over the data can use several threads."""
-    return find_spec("bayesgmm.core.threads") is not None
-
-
 @contextmanager
 def threads(n: int) -> Iterator[None]:
     """Run with so many threads: BLAS, OpenMP and our own."""
-    with threadpool_limits(n):
-        if not has_threads():
-            yield
-            return
-        from bayesgmm.core.threads import limit
-
-        with limit(n):
-            yield
+    with threadpool_limits(n), limit(n):
+        yield
 
 
 def seconds(function: Callable[[], object]) -> float:

@@ -13,7 +13,6 @@ from em_figures.measuring import (
     Options,
     alternate,
     columns,
-    has_threads,
     heading,
     median_ratio,
     row,
@@ -33,9 +32,6 @@ REPEATS = 15
 
 def run(options: Options) -> None:
     heading("Two threads", "One pass; the processor's time is that of two threads over one.")
-    if not has_threads():
-        print("Not measured: the pass has one thread.")
-        return
     columns("family", "N, D, K", "one thread, ms", "two, ms", "ratio", "processor's time")
     for family, (n, d, k) in QUICK if options.quick else CASES:
         pass_over = one_pass(simulate(n, d, k), k, family)
