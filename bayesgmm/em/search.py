@@ -16,6 +16,8 @@ from bayesgmm.em.moves import Moves
 from bayesgmm.em.problem import Problem
 from bayesgmm.em.race import is_large, race
 from bayesgmm.em.starts import proposals
+from bayesgmm.exceptions import DataError
+from bayesgmm.priors import Priors, resolve
 
 # Starts of n_init="auto": enough that on the small reference data sets the best optimum known is
 # reached several times over for K up to six.
@@ -27,6 +29,9 @@ N_MOVES_AGREEING = 4
 MOVES = 1 / 3
 # Of several runs at one optimum, objectives that differ by less are the same, in nats a row.
 TIE = 1e-7
+# Where every start collapsed, so many more begin from a regularised fit, after so many passes.
+N_RESCUES = 20
+RESCUE_PASSES = 200
 # Passes of the run that shows where others fail.
 DIAGNOSTIC_PASSES = 200
 
@@ -112,6 +117,8 @@ def search(
             _finish_race(runs, rng, given)
         else:
             _try_all(runs, rng, given)
+            if settings.n_init == "auto" and runs.all_collapsed:
+                _rescue(runs, rng, given)
     return runs.result()
 
 
@@ -182,6 +189,26 @@ def best_of(
     for start in candidates:
         runs.add(start)
     return runs.result()
+
+
+def _rescue(runs: "_Runs", rng: np.random.Generator, given: Given | None) -> None:
+    """Begin where EM comes to under a weak prior, which keeps components from collapsing."""
+    problem, settings = runs.problem, runs.settings
+    try:
+        priors = resolve(
+            Priors.conjugate(),
+            problem.X,
+            settings.n_components,
+            problem.family.name,
+            problem.sample_weight,
+        )
+    except DataError:
+        return  # singular data have no scale to set a prior by
+    steadied = replace(problem, priors=priors)
+    for start in islice(_starts(problem, settings, rng, given), N_RESCUES):
+        runs.add(run_accelerated(steadied, start, RESCUE_PASSES).mixture)
+        if not runs.all_collapsed:
+            break
 
 
 def diagnosis(
@@ -290,6 +317,11 @@ class _Runs:
     def distance(self) -> float:
         """Objectives that differ by less are the same optimum."""
         return SAME * self.problem.n
+
+    @property
+    def all_collapsed(self) -> bool:
+        """Whether there is no sound end."""
+        return all(end.spikes for end in self.finished)
 
     @property
     def agree(self) -> bool:

@@ -142,7 +142,7 @@ def test_files_keep_it(tmp_path, X):
             {"fixed": ("covariances",), "means_init": [[0, 0], [1, 1]]},
             "give precisions_init or labels_init",
         ),
-        ({"fixed": ("mean",)}, r"some of weights, means and covariances, got 'mean'"),
+        ({"fixed": ("mean",)}, r"some of 'weights', 'means' and 'covariances', got 'mean'"),
         ({"fixed": "means"}, "fixed"),
     ],
 )

@@ -26,7 +26,9 @@ def test_one_run_from_the_moments_of_the_labels(iris, family):
     assert np.mean(fit.predict(X) == labels) > 0.85
 
 
-@pytest.mark.parametrize("kind", [list, pd.Series, lambda x: x.astype(float), lambda x: x == 1])
+@pytest.mark.parametrize(
+    "kind", [list, pd.Series, np.float64, np.bool_], ids=["list", "Series", "float", "bool"]
+)
 def test_labels_of_any_numeric_kind(iris, kind):
     X, species = iris
     labels = (species == "setosa").to_numpy().astype(int)
