@@ -243,7 +243,7 @@ def _split(
     one = replace(_component(mixture, k), weights=np.ones(1))
     runs = [
         run
-        for first in (_beyond_the_middle(own, one), _neighbourhood(own, one, rng))
+        for first in (_beyond_the_middle(own, one, problem.scale), _neighbourhood(own, one, rng))
         if (run := _halved(own, first, one)) is not None
     ]
     if not runs:
@@ -251,8 +251,8 @@ def _split(
     best = max(runs, key=lambda run: run.objective)
     if best.mixture.weights.min() * share.sum() < least:
         return None
-    gain = best.objective - float(weight @ one.log_density(own.X))
-    return _Split(gain * share.sum() / weight.sum(), k, best.mixture)
+    gain = best.objective - weight @ one.log_density(own.X)
+    return _Split(float(gain * share.sum() / weight.sum()), k, best.mixture)
 
 
 def _halved(own: Problem, first: np.ndarray, one: Mixture) -> Run | None:
@@ -267,11 +267,10 @@ def _halved(own: Problem, first: np.ndarray, one: Mixture) -> Run | None:
         return None
 
 
-def _beyond_the_middle(own: Problem, one: Mixture) -> np.ndarray:
-    """Which rows lie beyond the component's mean, along its longest axis."""
-    scaled = (own.X - one.means[0]) / own.scale
-    covariance = one.covariances[0] / np.outer(own.scale, own.scale)
-    return scaled @ np.linalg.eigh(covariance)[1][:, -1] > 0.0
+def _beyond_the_middle(own: Problem, one: Mixture, scale: np.ndarray) -> np.ndarray:
+    """Which rows lie beyond the component's mean, along its longest axis in units of ``scale``."""
+    covariance = one.covariances[0] / np.outer(scale, scale)
+    return (own.X - one.means[0]) / scale @ np.linalg.eigh(covariance)[1][:, -1] > 0.0
 
 
 def _neighbourhood(own: Problem, one: Mixture, rng: np.random.Generator) -> np.ndarray:

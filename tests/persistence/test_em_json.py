@@ -30,6 +30,8 @@ def same(a, b):
     """Whether two fitted attributes or arguments are equal, arrays within objects too."""
     if isinstance(a, Priors | Dirichlet | NormalMeans | ConjugateMeans | InverseWishart):
         return type(a) is type(b) and all(same(v, vars(b)[k]) for k, v in vars(a).items())
+    if isinstance(a, tuple):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, Mixture) or hasattr(a, "__dict__"):
         return type(a) is type(b) and all(same(v, getattr(b, k)) for k, v in vars(a).items())
     if isinstance(a, np.ndarray):
