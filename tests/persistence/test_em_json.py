@@ -36,6 +36,8 @@ def same(a, b):
         return type(a) is type(b) and all(same(v, getattr(b, k)) for k, v in vars(a).items())
     if isinstance(a, np.ndarray):
         return a.dtype == b.dtype and np.array_equal(a, b)
+    if isinstance(a, tuple | list):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
     return type(a) is type(b) and a == b
 
 
