@@ -16,6 +16,8 @@ ROOMS: list[tuple[str, str, str, tuple[str, ...] | None]] = [
     ("bayesgmm.bayes.distribution", "PyMC distribution", "", ("component_index",)),
     ("bayesgmm.bayes.diagnostics", "Diagnostics", "", ("Diagnostics",)),
     ("bayesgmm.em.atlas", "Starts", "", ("Atlas", "Optimum")),
+    ("bayesgmm.em.standard_errors", "Standard errors", "", ("StandardErrors",)),
+    ("bayesgmm.selection.likelihood_ratio", "Tests", "", ("LikelihoodRatioTests",)),
     ("bayesgmm.selection.result", "Result of a sweep", "", ("SelectionResult",)),
     ("bayesgmm.selection.estimates", "EM against posterior", "", ("EstimatesComparison",)),
     ("bayesgmm.core.criteria", "Criteria", "Each docstring states sign and unit.", None),

@@ -59,11 +59,15 @@ def flat_parameters(mixture, hyper):
     return np.concatenate([mixture.weights[:-1], mixture.means.ravel(), native.ravel(), hyper])
 
 
+_FEW = [("full", "hierarchical"), ("tied", "conjugate"), ("diag", "both"), ("spherical", "default")]
+
+
 @pytest.mark.parametrize(
     ("family", "kind"),
     [
-        *((family, kind) for family in FAMILIES for kind in ("default", "conjugate")),
-        *[("full", "hierarchical"), ("tied", "both"), ("diag", "both"), ("spherical", "both")],
+        pytest.param(family, kind, marks=[] if (family, kind) in _FEW else pytest.mark.slow)
+        for family in FAMILIES
+        for kind in KINDS
     ],
 )
 def test_density_is_likelihood_times_prior(family, kind):

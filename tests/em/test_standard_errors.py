@@ -150,7 +150,7 @@ def test_one_component_has_known_errors(method):
 @pytest.mark.parametrize("method", BOOTSTRAPS)
 def test_weights_of_rows_are_frequencies(method):
     x = np.random.default_rng(0).gamma(2.0, size=(40, 1))
-    weight = np.random.default_rng(1).integers(0, 4, size=40)
+    weight = np.where(x[:, 0] > np.median(x), 3, np.arange(40) % 2)
     rows = np.repeat(x, weight, axis=0)
     weighted = GaussianMixture(1, random_state=1).fit(x, sample_weight=weight)
     repeated = GaussianMixture(1, random_state=2).fit(rows)
@@ -158,11 +158,21 @@ def test_weights_of_rows_are_frequencies(method):
     b = repeated.standard_errors(rows, method=method, n_boot=600)
     for first, second in zip(parts(a)[1:], parts(b)[1:], strict=True):
         np.testing.assert_allclose(first, second, rtol=0.15)
+    error = a.means[0, 0] / np.sqrt(600)
+    assert a.draws.means.mean() == pytest.approx(weighted.means_[0, 0], abs=4 * error)
     np.testing.assert_allclose(
         weighted.standard_errors(x, weight).covariances,
         repeated.standard_errors(rows).covariances,
         rtol=1e-8,
     )
+
+
+@pytest.mark.parametrize("method", BOOTSTRAPS)
+def test_resampled_rows_weigh_what_the_rows_did(method, X, fit):
+    """So that priors keep their share, and spikes are told by the same numbers."""
+    problem = Problem(X, "full", np.full(len(X), 0.7))
+    resampled = bootstrap.RESAMPLERS[method](problem, fit.mixture_, np.random.default_rng(0))
+    assert resampled.n == pytest.approx(70.0)
 
 
 @pytest.mark.parametrize("method", ["weighted", "nonparametric"])
