@@ -54,7 +54,7 @@ class StandardErrors:
     >>> faithful = load_dataset("faithful")
     >>> fit = GaussianMixture(2, random_state=0).fit(faithful)
     >>> fit.standard_errors(faithful).means.round(2).tolist()
-    [[0.03, 0.46], [0.03, 0.61]]
+    [[0.03, 0.46], [0.03, 0.59]]
     """
 
     weights: np.ndarray
