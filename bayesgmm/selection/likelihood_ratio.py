@@ -89,15 +89,14 @@ class LikelihoodRatioTests:
             verb = "is" if k == 1 else "are"
             verdict = "rejected" if rejected else "not rejected"
             tests.append(f"{k} {verb} {verdict} against {k + 1} (p = {p:.3g})")
-        if is_rejected[-1]:
-            found = f"at least {plural(self.n_components, 'component')}"
-            tests.append("larger numbers were not looked at")
-        else:
-            found = f"{plural(self.n_components, 'component')}"
         n_boot = min(len(values) for values in self.null_statistics)
+        found = plural(self.n_components, "component")
+        if is_rejected[-1]:
+            found = f"at least {found}"
+            tests.append("larger numbers were not looked at")
         return (
-            f"{found}: {', '.join(tests)}, at level {self.level:g} by {n_boot} bootstrap samples "
-            "a test"
+            f"{found}, by tests at level {self.level:g} with {plural(n_boot, 'bootstrap sample')} "
+            f"each: {', '.join(tests)}"
         )
 
     def __repr__(self) -> str:
@@ -271,7 +270,7 @@ class _Samples:
     def ratios(self, n: int, n_jobs: int | None, journal: Journal, progressbar: bool) -> np.ndarray:
         """The statistics of ``n`` samples, those from the journal and the others."""
         k = self.null.n_components
-        found = {e["sample"]: e["statistic"] for e in journal.entries if True}
+        found = {e["sample"]: e["statistic"] for e in journal.entries if e["n_components"] == k}
         left = [sample for sample in range(n) if sample not in found]
         what = f"{k} against {k + 1} components"
         with Progress(progressbar, len(left)) as advance:
