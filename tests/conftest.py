@@ -2,8 +2,13 @@
 
 import csv
 import json
+import os
 import sys
 from pathlib import Path
+
+# Matrices here are small, and threads that wait for each other on a busy machine cost seconds.
+# Read when NumPy's and SciPy's BLAS are loaded.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

@@ -8,7 +8,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bayesgmm.data.wording import did_you_mean, joined
+import numpy as np
+
+from bayesgmm.data.wording import did_you_mean, in_all, joined, place
 from bayesgmm.exceptions import DataError
 
 if TYPE_CHECKING:
@@ -124,7 +126,8 @@ def numeric_columns(frame: "pd.DataFrame", columns: Sequence[str] | None = None)
     Raises
     ------
     DataError
-        Unknown or non-numeric `columns`, or no column that serves.
+        Unknown or non-numeric `columns`, a column of numbers with some text among them, or no
+        column that serves.
     """
     if columns is not None:
         _check_distinct(columns)
@@ -132,14 +135,17 @@ def numeric_columns(frame: "pd.DataFrame", columns: Sequence[str] | None = None)
         for column in columns:
             reason = _not_a_number(frame.loc[:, column])
             if reason not in {None, "true/false"}:
+                row = int(_is_text(frame.loc[:, column]).argmax())
                 raise DataError(
                     f"A mixture needs numeric columns, but column {column!r} holds {reason}, first "
-                    f"{frame.loc[:, column].iloc[0]!r}; leave it out or code it as numbers."
+                    f"{frame.loc[:, column].iloc[row]!r} {place(row, None, None)}; leave it out or "
+                    "code it as numbers."
                 )
         return NumericColumns(frame.loc[:, list(columns)], {})
     left_out = {}
     for column in frame.columns:
         values = frame.loc[:, column]
+        _check_few_slips(str(column), values)
         reason = _not_a_number(values) or _not_a_measurement(str(column), values)
         if reason:
             left_out[column] = reason
@@ -170,11 +176,33 @@ def _not_a_number(values: "pd.Series") -> str | None:
     return "no values" if values.isna().all() else "text"
 
 
+def _is_text(values: "pd.Series") -> np.ndarray:
+    """Which values are text that is no number; where the column holds something else, none."""
+    import pandas as pd
+
+    if _not_a_number(values) != "text":
+        return np.zeros(len(values), dtype=bool)
+    numbers = pd.to_numeric(values.astype(str), errors="coerce")
+    return (numbers.isna() & values.notna()).to_numpy()
+
+
+def _check_few_slips(name: str, values: "pd.Series") -> None:
+    """Refuse a column of numbers that some text among them has made one of text."""
+    text = _is_text(values)
+    if text.any() and text.sum() < values.notna().sum() / 2:
+        row = int(text.argmax())
+        raise DataError(
+            f"A column to fit holds numbers only, but {name!r} has {values.iloc[row]!r} "
+            f"{place(row, None, None)}{in_all(int(text.sum()), 'value')}; correct it, drop such "
+            "rows, or name the columns to use."
+        )
+
+
 def _not_a_measurement(name: str, values: "pd.Series") -> str | None:
     present = values.dropna()
     if present.empty:
         return "no values"
-    if present.min() == present.max():
+    if present.min() == present.max() and len(values) > 1:
         return f"constant, always {present.iloc[0]:g}"
     if not (present == present.round()).all():
         return None

@@ -47,7 +47,7 @@ def plot_trace(fit: Any, X: Any, *, ax: Axes | None = None) -> Axes:
     kept = mixture[:, _thinned(mixture.batch_shape[1])]
     values = np.array([draw.log_density(scene.data).sum() for draw in kept.flatten()])
     values = values.reshape(kept.batch_shape)
-    return _draw(values, mixture.batch_shape[1], "log-likelihood of the data (nats)", ax)
+    return _draw(values, mixture.batch_shape[1], "log-likelihood (nats)", ax)
 
 
 def plot_chains(values: Any, *, label: str = "", ax: Axes | None = None) -> Axes:

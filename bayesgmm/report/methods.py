@@ -27,18 +27,19 @@ _WORKS = {
         "Hoffman MD, Gelman A (2014). The No-U-Turn sampler: adaptively setting path lengths in "
         "Hamiltonian Monte Carlo. J. Mach. Learn. Res. 15, 1593–1623.",
     ),
-    "Kass and Raftery, 1995": Reference(
+    "Kass and Raftery (1995)": Reference(
         "Kass RE, Raftery AE (1995). Bayes factors. J. Am. Stat. Assoc. 90, 773–795.",
         "10.1080/01621459.1995.10476572",
+    ),
+    "Papastamoulis and Iliopoulos, 2010": Reference(
+        "Papastamoulis P, Iliopoulos G (2010). An artificial allocations based solution to the "
+        "label switching problem in Bayesian analysis of mixtures of distributions. J. Comput. "
+        "Graph. Stat. 19, 313–331.",
+        "10.1198/jcgs.2010.09008",
     ),
     "Schwarz, 1978": Reference(
         "Schwarz G (1978). Estimating the dimension of a model. Ann. Stat. 6, 461–464.",
         "10.1214/aos/1176344136",
-    ),
-    "Stephens, 2000": Reference(
-        "Stephens M (2000). Dealing with label switching in mixture models. J. R. Stat. Soc. B 62, "
-        "795–809.",
-        "10.1111/1467-9868.00265",
     ),
     "Vehtari et al., 2017": Reference(
         "Vehtari A, Gelman A, Gabry J (2017). Practical Bayesian model evaluation using "
@@ -122,10 +123,15 @@ def _posterior(context: Context) -> str:
     rhat = f"the largest R-hat was {fixed(rhat, 3)}, " if rhat == rhat else ""
     aligned = ""
     if context.chosen.k > 1:
-        aligned = "Labels were aligned to the posterior mode draw by draw (Stephens, 2000). "
+        aligned = (
+            "Labels were aligned to the posterior mode draw by draw, by memberships "
+            "(Papastamoulis and Iliopoulos, 2010). "
+        )
+    # Priors of ours are sampled without PyMC, a user's in a model of PyMC.
+    program = "PyMC and nutpie" if describe is None else "nutpie, of the PyMC project"
     return (
         f"The posterior was sampled with the no-U-turn sampler (Hoffman and Gelman, 2014) in "
-        f"{chains} {'chain' if chains == 1 else 'chains'} of {draws} draws with PyMC and nutpie "
+        f"{chains} {'chain' if chains == 1 else 'chains'} of {draws} draws with {program} "
         f"(Abril-Pla et al., 2023){under}. {aligned}"
         f"At K{NBSP}={NBSP}{context.chosen.k} {rhat}the smallest effective sample size was "
         f"{diagnostics.min_ess:.0f} (Vehtari et al., 2021), with "
@@ -161,7 +167,7 @@ def _choice(context: Context) -> str:
         if choice.rival.se is not None:
             text += f" (SE {fixed(choice.rival.se, 1)})"
         elif criterion.key == "bic":
-            text += f", a difference that Kass and Raftery, 1995, would call {_grade(margin)}"
+            text += f", a difference that Kass and Raftery (1995) would call {_grade(margin)}"
     text += "."
     others = [f"{_CITED[name]} favoured K{NBSP}={NBSP}{k}" for name, k in choice.others.items()]
     if choice.prediction is not None:

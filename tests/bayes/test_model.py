@@ -13,6 +13,7 @@ from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.covariances import Covariances
 from bayesgmm.bayes.model import assemble
 from bayesgmm.bayes.model_nuts import Density
+from bayesgmm.bayes.user_priors import interpreted
 from bayesgmm.em.problem import Problem
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import (
@@ -70,6 +71,7 @@ _FEW = [("full", "hierarchical"), ("tied", "conjugate"), ("diag", "both"), ("sph
         for kind in KINDS
     ],
 )
+@interpreted()
 def test_density_is_likelihood_times_prior(family, kind):
     assembled = assemble(X, K, family, KINDS[kind])
     density = Density(assembled)

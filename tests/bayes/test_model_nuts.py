@@ -17,6 +17,7 @@ from bayesgmm.bayes.labels import Relabelling
 from bayesgmm.bayes.model import assemble
 from bayesgmm.bayes.model_nuts import Density, sample_model
 from bayesgmm.bayes.model_starts import em_solution, values_at
+from bayesgmm.bayes.user_priors import interpreted
 from bayesgmm.exceptions import DataError, PosteriorWarning
 from bayesgmm.priors import Dirichlet, GammaScale, InverseWishart, resolve
 
@@ -110,13 +111,20 @@ def test_a_start_outside_the_support_falls_back_to_the_priors():
 @pytest.mark.parametrize(
     ("family", "priors"),
     [
-        ("full", Priors(covariances=InverseWishart(dof=9.0))),
-        ("tied", Priors.conjugate(strength=0.5)),
-        ("full", Priors.richardson_green()),
-        ("diag", Priors.richardson_green()),
+        ("tied", Priors.richardson_green()),
         ("spherical", Priors(weights=Dirichlet([0.4, 3.0]))),
+        *(
+            pytest.param(family, priors, marks=pytest.mark.slow)
+            for family, priors in [
+                ("full", Priors(covariances=InverseWishart(dof=9.0))),
+                ("tied", Priors.conjugate(strength=0.5)),
+                ("full", Priors.richardson_green()),
+                ("diag", Priors.richardson_green()),
+            ]
+        ),
     ],
 )
+@interpreted()
 def test_mode_is_that_of_em_where_priors_are_ours(family, priors):
     density = Density(assemble(X, K, family, priors))
     mixture, hyper = em_solution(X, K, family, priors, np.random.default_rng(0))

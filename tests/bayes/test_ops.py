@@ -14,6 +14,7 @@ from scipy.stats import multivariate_normal
 from bayesgmm.bayes import rewrites  # noqa: F401 (registers the rewrites)
 from bayesgmm.bayes.numba_kernels import KINDS
 from bayesgmm.bayes.ops import MixtureLogDensity, MixtureLogLikelihood, log_density_graph
+from bayesgmm.bayes.user_priors import interpreted
 
 KIND_NAMES = sorted(KINDS)
 NO_WEIGHTS = np.empty(0)
@@ -280,7 +281,14 @@ UNWEIGHTED = ["plain", "scalar", "uniform weights", "constant weights", "weights
 WEIGHTED = ["weights", "weights times scalar", "scalar outside"]
 
 
-@pytest.mark.parametrize("form", UNWEIGHTED + WEIGHTED)
+@pytest.mark.parametrize(
+    "form",
+    [
+        pytest.param(form, marks=[] if form in ("plain", "scalar outside") else pytest.mark.slow)
+        for form in UNWEIGHTED + WEIGHTED
+    ],
+)
+@interpreted()
 def test_value_and_gradient_share_one_kernel(form):
     *arrays, _ = problem("cholesky")
     inputs = symbolic(*arrays)

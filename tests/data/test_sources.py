@@ -180,12 +180,29 @@ def test_named_columns_are_taken_without_guessing():
 
 
 def test_named_columns_must_be_numbers_of_the_table(table):
-    with says("column 'name' holds text, first 'p'; leave it out"):
+    with says("column 'name' holds text, first 'p' at row 0 (counting from 0); leave it out"):
         numeric_columns(table, ["length", "name"])
     with says("There is no column 'lenght' in the table (did you mean 'length'?)"):
         numeric_columns(table, ["lenght"])
     with says("but none is named"):
         numeric_columns(table, [])
+
+
+def test_text_among_numbers_is_found_not_left_out():
+    girth = ["41.5", "n/k", "38", None, "40", "?", "39.5"]
+    frame = pd.DataFrame({"height": np.arange(7) ** 2, "girth": girth})
+    with says("but 'girth' has 'n/k' at row 1 (counting from 0), 2 such values in all; correct it"):
+        numeric_columns(frame)
+    with says("'girth' holds text, first 'n/k' at row 1 (counting from 0); leave it out"):
+        numeric_columns(frame, ["girth"])
+    assert list(numeric_columns(frame, ["height"]).frame) == ["height"]
+    # house numbers: more text than numbers
+    frame["girth"] = ["12", "14a", "14b", "15", "16c", "16d", "18"]
+    assert numeric_columns(frame).left_out == {"girth": "text"}
+
+
+def test_one_row_is_not_a_constant_column():
+    assert numeric_columns(pd.DataFrame({"a": [1.5], "b": [2]})).left_out == {}
 
 
 def test_a_table_without_measurements(table):

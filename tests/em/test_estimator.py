@@ -143,7 +143,15 @@ def test_map_reports_the_posterior_as_bound_and_the_likelihood_as_score(family, 
     )
 
 
-@pytest.mark.parametrize("priors", [None, Priors(), Priors.conjugate(), Priors.richardson_green()])
+@pytest.mark.parametrize(
+    "priors",
+    [
+        None,
+        Priors.richardson_green(),
+        pytest.param(Priors(), marks=pytest.mark.slow),
+        pytest.param(Priors.conjugate(), marks=pytest.mark.slow),
+    ],
+)
 def test_units_change_nothing_but_the_units(family, priors, X):
     """Columns times 1e-12 and 1e12, and then far from zero."""
     scale = np.array([1e-12, 1e12]) if family != "spherical" else np.array([1e12, 1e12])
