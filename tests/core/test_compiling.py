@@ -72,5 +72,6 @@ def test_who_waits_for_the_compiler_is_told_why_once(monkeypatch, tmp_path, caps
     assert compiled("bayesgmm.core.kernels.some") == ""
     monkeypatch.setattr(compiling.sys.stderr, "isatty", lambda: True, raising=False)
     assert compiled("somebody.elses") == ""
+    assert compiled(None) == ""
     assert "this once" in compiled("bayesgmm.core.kernels.some")
     assert compiled("bayesgmm.core.kernels.some") == ""

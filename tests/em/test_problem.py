@@ -109,7 +109,9 @@ def test_converged_run_is_at_the_mode_that_an_optimiser_finds(family, kind):
 
     assert -loss(free.pack(run.mixture)) == pytest.approx(run.objective, rel=1e-12)
     # an optimiser that starts beside it comes back
-    aside = free.pack(run.mixture) + 0.03 * np.random.default_rng(1).normal(size=free.pack(run.mixture).shape)
+    aside = free.pack(run.mixture) + 0.03 * np.random.default_rng(1).normal(
+        size=free.pack(run.mixture).shape
+    )
     optimum = minimize(loss, aside, method="BFGS", options={"gtol": 1e-4})
     assert -optimum.fun == pytest.approx(run.objective, abs=2e-6)
     np.testing.assert_allclose(free.pack(run.mixture), optimum.x, atol=3e-3)

@@ -108,8 +108,9 @@ class _Note(event.Listener):
 
     def on_start(self, event: Any) -> None:
         """Numba compiles a function that is not in its cache."""
-        function = event.data["dispatcher"].py_func
-        if not self.told and function.__module__.startswith("bayesgmm.") and _is_watched():
+        # Functions made from strings, as PyTensor's, have no module.
+        module = event.data["dispatcher"].py_func.__module__ or ""
+        if not self.told and module.startswith("bayesgmm.") and _is_watched():
             self.told = True
             sys.stderr.write(
                 "bayesgmm compiles its loops for this machine: some seconds, this once.\n"
