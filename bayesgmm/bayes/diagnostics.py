@@ -98,7 +98,7 @@ class Diagnostics:
 
     @property
     def _judged(self) -> "pd.DataFrame":
-        return self.table[self.table["kind"].isin(("invariant", "component"))]
+        return self.table.query("kind in ('invariant', 'component')")
 
     def worst(self, kind: str) -> tuple[str, float, float]:
         """Of one kind of quantity: the one with the largest R-hat, that, and the least ESS."""
@@ -160,7 +160,8 @@ def diagnose(
     compared = np.stack(list(quantities.values()), axis=-1)
     if relabelled.switched or relabelled.n_namings > 1:
         quantities |= _components("raw", draws, feature_names)
-    table = pd.DataFrame(list(quantities), columns=["kind", "quantity"])[["quantity", "kind"]]
+    names = [(quantity, kind) for kind, quantity in quantities]
+    table = pd.DataFrame(names, columns=["quantity", "kind"])
     table[["mean", "sd", "rhat", "ess"]] = _summarise(list(quantities.values()))
     modes = modes_of_chains(compared)
     chains = pd.DataFrame({

@@ -285,6 +285,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         if isinstance(drawn.priors, ResolvedPriors):
             others = covariance_dataset(mixture, drawn.priors, drawn.hyper)
         else:
+            assert drawn.extra is not None  # the PyMC model has more variables than ours
             others = relabelled.apply(drawn.extra)
         tree = build_tree(
             mixture, others, drawn.sample_stats, X, kept, names, attributes, drawn.constants

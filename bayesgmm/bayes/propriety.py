@@ -223,7 +223,7 @@ class _Point:
         self.values = {rv.name: np.asarray(found[rv.name], dtype=rv.dtype) for rv in rvs}
         inputs = {rv: rv.type(rv.name) for rv in rvs}
         replaced = clone_replace(outputs, inputs, rebuild_strict=False)
-        self._function = pytensor.function(
+        self._function: Any = pytensor.function(
             list(inputs.values()), replaced, on_unused_input="ignore"
         )
 

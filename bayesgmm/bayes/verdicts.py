@@ -82,7 +82,7 @@ def messages(found: "Diagnostics", n_wanted: int | None = None) -> tuple[str, ..
             "finite. Try another seed (random_state=), or fewer components."
         )
     name, rhat, ess = found.worst("invariant")
-    if found.chains["mode"].any():
+    if found.chains["mode"].to_numpy().any():
         out.append(_modes_message(found))
     elif rhat > MAX_RHAT:
         out.append(
@@ -143,7 +143,7 @@ def chains_by_mode(found: "Diagnostics") -> str:
 
 
 def _modes_message(found: "Diagnostics") -> str:
-    n_modes = int(found.chains["mode"].max()) + 1
+    n_modes = int(found.chains["mode"].to_numpy().max()) + 1
     return (
         f"The chains sit in {n_modes} modes and do not move between them: {chains_by_mode(found)}, "
         "weighed by stacking. All averages here weigh the chains alike; diagnostics_.chains has "
@@ -163,7 +163,7 @@ def _chains(found: "Diagnostics") -> str:
     name, rhat, ess = found.worst("invariant")
     if _stuck(found):
         return "the draws do not move"
-    if found.chains["mode"].any():
+    if found.chains["mode"].to_numpy().any():
         return f"{n_chains} chains sit in different modes: {chains_by_mode(found)}"
     if rhat > MAX_RHAT:
         return f"{n_chains} chains disagree (R-hat {rhat:.3f} for the {name})"

@@ -140,8 +140,8 @@ def _extremes(
         np.minimum(low, block.min(axis=0), out=low)
         np.maximum(high, block.max(axis=0), out=high)
     spread = high / 2 - low / 2
-    rounding = np.finfo(values.dtype).eps * np.maximum(abs(low), abs(low + 2 * spread))
-    return low, spread, rounding
+    largest = np.maximum(abs(low), abs(low + 2 * spread))
+    return low, spread, np.asarray(np.finfo(values.dtype).eps * largest, dtype=np.float64)
 
 
 def _correlation(

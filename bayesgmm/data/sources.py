@@ -183,7 +183,7 @@ def _is_text(values: "pd.Series") -> np.ndarray:
     if _not_a_number(values) != "text":
         return np.zeros(len(values), dtype=bool)
     numbers = pd.to_numeric(values.astype(str), errors="coerce")
-    return (numbers.isna() & values.notna()).to_numpy()
+    return np.asarray(pd.isna(numbers)) & np.asarray(pd.notna(values))
 
 
 def _check_few_slips(name: str, values: "pd.Series") -> None:

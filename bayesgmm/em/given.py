@@ -44,7 +44,8 @@ class Given:
         """The start, where it is whole."""
         if self.memberships is not None:
             return self.put_into(from_responsibilities(problem, self.memberships))
-        return Mixture(**self.parts, covariance_type=problem.family.name)
+        parts: dict[str, Any] = self.parts
+        return Mixture(**parts, covariance_type=problem.family.name)
 
 
 def given_parts(

@@ -47,7 +47,7 @@ def by_stephens(blocks: Iterable[np.ndarray], reference: np.ndarray) -> np.ndarr
             total += np.tensordot(memberships, chosen, ([0, 2], [0, 2]))
             found.append(orders)
         after = np.concatenate(found)
-        if np.array_equal(after, before):
+        if before is not None and np.array_equal(after, before):
             break
         # The entropy of a draw's memberships is the same for every order.
         scores, before = np.log(np.maximum(total / len(after), _TINY)), after
