@@ -141,7 +141,9 @@ def _cost(posterior: LogPosterior) -> float:
 
 def _mixed(mixture: Mixture, log_density: np.ndarray) -> bool:
     """Whether the chains agree on quantities that no labelling changes."""
-    quantities = [log_density, *invariants(mixture).values()]
+    # Means in the order of their values show moves between modes that weights alone do not.
+    ordered = np.sort(mixture.means, axis=-2).reshape(*mixture.batch_shape, -1)
+    quantities = [log_density, *invariants(mixture).values(), *np.moveaxis(ordered, -1, 0)]
     found = [rhat_and_ess(values) for values in quantities]
     enough = MIN_ESS_PER_CHAIN * len(log_density)
     return all(not rhat > MAX_RHAT and ess >= enough for rhat, ess in found)
