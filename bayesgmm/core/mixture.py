@@ -319,6 +319,20 @@ class Mixture:
         return out.reshape(*self.batch_shape, *out.shape[1:])
 
 
+def check_columns(mixture: Mixture, X: np.ndarray) -> None:
+    """Refuse rows that have other columns than the mixture: the kernels check no bounds.
+
+    Raises
+    ------
+    DataError
+    """
+    if X.ndim != 2 or X.shape[1] != mixture.n_features:
+        raise DataError(
+            f"rows of a mixture with {mixture.n_features} features must be "
+            f"(N, {mixture.n_features}), got shape {X.shape}."
+        )
+
+
 def kernel_of(mixture: Mixture, X: np.ndarray) -> tuple[ModuleType, tuple[np.ndarray, ...]]:
     """The kernel module for a mixture, and its last three arguments, with leading axes if any.
 
@@ -327,11 +341,7 @@ def kernel_of(mixture: Mixture, X: np.ndarray) -> tuple[ModuleType, tuple[np.nda
     DataError
         If ``X`` has other columns than the mixture: the kernels check no bounds.
     """
-    if X.ndim != 2 or X.shape[1] != mixture.n_features:
-        raise DataError(
-            f"rows of a mixture with {mixture.n_features} features must be "
-            f"(N, {mixture.n_features}), got shape {X.shape}."
-        )
+    check_columns(mixture, X)
     from bayesgmm.core.kernels import diagonal, triangular
 
     kernel = {"triangular": triangular, "diagonal": diagonal}[mixture.family.structure]

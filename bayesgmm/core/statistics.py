@@ -5,6 +5,7 @@ are the responsibility-weighted sums of each component? The sums add over rows, 
 large data set, or of a cluster, are simply added.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 
@@ -13,7 +14,7 @@ import numpy as np
 from bayesgmm.core import threads
 from bayesgmm.core.covariance import CovarianceFamily
 from bayesgmm.core.covariance.family import invert_triangular
-from bayesgmm.core.mixture import Mixture, kernel_of, read_only
+from bayesgmm.core.mixture import Mixture, check_columns, read_only
 
 # Rows are summed in parts of at least this many, and of about this much work, in rows x components
 # x (features^2 + 20): about half a millisecond. What a part is depends on the sizes of the problem
@@ -40,9 +41,9 @@ class Statistics:
         ``sum_n r_nk``.
     first : (K, D) array
         ``sum_n r_nk y_nk``.
-    second : (K, D, D), (D, D) or (K, D) array
-        ``sum_n r_nk y_nk y_nk'``; summed over the components where they share one covariance; its
-        diagonal for families of diagonal structure.
+    second : (K, D, D), (D, D), (K, D) or (K,) array
+        ``sum_n r_nk y_nk y_nk'`` in the family's native shape: summed over the components where
+        they share one covariance; its diagonal, or its trace for spherical covariances.
     """
 
     log_likelihood: float
@@ -71,7 +72,8 @@ class Moments:
         Weighted means of the rows.
     scatter : (K, D, D), (D, D) or (K, D) array
         Weighted sums of squares and products about those means; pooled where the components share
-        one covariance, diagonals for families of diagonal structure.
+        one covariance, diagonals for families of diagonal structure; of spherical ones only the
+        sum over the features means something.
     """
 
     counts: np.ndarray
@@ -92,58 +94,93 @@ def accumulate(
         The current estimate.
     sample_weight : (N,) float64 array, optional
         Frequencies of the rows; one each by default.
-
-    Notes
-    -----
-    Parts of the rows are summed in threads (:mod:`bayesgmm.core.threads`) and added in their
-    order: the answer does not depend on the number of threads.
     """
-    _, arguments = kernel_of(mixture, X)
-    rows = read_only(np.ascontiguousarray(X))
-    weight = read_only(np.empty(0) if sample_weight is None else sample_weight)
-    step = _rows_of_a_part(mixture)
-
-    def part(start: int) -> Statistics:
-        here = slice(start, start + step)
-        return _sums(mixture.family, rows[here], weight[here], *arguments)
-
-    if len(rows) <= step:
-        return part(0)
-    return reduce(Statistics.__add__, threads.run_all(part, range(0, len(rows), step)))
+    check_columns(mixture, X)
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(mixture.weights)
+    # Copies are writable and in C order: the one kind of array that the kernels are compiled for.
+    means, factors = mixture.means.copy(order="C"), mixture.whitening.copy(order="C")
+    return Pass(X, mixture.family, mixture.n_components, sample_weight)(
+        log_weights, means, factors.reshape(-1)
+    )
 
 
-def _sums(
-    family: CovarianceFamily,
-    X: np.ndarray,
-    weight: np.ndarray,
-    log_weights: np.ndarray,
-    means: np.ndarray,
-    factors: np.ndarray,
-) -> Statistics:
-    """The sums over one part of the rows: in feature form where that is exact, else in full."""
+class Pass:
+    """A pass over given rows, for mixtures of one family and one number of components.
+
+    Parts of the rows are summed in threads (:mod:`bayesgmm.core.threads`) and added in their order:
+    the answer does not depend on the number of threads.
+
+    Parameters
+    ----------
+    X, sample_weight
+        As for :func:`accumulate`.
+    family : CovarianceFamily
+    n_components : int
+
+    Attributes
+    ----------
+    rows, weight : arrays
+        As the kernels take them: read-only, in C order; no weights are an empty array.
+    rows_of_a_part : int
+    """
+
+    def __init__(
+        self,
+        X: np.ndarray,
+        family: CovarianceFamily,
+        n_components: int,
+        sample_weight: np.ndarray | None,
+    ):
+        self.rows = read_only(np.ascontiguousarray(X))
+        self.weight = read_only(np.empty(0) if sample_weight is None else sample_weight)
+        self.family, self.n_components = family, n_components
+        self.shape = family.native_shape(n_components, X.shape[1])
+        work = n_components * (X.shape[1] ** 2 + 20)
+        # A whole number of the kernels' blocks.
+        self.rows_of_a_part = max(PART_ROWS, int(PART_WORK / work) // 256 * 256)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether all rows are one part."""
+        return len(self.rows) <= self.rows_of_a_part
+
+    def __call__(
+        self, log_weights: np.ndarray, means: np.ndarray, factors: np.ndarray
+    ) -> Statistics:
+        """The sums under a mixture; ``factors`` are flat."""
+        step = self.rows_of_a_part
+
+        def part(start: int) -> Statistics:
+            here = slice(start, start + step)
+            return self._sums(self.rows[here], self.weight[here], log_weights, means, factors)
+
+        if self.is_small:
+            return part(0)
+        return reduce(
+            Statistics.__add__, threads.run_all(part, range(0, len(self.rows), step))
+        )
+
+    def _sums(self, X: np.ndarray, weight: np.ndarray, *mixture: np.ndarray) -> Statistics:
+        """The sums over one part of the rows: in feature form where that is exact, else in full."""
+        counts, first = np.empty(self.n_components), np.empty((self.n_components, X.shape[1]))
+        second = np.empty(self.shape)
+        for kernel in kernels_of(self.family):
+            log_likelihood = kernel(
+                X, weight, *mixture, FAR, counts, first, second.reshape(-1)
+            )
+            if not np.isnan(log_likelihood):
+                break
+        return Statistics(log_likelihood, counts, first, second)
+
+
+def kernels_of(family: CovarianceFamily) -> tuple[Callable[..., float], ...]:
+    """The compiled passes for a family: one that may say NaN comes before one that is exact."""
     from bayesgmm.core.kernels import diagonal, features, shared, triangular
 
-    d = means.shape[1]
     if family.structure == "diagonal":
-        *sums, farthest = features.statistics(
-            X, weight, log_weights, means, factors, family.isotropic
-        )
-        if np.mean((factors * farthest) ** 2, axis=1).max() > FAR:
-            sums = diagonal.statistics(X, weight, log_weights, means, factors)
-    elif family.shared:
-        *sums, farthest = shared.statistics(X, weight, log_weights, means, factors[0])
-        if farthest > FAR * d:
-            *sums, second = triangular.statistics(X, weight, log_weights, means, factors)
-            sums.append(second.sum(axis=0))
-    else:
-        sums = triangular.statistics(X, weight, log_weights, means, factors)
-    return Statistics(*sums)
-
-
-def _rows_of_a_part(mixture: Mixture) -> int:
-    """A whole number of the kernels' blocks."""
-    work = mixture.n_components * (mixture.n_features**2 + 20)
-    return max(PART_ROWS, int(PART_WORK / work) // 256 * 256)
+        return features.sums, diagonal.sums
+    return (shared.sums, triangular.sums) if family.shared else (triangular.sums,)
 
 
 def moments(statistics: Statistics, mixture: Mixture) -> Moments:
@@ -154,7 +191,11 @@ def moments(statistics: Statistics, mixture: Mixture) -> Moments:
     factors = mixture.kernel_factors
     if mixture.family.structure == "diagonal":
         means = mixture.means + shift / factors
-        scatter = np.maximum(statistics.second - counts[:, None] * shift**2, 0.0) / factors**2
+        within, second = counts[:, None] * shift**2, statistics.second
+        if mixture.family.isotropic:
+            d = mixture.n_features
+            within, second = within.mean(axis=1, keepdims=True), second[:, None] / d
+        scatter = np.maximum(second - within, 0.0) / factors**2
         return Moments(counts, means, scatter)
     if mixture.family.shared:
         factors = mixture.whitening
@@ -173,18 +214,24 @@ def mean_and_covariance(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Weighted mean (D,) and covariance (D, D), divided by the sum of the weights.
 
-    Two passes, the second about the mean and in units of the standard deviations that the first
-    one finds: exact to rounding for data far from zero, and without a copy of the data.
+    In blocks of rows, about the mean: exact to rounding for data far from zero, and without a copy
+    of the data.
     """
-    d = X.shape[1]
+    n, d = X.shape
+    total = float(n if sample_weight is None else sample_weight.sum())
+    blocks = [slice(start, start + PART_ROWS) for start in range(0, n, PART_ROWS)]
+
+    def rows(block: slice, about: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        centred = X[block] - about
+        return centred, centred if sample_weight is None else (
+            centred * sample_weight[block, None]
+        )
+
     mean = np.asarray(X[0], dtype=float)
-    sd = np.ones(d)
-    covariance = np.eye(d)
     for _ in range(2):
-        whitening = np.diag(1.0 / sd)[None]
-        one = Mixture(np.ones(1), mean[None], whitening, "full")
-        found = moments(accumulate(X, one, sample_weight), one)
-        mean, covariance = found.means[0], found.scatter[0] / found.counts[0]
-        variance = np.diag(covariance)
-        sd = np.sqrt(np.where(variance > 0, variance, 1.0))
-    return mean, covariance
+        mean = mean + sum(rows(block, mean)[1].sum(axis=0) for block in blocks) / total
+    covariance = np.zeros((d, d))
+    for block in blocks:
+        centred, weighted = rows(block, mean)
+        covariance += centred.T @ weighted
+    return mean, covariance / total

@@ -108,6 +108,9 @@ def _sums(problem: Problem, mixture: Mixture) -> Sums:
         # What all components share may stand with any of them.
         second = np.zeros((len(n), *found.second.shape))
         second[0] = found.second
+    elif family.isotropic:
+        # Only its trace counts.
+        second = diagonal_matrices(found.second[:, None] / mixture.n_features * np.ones_like(found.first))
     elif family.structure == "diagonal":
         second = diagonal_matrices(found.second)
     else:

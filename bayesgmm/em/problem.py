@@ -1,20 +1,18 @@
-"""What EM maximises, and one M-step towards it."""
+"""What EM maximises, and one step towards it."""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesgmm.core.covariance import CovarianceFamily, get_family
 from bayesgmm.core.mixture import Mixture
-from bayesgmm.core.statistics import (
-    Moments,
-    Statistics,
-    accumulate,
-    mean_and_covariance,
-    moments,
-)
+from bayesgmm.core.statistics import Statistics, accumulate, mean_and_covariance
 from bayesgmm.priors import ResolvedPriors
+
+if TYPE_CHECKING:
+    from bayesgmm.em.compiled.task import Task
 
 # The default ridge, in units of each column's variance: it keeps a collapsing component finite
 # while it is being recognised, and is far below what moves a sensible optimum.
@@ -111,72 +109,33 @@ class Problem:
         )
 
     def maximisation(self, statistics: Statistics, mixture: Mixture) -> Mixture:
-        """The M-step after a pass under ``mixture``.
-
-        With priors on means that do not depend on the covariances it is conditional (ECM: means
-        given covariances, then covariances given means; Meng and Rubin, 1993,
-        doi:10.1093/biomet/80.2.267). It never lowers the objective.
+        """The M-step after a pass under ``mixture``; it never lowers the objective.
 
         Raises
         ------
         numpy.linalg.LinAlgError
             If a covariance is not positive definite.
         """
-        found = moments(statistics, mixture)
-        fixed = self.fixed
-        weights = mixture.weights if "weights" in fixed else self._weights(found.counts)
-        means = mixture.means if "means" in fixed else self._means(found, mixture)
-        whitening = mixture.whitening
-        if "covariances" not in fixed:
-            covariances = self._covariances(found, means, mixture)
-            whitening = self.family.whiten(self.family.add_ridge(covariances, self.ridge))
-        return Mixture(weights, means, whitening, self.family.name, mixture.feature_names)
+        from bayesgmm.em.compiled import passes
+        from bayesgmm.em.compiled.task import flat, mixture_of
 
-    def _weights(self, counts: np.ndarray) -> np.ndarray:
-        if self.priors is not None:
-            counts = np.maximum(counts + self.priors.concentration - 1.0, 0.0)
-        return counts / counts.sum()
+        sums = statistics.counts, statistics.first, statistics.second.reshape(-1)
+        new = passes.step(self.family, self.task(mixture.n_components), sums, flat(mixture))
+        if new is None:
+            raise np.linalg.LinAlgError("a covariance is not positive definite")
+        return mixture_of(new, mixture)
 
-    def _means(self, found: Moments, mixture: Mixture) -> np.ndarray:
-        prior = self.priors
-        if prior is None:
-            return found.means
-        if prior.scale is None:
-            counts = found.counts[:, None]
-            total = counts * found.means + prior.strength * prior.loc
-            return total / (counts + prior.strength)
-        # Deviations from the prior mean, in prior standard deviations, keep this well conditioned.
-        factors = mixture.kernel_factors
-        if self.family.structure == "diagonal":
-            information = found.counts[:, None] * (factors * prior.scale) ** 2
-            return prior.loc + information / (1.0 + information) * (found.means - prior.loc)
-        scaled = factors * prior.scale
-        information = found.counts[:, None, None] * (np.swapaxes(scaled, -1, -2) @ scaled)
-        offset = (found.means - prior.loc) / prior.scale
-        pull = np.einsum("kij,kj->ki", information, offset)[..., None]
-        solved = np.linalg.solve(information + np.eye(self.n_features), pull)[..., 0]
-        return prior.loc + solved * prior.scale
+    def task(self, n_components: int) -> "Task":
+        """This problem as compiled functions take it."""
+        if n_components not in self._tasks:
+            from bayesgmm.em.compiled.task import task_of
 
-    def _covariances(self, found: Moments, means: np.ndarray, mixture: Mixture) -> np.ndarray:
-        prior = self.priors
-        scatter, counts = found.scatter, found.counts
-        if means is not found.means:
-            scatter = scatter + self._outer(counts, found.means - means)
-        if prior is None:
-            return self.family.estimate(scatter, positive(counts))
-        if prior.scale is None:
-            # A conjugate mean counts as one more row, at a distance shrunk by its strength.
-            k = np.full(len(means), prior.strength)
-            scatter = scatter + self._outer(k, means - prior.loc)
-            counts = counts + 1.0
-        hyper = self.hyper(mixture)
-        return self.family.estimate(scatter, counts, prior.scatter_at(hyper), prior.divisor)
+            self._tasks[n_components] = task_of(self, n_components)
+        return self._tasks[n_components]
 
-    def _outer(self, counts: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-        if self.family.structure == "diagonal":
-            return counts[:, None] * vectors**2
-        outer = counts[:, None, None] * vectors[:, :, None] * vectors[:, None, :]
-        return outer.sum(axis=0) if self.family.shared else outer
+    @cached_property
+    def _tasks(self) -> "dict[int, Task]":
+        return {}
 
     def hyper(self, mixture: Mixture) -> np.ndarray | None:
         """The mode of half the prior's scale given the covariances, where it has a prior."""

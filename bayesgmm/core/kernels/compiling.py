@@ -74,6 +74,19 @@ class Compiler:
             config.CACHE_DIR = before
 
 
+def specialised(function: Any, signature: Any) -> Any:
+    """A function of :class:`Compiler`, compiled for a signature that its arguments may not tell.
+
+    A function pointer looks like any function: without a signature, Numba would compile anew for
+    each that is passed.
+    """
+    if signature.args not in function.overloads:
+        function.disable_compile(False)
+        function.compile(signature)
+        function.disable_compile()
+    return function
+
+
 def _cache_folder(checksum: str) -> Path:
     """Beside the compiled Python files, or where Numba's user or the system keeps caches.
 

@@ -34,7 +34,7 @@ def _constants(log_weights, factors, d):
     log_determinants = np.zeros(n_components)
     for k in range(n_components):
         for i in range(d):
-            log_determinants[k] += np.log(factors[k, i])
+            log_determinants[k] += np.log(factors[k * d + i])
     out = np.empty(n_components)
     softmax.constants(log_weights, log_determinants, d, out)
     return out
@@ -49,34 +49,29 @@ def _block_joint(U, means, factors, offsets, d, joint, stride, n_rows):
 
 
 @njit()
-def statistics(X, sample_weight, log_weights, means, factors):
-    """Log-likelihood and whitened sums of one pass.
+def sums(X, sample_weight, log_weights, means, factors, far, counts, first, second):
+    """One pass: fills the whitened sums and returns the log-likelihood.
 
     Parameters
     ----------
-    X : (N, D) in, float64 or float32, C order
-    sample_weight : (N,) in, or (0,) for weights of one
-    log_weights : (K,) in
-    means : (K, D) in, C order
-    factors : (K, D) in, C order, one over the standard deviations
-
-    Returns
-    -------
-    log_likelihood : float, the weighted sum of the rows' log densities
-    counts : (K,), sum of responsibilities
-    first : (K, D), sum of r y
-    second : (K, D), sum of r y^2
+    X, sample_weight, log_weights, means, far, counts, first
+        As in :func:`bayesgmm.core.kernels.triangular.sums`.
+    factors : flat in: (K, D), one over the standard deviations; or (K,), alike for all features
+    second : flat out: (K, D), sum of r y^2; or (K,), its sum over the features
     """
     n, d = X.shape
     n_components = log_weights.shape[0]
     block = softmax.block_rows(1, d)
     stride = block + 8
-    counts = np.zeros(n_components)
-    first = np.zeros((n_components, d))
-    second = np.zeros((n_components, d))
-    flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
-    flat_first, flat_second = first.reshape(-1), second.reshape(-1)
-    offsets = _constants(log_weights, factors, d)
+    counts[:] = 0.0
+    first[:] = 0.0
+    flat_means, flat_first = means.reshape(-1), first.reshape(-1)
+    flat_factors, squares = np.empty(n_components * d), np.zeros(n_components * d)
+    n_each = factors.shape[0] // n_components
+    for k in range(n_components):
+        for j in range(d):
+            flat_factors[k * d + j] = factors[k * n_each + j % n_each]
+    offsets = _constants(log_weights, flat_factors, d)
     U = softmax.buffer(d * stride)
     joint = softmax.buffer(n_components * stride)
     weight = softmax.buffer(stride)
@@ -101,11 +96,32 @@ def statistics(X, sample_weight, log_weights, means, factors):
                 k,
                 d,
                 flat_first,
-                flat_second,
+                squares,
                 stride,
                 n_rows,
             )
-    return log_likelihood, counts, first, second
+    second[:] = 0.0
+    for k in range(n_components):
+        for j in range(d):
+            second[k * n_each + j % n_each] += squares[k * d + j]
+    return log_likelihood
+
+
+@njit()
+def statistics(X, sample_weight, log_weights, means, factors):
+    """The same with factors (K, D), as a tuple.
+
+    Returns
+    -------
+    log_likelihood : float, the weighted sum of the rows' log densities
+    counts, first, second : (K,), (K, D), (K, D)
+    """
+    counts, first = np.empty(len(means)), np.empty_like(means)
+    second = np.empty(factors.size)
+    log_likelihood = sums(
+        X, sample_weight, log_weights, means, factors.reshape(-1), np.inf, counts, first, second
+    )
+    return log_likelihood, counts, first, second.reshape(factors.shape)
 
 
 @njit()
@@ -115,10 +131,10 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
     block = softmax.block_rows(1, d)
     stride = block + 8
     flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
-    offsets = _constants(log_weights, factors, d)
+    offsets = _constants(log_weights, flat_factors, d)
     U = softmax.buffer(d * stride)
     joint = softmax.buffer(n_components * stride)
-    sums = softmax.buffer(stride)
+    totals = softmax.buffer(stride)
     weight = softmax.buffer(stride)
     weight[:] = 1.0
     work = softmax.buffer(2 * stride)
@@ -137,9 +153,9 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
                 for k in range(n_components):
                     by_component[start + i, k] = joint[k * stride + i]
         else:
-            softmax.log_sum(joint, n_components, work, sums, stride, n_rows)
+            softmax.log_sum(joint, n_components, work, totals, stride, n_rows)
             for i in range(n_used):
-                density[start + i] = sums[i]
+                density[start + i] = totals[i]
 
 
 @njit()

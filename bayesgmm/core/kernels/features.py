@@ -3,8 +3,7 @@
 With rows u centred once for all components, the log joint density is linear in the features
 (u, u^2), or (u, |u|^2) for spherical covariances, and the sums of a pass are sums of features: both
 are products of small matrices. Expanding the square cancels where rows lie many standard deviations
-from the centre, so every pass returns how far out they lie, and the caller decides
-(:mod:`bayesgmm.core.statistics`) whether that is exact enough; else
+from the centre, so every pass finds how far out they lie and gives up beyond a bound;
 :mod:`~bayesgmm.core.kernels.diagonal` has the sums without cancellation.
 """
 
@@ -63,48 +62,62 @@ def _add_squares(F, d, is_isotropic, stride, n_rows):
 
 
 @njit()
-def _linear_form(log_weights, means, factors, centre, is_isotropic):
+def _linear_form(log_weights, means, factors, centre):
     """Coefficients (K, number of features) of the log joint densities, and their constants (K,)."""
     n_components, d = means.shape
-    n_features = d + 1 if is_isotropic else 2 * d
-    coefficients = np.empty((n_components, n_features))
+    n_each = factors.shape[0] // n_components
+    coefficients = np.empty((n_components, d + n_each))
     log_determinants = np.zeros(n_components)
     for k in range(n_components):
         for j in range(d):
-            log_determinants[k] += np.log(factors[k, j])
+            log_determinants[k] += np.log(factors[k * n_each + j % n_each])
     constants = np.empty(n_components)
     softmax.constants(log_weights, log_determinants, d, constants)
     for k in range(n_components):
         for j in range(d):
-            precision = factors[k, j] ** 2
+            precision = factors[k * n_each + j % n_each] ** 2
             mean = means[k, j] - centre[j]
             coefficients[k, j] = precision * mean
-            coefficients[k, d if is_isotropic else d + j] = -0.5 * precision
+            coefficients[k, d + j % n_each] = -0.5 * precision
             constants[k] -= 0.5 * precision * mean * mean
     return coefficients, constants
 
 
 @njit()
-def statistics(X, sample_weight, log_weights, means, factors, is_isotropic):
-    """Log-likelihood and whitened sums of one pass, and how far out the rows lie.
+def _are_near(factors, n_components, farthest, far):
+    """Whether all rows lie within ``far``, in the standard deviations of every component."""
+    d = farthest.shape[0]
+    n_each = factors.shape[0] // n_components
+    for k in range(n_components):
+        total = 0.0
+        for j in range(d):
+            total += (factors[k * n_each + j % n_each] * farthest[j]) ** 2
+        # A comparison that NaN does not pass.
+        if not total <= far * d:
+            return False
+    return True
 
-    Parameters and results are those of :func:`bayesgmm.core.kernels.diagonal.statistics`, and
+
+@njit()
+def sums(X, sample_weight, log_weights, means, factors, far, counts, first, second):
+    """One pass: fills the whitened sums and returns the log-likelihood, or NaN.
 
     Parameters
     ----------
-    is_isotropic : whether the factors of a component are all the same; its sums of squares then
-        come right in total, divided evenly among the features but for the shift of the mean
-
-    Returns
-    -------
-    farthest : (D,), largest distance of a row from the common centre, in each feature
+    X, sample_weight, log_weights, means, factors, counts, first, second
+        As in :func:`bayesgmm.core.kernels.diagonal.sums`.
+    far : float in
+        How far out a row may lie: the mean over the features of its squared distance from the
+        common centre, in the standard deviations of any component. Where one lies further, the
+        result is NaN and what is filled in is not to be used.
     """
     n, d = X.shape
     n_components = log_weights.shape[0]
     stride = softmax.BLOCK_ROWS + 8
     centre = centre_of(log_weights, means)
-    coefficients, constants = _linear_form(log_weights, means, factors, centre, is_isotropic)
+    coefficients, constants = _linear_form(log_weights, means, factors, centre)
     n_features = coefficients.shape[1]
+    is_isotropic = n_features < 2 * d
     model = products.pack(coefficients)
     F = softmax.buffer(products.whole_tiles(n_features) * stride)
     F[:] = 0.0
@@ -112,7 +125,8 @@ def statistics(X, sample_weight, log_weights, means, factors, is_isotropic):
     work = softmax.buffer(2 * stride)
     weight = softmax.buffer(stride)
     packed = products.accumulators(n_components, n_features)
-    counts, farthest = np.zeros(n_components), np.zeros(d)
+    counts[:] = 0.0
+    farthest = np.zeros(d)
     log_likelihood = 0.0
     for start in range(0, n, softmax.BLOCK_ROWS):
         n_used = min(softmax.BLOCK_ROWS, n - start)
@@ -128,32 +142,25 @@ def statistics(X, sample_weight, log_weights, means, factors, is_isotropic):
             joint, n_components, weight, is_uniform, work, counts, stride, n_rows
         )
         products.add_sums(joint, F, n_components, n_features, packed, stride, n_rows)
-    sums = products.unpack(packed, n_components, n_features)
-    first, second = _whitened(sums, counts, means, factors, centre, is_isotropic)
-    return log_likelihood, counts, first, second, farthest
+    if not _are_near(factors, n_components, farthest, far):
+        return np.nan
+    raw = products.unpack(packed, n_components, n_features)
+    _whiten(raw, counts, means, factors, centre, first, second)
+    return log_likelihood
 
 
 @njit()
-def _whitened(sums, counts, means, factors, centre, is_isotropic):
+def _whiten(raw, counts, means, factors, centre, first, second):
     """The sums of features (K, number of features) about the means, in standard deviations."""
     n_components, d = means.shape
-    first, second = np.empty((n_components, d)), np.empty((n_components, d))
+    n_each = factors.shape[0] // n_components
     for k in range(n_components):
-        total = sums[k, d]
+        for j in range(n_each):
+            second[k * n_each + j] = raw[k, d + j]
         for j in range(d):
-            mean, factor = means[k, j] - centre[j], factors[k, j]
-            first[k, j] = factor * (sums[k, j] - counts[k] * mean)
-            back = mean * (counts[k] * mean - 2.0 * sums[k, j])
-            if is_isotropic:
-                total += back
-            else:
-                second[k, j] = max(factor**2 * (sums[k, d + j] + back), 0.0)
-        if is_isotropic:
-            total *= factors[k, 0] ** 2
-            for j in range(d):
-                # An empty component has no sums.
-                second[k, j] = first[k, j] ** 2 / max(counts[k], 1e-300)
-                total -= second[k, j]
-            for j in range(d):
-                second[k, j] += max(total, 0.0) / d
-    return first, second
+            mean = means[k, j] - centre[j]
+            first[k, j] = factors[k * n_each + j % n_each] * (raw[k, j] - counts[k] * mean)
+            second[k * n_each + j % n_each] += mean * (counts[k] * mean - 2.0 * raw[k, j])
+        for j in range(n_each):
+            place = k * n_each + j
+            second[place] = max(second[place] * factors[place] ** 2, 0.0)

@@ -3,9 +3,8 @@
 The rows are whitened once, ``y = W (x - c)`` about a common centre, and not once a component. The
 log joint density is then linear in y, and the pooled scatter within components is that of the rows
 less that of the means. Both cancel where rows lie many standard deviations from the centre, so
-every pass returns how far out they lie; the caller decides (:mod:`bayesgmm.core.statistics`)
-whether that is exact enough; else :mod:`~bayesgmm.core.kernels.triangular` has the sums without
-cancellation.
+every pass finds how far out they lie and gives up beyond a bound;
+:mod:`~bayesgmm.core.kernels.triangular` has the sums without cancellation.
 """
 
 import numpy as np
@@ -42,27 +41,20 @@ def _constants(log_weights, factor, whitened_means):
 
 
 @njit()
-def statistics(X, sample_weight, log_weights, means, factor):
-    """Log-likelihood and whitened sums of one pass, the squares pooled; and how far out rows lie.
+def sums(X, sample_weight, log_weights, means, factors, far, counts, first, second):
+    """One pass: fills the whitened sums, the squares pooled; returns the log-likelihood, or NaN.
 
     Parameters
     ----------
-    X : (N, D) in, float64 or float32, C order
-    sample_weight : (N,) in, or (0,) for weights of one
-    log_weights : (K,) in
-    means : (K, D) in, C order
-    factor : (D, D) in, C order, lower triangular with zeros above
-
-    Returns
-    -------
-    log_likelihood : float, the weighted sum of the rows' log densities
-    counts : (K,), sum of responsibilities
-    first : (K, D), sum of r y
-    second : (D, D), sum of r y y' over rows and components, symmetric
-    farthest : float, largest squared distance of a row from the common centre
+    X, sample_weight, log_weights, means, counts, first
+        As in :func:`bayesgmm.core.kernels.triangular.sums`.
+    factors : (D * D,) in, one matrix, lower triangular with zeros above
+    far : float in, as in :func:`bayesgmm.core.kernels.features.sums`
+    second : (D * D,) out, sum of r y y' over rows and components, symmetric
     """
     n, d = X.shape
     n_components = log_weights.shape[0]
+    factor = factors.reshape(d, d)
     stride = softmax.BLOCK_ROWS + 8
     centre = centre_of(log_weights, means)
     places = _whitened_means(means, factor, centre)
@@ -80,7 +72,7 @@ def statistics(X, sample_weight, log_weights, means, factor):
     packed = products.accumulators(n_components, d)
     gram = softmax.buffer(triangular.packed_slots(d))
     gram[:] = 0.0
-    counts = np.zeros(n_components)
+    counts[:] = 0.0
     log_likelihood, farthest = 0.0, 0.0
     for start in range(0, n, softmax.BLOCK_ROWS):
         n_used = min(softmax.BLOCK_ROWS, n - start)
@@ -99,15 +91,17 @@ def statistics(X, sample_weight, log_weights, means, factor):
         )
         products.add_sums(joint, Y, n_components, d, packed, stride, n_rows)
         triangular.add_products(weight, 0, Y, 0, Z, gram, 0, d, stride, n_rows)
-    sums = products.unpack(packed, n_components, d)
+    # A comparison that NaN does not pass.
+    if not farthest <= far * d:
+        return np.nan
+    raw = products.unpack(packed, n_components, d)
     total = np.empty(d)
-    second = np.empty((d, d))
-    triangular.unpack(gram, 0, d, total, second)
-    first = np.empty((n_components, d))
+    pooled = second.reshape(d, d)
+    triangular.unpack(gram, 0, d, total, pooled)
     for k in range(n_components):
         for i in range(d):
-            first[k, i] = sums[k, i] - counts[k] * places[k, i]
+            first[k, i] = raw[k, i] - counts[k] * places[k, i]
             for j in range(d):
-                within = sums[k, j] - counts[k] * places[k, j]
-                second[i, j] -= places[k, i] * within + sums[k, i] * places[k, j]
-    return log_likelihood, counts, first, second, farthest
+                within = raw[k, j] - counts[k] * places[k, j]
+                pooled[i, j] -= places[k, i] * within + raw[k, i] * places[k, j]
+    return log_likelihood

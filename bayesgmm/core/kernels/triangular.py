@@ -26,7 +26,7 @@ def _model_size(d):
 
 @njit()
 def pack_model(means, factors):
-    """Means and factors of all components, tile by tile, in the order of their use."""
+    """Means, and factors or the one that all share, tile by tile, in the order of their use."""
     n_components, d = means.shape
     model = np.empty(n_components * _model_size(d))
     p = 0
@@ -36,7 +36,7 @@ def pack_model(means, factors):
             for column in range(i + height):
                 model[p] = means[k, column]
                 for r in range(height):
-                    model[p + 1 + r] = factors[k, i + r, column]
+                    model[p + 1 + r] = factors[k % len(factors), i + r, column]
                 p += height + 1
     return model
 
@@ -143,7 +143,7 @@ def _constants(log_weights, factors, d):
     log_determinants = np.zeros(n_components)
     for k in range(n_components):
         for i in range(d):
-            log_determinants[k] += np.log(factors[k, i, i])
+            log_determinants[k] += np.log(factors[k % len(factors), i, i])
     out = np.empty(n_components)
     softmax.constants(log_weights, log_determinants, d, out)
     return out
@@ -158,8 +158,10 @@ def _block_joint(U, model, offsets, d, Y, y_step, joint, stride, n_rows):
 
 
 @njit()
-def statistics(X, sample_weight, log_weights, means, factors):
-    """Log-likelihood and whitened sums of one pass.
+def sums(X, sample_weight, log_weights, means, factors, far, counts, first, second):
+    """One pass: fills the whitened sums and returns the log-likelihood.
+
+    Every kernel has a function with these arguments, so that a loop can be told which one to call.
 
     Parameters
     ----------
@@ -167,24 +169,20 @@ def statistics(X, sample_weight, log_weights, means, factors):
     sample_weight : (N,) in, or (0,) for weights of one
     log_weights : (K,) in
     means : (K, D) in, C order
-    factors : (K, D, D) in, C order, lower triangular with zeros above
-
-    Returns
-    -------
-    log_likelihood : float, the weighted sum of the rows' log densities
-    counts : (K,), sum of responsibilities
-    first : (K, D), sum of r y
-    second : (K, D, D), sum of r y y', symmetric
+    factors : flat in: (K, D, D), lower triangular with zeros above; or one (D, D) that all share
+    far : float in, of no concern here: sums about the components' own means do not cancel
+    counts : (K,) out, sum of responsibilities
+    first : (K, D) out, sum of r y
+    second : flat out, sum of r y y', symmetric, in the shape of the factors
     """
     n, d = X.shape
     n_components = log_weights.shape[0]
+    n_factors = factors.shape[0] // (d * d)
+    matrices = factors.reshape(n_factors, d, d)
     block = softmax.block_rows(n_components, d)
     stride = block + 8
-    counts = np.zeros(n_components)
-    first = np.empty((n_components, d))
-    second = np.empty((n_components, d, d))
-    model = pack_model(means, factors)
-    offsets = _constants(log_weights, factors, d)
+    model = pack_model(means, matrices)
+    offsets = _constants(log_weights, matrices, d)
     U = softmax.buffer(d * stride)
     Y = softmax.buffer(n_components * d * stride)
     Z = softmax.buffer(TILE * stride)
@@ -194,6 +192,7 @@ def statistics(X, sample_weight, log_weights, means, factors):
     slots = packed_slots(d)
     packed = softmax.buffer(n_components * slots)
     packed[:] = 0.0
+    counts[:] = 0.0
     log_likelihood = 0.0
     for start in range(0, n, block):
         n_used = min(block, n - start)
@@ -208,9 +207,32 @@ def statistics(X, sample_weight, log_weights, means, factors):
             add_products(
                 joint, k * stride, Y, k * d * stride, Z, packed, k * slots, d, stride, n_rows
             )
+    products = second.reshape(n_factors, d, d)
+    matrix = np.empty((d, d))
     for k in range(n_components):
-        unpack(packed, k * slots, d, first[k], second[k])
-    return log_likelihood, counts, first, second
+        unpack(packed, k * slots, d, first[k], matrix)
+        into = products[k % n_factors]
+        for i in range(d):
+            for j in range(d):
+                into[i, j] = matrix[i, j] + (into[i, j] if k >= n_factors else 0.0)
+    return log_likelihood
+
+
+@njit()
+def statistics(X, sample_weight, log_weights, means, factors):
+    """The same with factors (K, D, D), as a tuple.
+
+    Returns
+    -------
+    log_likelihood : float, the weighted sum of the rows' log densities
+    counts, first, second : (K,), (K, D), (K, D, D)
+    """
+    counts, first = np.empty(len(means)), np.empty_like(means)
+    second = np.empty(factors.size)
+    log_likelihood = sums(
+        X, sample_weight, log_weights, means, factors.reshape(-1), np.inf, counts, first, second
+    )
+    return log_likelihood, counts, first, second.reshape(factors.shape)
 
 
 @njit()
@@ -224,7 +246,7 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
     U = softmax.buffer(d * stride)
     Y = softmax.buffer(d * stride)
     joint = softmax.buffer(n_components * stride)
-    sums = softmax.buffer(stride)
+    totals = softmax.buffer(stride)
     weight = softmax.buffer(stride)
     weight[:] = 1.0
     work = softmax.buffer(2 * stride)
@@ -243,9 +265,9 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
                 for k in range(n_components):
                     by_component[start + i, k] = joint[k * stride + i]
         else:
-            softmax.log_sum(joint, n_components, work, sums, stride, n_rows)
+            softmax.log_sum(joint, n_components, work, totals, stride, n_rows)
             for i in range(n_used):
-                density[start + i] = sums[i]
+                density[start + i] = totals[i]
 
 
 @njit()

@@ -1,0 +1,7 @@
+"""Compiled functions of this package, cached until one of its files or a kernel changes."""
+
+from pathlib import Path
+
+from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
+
+njit = Compiler(*KERNEL_SOURCES, *sorted(Path(__file__).parent.glob("*.py"))).njit

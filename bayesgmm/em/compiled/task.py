@@ -1,0 +1,111 @@
+"""What the compiled functions know of a problem: four arrays, of the same types for all problems."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesgmm.core.mixture import Mixture
+from bayesgmm.em.problem import Problem
+
+# Rows of the table by feature.
+CENTRE, SCALE, RIDGE, LOC, SPREAD, HYPER_RATE = range(6)
+
+_NUMBERS = np.dtype(
+    [
+        ("n", np.float64),
+        ("is_diagonal", np.int64),
+        ("keeps_weights", np.int64),
+        ("keeps_means", np.int64),
+        ("keeps_covariances", np.int64),
+        ("has_prior", np.int64),
+        ("is_conjugate", np.int64),
+        ("n_hyper", np.int64),
+        ("strength", np.float64),
+        ("dof", np.float64),
+        ("divisor", np.float64),
+        ("hyper_shape", np.float64),
+        ("constant", np.float64),
+    ]
+)
+
+
+class Task(NamedTuple):
+    """A problem for K components in D dimensions.
+
+    Attributes
+    ----------
+    numbers : (1,) structured array
+        Number of rows ``n``; the family's structure; what no step changes (``keeps_...``); and of
+        the prior
+        (:class:`bayesgmm.priors.ResolvedPriors`) the scalars, the length of its hyperparameter, and
+        what its log density has that no parameter changes.
+    table : (6, D) array
+        The middle of the data, the lengths that features are measured in, what is added to the
+        variances, and of the prior: mean and standard deviation of the means, and the rate of the
+        hyperparameter.
+    concentration : (K,) array
+        Of the prior on the weights; ones without.
+    scatter : (D * D,), (D,) or (1,) array
+        Of the prior on the covariances; empty without.
+    """
+
+    numbers: np.ndarray
+    table: np.ndarray
+    concentration: np.ndarray
+    scatter: np.ndarray
+
+
+def flat(mixture: Mixture) -> np.ndarray:
+    """A mixture as one array: weights, means, whitening factors."""
+    parts = mixture.weights, mixture.means.reshape(-1), mixture.whitening.reshape(-1)
+    return np.concatenate(parts)
+
+
+def mixture_of(array: np.ndarray, like: Mixture) -> Mixture:
+    """The mixture that such an array stands for, of the shape and the names of another one."""
+    k, d = like.n_components, like.n_features
+    weights, means, whitening = np.split(array, [k, k + k * d])
+    return Mixture(
+        weights,
+        means.reshape(k, d),
+        whitening.reshape(like.whitening.shape),
+        like.covariance_type,
+        like.feature_names,
+    )
+
+
+def task_of(problem: Problem, n_components: int) -> Task:
+    """The task that a problem poses."""
+    prior, d = problem.priors, problem.n_features
+    numbers, table = np.zeros(1, _NUMBERS), np.zeros((6, d))
+    of = numbers[0]
+    of["n"], of["is_diagonal"] = problem.n, problem.family.structure == "diagonal"
+    for part in problem.fixed:
+        of[f"keeps_{part}"] = True
+    table[CENTRE], table[SCALE] = problem.centre_and_covariance[0], problem.scale
+    table[RIDGE] = problem.ridge
+    if prior is None:
+        return Task(numbers, table, np.ones(n_components), np.empty(0))
+    of["has_prior"], of["is_conjugate"] = True, prior.scale is None
+    of["strength"], of["dof"], of["divisor"] = prior.strength, prior.dof, prior.divisor
+    table[LOC], table[SPREAD] = prior.loc, 1.0 if prior.scale is None else prior.scale
+    if prior.hyper_rate is not None:
+        of["n_hyper"], of["hyper_shape"] = np.size(prior.hyper_rate), prior.hyper_shape
+        table[HYPER_RATE] = prior.hyper_rate
+    scatter = np.array(prior.scatter, dtype=float).reshape(-1)
+    task = Task(numbers, table, np.array(prior.concentration), scatter)
+    of["constant"] = _constant(problem, task)
+    return task
+
+
+def _constant(problem: Problem, task: Task) -> float:
+    """The log prior density of some mixture, less what the compiled function says of it."""
+    from bayesgmm.em.compiled import passes
+
+    prior, k = problem.priors, len(task.concentration)
+    assert prior is not None
+    family = problem.family
+    native = np.broadcast_to(prior.scatter, family.native_shape(k, problem.n_features))
+    some = Mixture(np.full(k, 1.0 / k), np.tile(prior.loc, (k, 1)), family.whiten(native), family.name)
+    value = prior.log_density(some.weights, some.means, native, problem.hyper(some))
+    return value - passes.log_prior(family, task, flat(some))

@@ -1,0 +1,258 @@
+"""Full and tied covariances: the M-step, and the log prior density.
+
+The step is made in the whitened coordinates of the mixture that the pass was made under, where sums
+are of the order of one whatever the units of the data. With C what a covariance is to become, seen
+under the old factor W, the new factor is the inverse Cholesky factor of C times W: no covariance is
+formed. Priors add rows or scatter. With priors on means that do not depend on the covariances the
+step is conditional (ECM: means given covariances, then covariances given means; Meng and Rubin,
+1993, doi:10.1093/biomet/80.2.267).
+"""
+
+import numpy as np
+
+from bayesgmm.em.compiled.compiling import njit
+from bayesgmm.em.compiled.task import HYPER_RATE, LOC, RIDGE, SPREAD
+
+TINY = np.finfo(float).tiny
+# Sums may be taken in another order, so that they fill vectors.
+_ANY_ORDER = {"reassoc", "contract", "nsz"}
+
+
+@njit(error_model="numpy")
+def hyper_of(numbers, table, factors, n_components):
+    """The mode of half the prior's scale given the covariances; of length 0 if it is fixed."""
+    of, d = numbers[0], table.shape[1]
+    out = np.zeros(of.n_hyper)
+    if of.n_hyper > 0:
+        n_factors = len(factors) // (d * d)
+        power = n_factors * of.dof / 2.0 + of.hyper_shape - 1.0
+        for f in range(len(factors)):
+            out[f % d] += factors[f] ** 2
+        for j in range(d):
+            out[j] = power / (table[HYPER_RATE, j] + out[j])
+    return out
+
+
+@njit(error_model="numpy")
+def maximise(numbers, table, concentration, scatter, counts, first, second, old, new):
+    """The M-step; returns whether all covariances are positive definite.
+
+    Parameters
+    ----------
+    numbers, table, concentration, scatter : in, a :class:`~bayesgmm.em.compiled.task.Task`
+    counts, first, second : in, the sums of a pass
+    old : in, the mixture of the pass
+    new : out, the next mixture; what the task keeps stands there already
+    """
+    of = numbers[0]
+    n_components, d = first.shape
+    start = n_components + n_components * d
+    n_factors = (len(old) - start) // (d * d)
+    hyper = hyper_of(numbers, table, old[start:], n_components)
+    within, lower = np.empty(d * d), np.zeros(d * d)
+    shift, away, y = np.empty(d), np.empty(d), np.empty(d)
+    divisor = 0.0
+    for k in range(n_components):
+        count, mean = counts[k], n_components + k * d
+        W = old[start + k % n_factors * d * d : start + (k % n_factors + 1) * d * d]
+        if k < n_factors:
+            divisor = 0.0
+            for p in range(d * d):
+                within[p] = second[k * d * d + p]
+        divisor += max(count, TINY) + (1.0 if of.is_conjugate else 0.0)
+        for i in range(d):
+            shift[i] = first[k, i] / max(count, TINY)
+        _add_outer(within, -count, shift)
+        # From whitened coordinates to those of the data: the mean that the rows have.
+        for i in range(d):
+            total = shift[i]
+            for j in range(i):
+                total -= W[i * d + j] * away[j]
+            away[i] = total / W[i * d + i]
+            new[mean + i] = old[mean + i] + away[i]
+        if of.keeps_means or of.has_prior:
+            for i in range(d):
+                shift[i] = new[mean + i]
+            if of.keeps_means:
+                for i in range(d):
+                    new[mean + i] = old[mean + i]
+            elif of.is_conjugate:
+                for i in range(d):
+                    total = count * shift[i] + of.strength * table[LOC, i]
+                    new[mean + i] = total / (count + of.strength)
+            else:
+                _pull(table, count, W, shift, lower, y, new[mean : mean + d])
+            for i in range(d):
+                away[i] = shift[i] - new[mean + i]
+            _whiten(W, away, y)
+            _add_outer(within, count, y)
+            if of.is_conjugate:
+                for i in range(d):
+                    away[i] = new[mean + i] - table[LOC, i]
+                _whiten(W, away, y)
+                _add_outer(within, of.strength, y)
+        if of.keeps_covariances or (n_factors == 1 and k < n_components - 1):
+            continue
+        if of.has_prior:
+            _add_scatter(within, W, scatter, hyper, shift)
+        for p in range(d * d):
+            within[p] /= divisor + of.divisor
+        _add_diagonal(within, W, table[RIDGE])
+        into = start + k % n_factors * d * d
+        if not _cholesky(within, lower, d):
+            return False
+        _divide(lower, W, new[into : into + d * d], d)
+    return True
+
+
+@njit(error_model="numpy")
+def log_prior(numbers, table, concentration, scatter, mixture):
+    """Log prior density of means and covariances, in nats."""
+    of = numbers[0]
+    n_components, d = len(concentration), table.shape[1]
+    start = n_components + n_components * d
+    n_factors = (len(mixture) - start) // (d * d)
+    hyper = hyper_of(numbers, table, mixture[start:], n_components)
+    total = of.constant
+    for j in range(of.n_hyper):
+        total += (of.hyper_shape - 1.0) * np.log(hyper[j]) - table[HYPER_RATE, j] * hyper[j]
+    for k in range(n_components):
+        W = mixture[start + k % n_factors * d * d : start + (k % n_factors + 1) * d * d]
+        for i in range(d):
+            offset = mixture[n_components + k * d + i] - table[LOC, i]
+            if of.is_conjugate:
+                y = 0.0
+                for j in range(i + 1):
+                    y += W[i * d + j] * (mixture[n_components + k * d + j] - table[LOC, j])
+                total += np.log(W[i * d + i]) - 0.5 * of.strength * y * y
+            else:
+                total -= 0.5 * (offset / table[SPREAD, i]) ** 2
+    within, row = np.zeros(d * d), np.empty(d)
+    for f in range(n_factors):
+        W = mixture[start + f * d * d : start + (f + 1) * d * d]
+        for p in range(d * d):
+            within[p] = 0.0
+        _add_scatter(within, W, scatter, hyper, row)
+        for i in range(d):
+            total += (of.dof + d + 1.0) * np.log(W[i * d + i]) - 0.5 * within[i * d + i]
+            if of.n_hyper > 0:
+                total += of.dof / 2.0 * np.log(2.0 * hyper[i])
+    return total
+
+
+@njit(error_model="numpy")
+def _pull(table, count, W, found, work, y, out):
+    """The mean given its prior, where the rows' own is ``found`` and the precision ``W' W``.
+
+    In deviations from the prior mean, in prior standard deviations, which keeps this well
+    conditioned, ``(I + A) z = A z0`` with A the information of the rows.
+    """
+    d = len(found)
+    z = np.empty(d)
+    for i in range(d):
+        z[i] = found[i] - table[LOC, i]
+    _whiten(W, z, y)
+    for i in range(d):
+        z[i] = 0.0
+        for m in range(i, d):
+            z[i] += count * W[m * d + i] * table[SPREAD, i] * y[m]
+        for j in range(i + 1):
+            total = 0.0
+            for m in range(i, d):
+                total += W[m * d + i] * W[m * d + j]
+            work[i * d + j] = count * total * table[SPREAD, i] * table[SPREAD, j]
+        work[i * d + i] += 1.0
+    _cholesky(work, work, d)
+    for i in range(d):
+        for j in range(i):
+            z[i] -= work[i * d + j] * z[j]
+        z[i] /= work[i * d + i]
+    for i in range(d - 1, -1, -1):
+        for j in range(i + 1, d):
+            z[i] -= work[j * d + i] * z[j]
+        z[i] /= work[i * d + i]
+        out[i] = table[LOC, i] + z[i] * table[SPREAD, i]
+
+
+@njit(error_model="numpy")
+def _whiten(W, vector, out):
+    d = len(vector)
+    for i in range(d):
+        total = 0.0
+        for j in range(i + 1):
+            total += W[i * d + j] * vector[j]
+        out[i] = total
+
+
+@njit(error_model="numpy")
+def _add_outer(within, times, vector):
+    """``within += times v v'``, its lower triangle."""
+    d = len(vector)
+    for i in range(d):
+        for j in range(i + 1):
+            within[i * d + j] += times * vector[i] * vector[j]
+
+
+@njit(error_model="numpy")
+def _add_diagonal(within, W, diagonal):
+    """``within += W diag W'``, its lower triangle."""
+    d = len(diagonal)
+    for i in range(d):
+        for j in range(i + 1):
+            total = 0.0
+            for m in range(j + 1):
+                total += W[i * d + m] * diagonal[m] * W[j * d + m]
+            within[i * d + j] += total
+
+
+@njit(error_model="numpy", fastmath=_ANY_ORDER)
+def _add_scatter(within, W, scatter, hyper, row):
+    """``within += W S W'``, its lower triangle, with the fixed scale or twice ``hyper``."""
+    d = len(row)
+    if len(hyper) > 0:
+        _add_diagonal(within, W, 2.0 * hyper)
+        return
+    for i in range(d):
+        for m in range(d):
+            row[m] = 0.0
+        for p in range(i + 1):
+            for m in range(d):
+                row[m] += W[i * d + p] * scatter[p * d + m]
+        for j in range(i + 1):
+            total = 0.0
+            for m in range(j + 1):
+                total += row[m] * W[j * d + m]
+            within[i * d + j] += total
+
+
+@njit(error_model="numpy", fastmath=_ANY_ORDER)
+def _cholesky(matrix, lower, d):
+    """The Cholesky factor from the lower triangle of ``matrix``; both may be one array.
+
+    Returns whether the matrix is positive definite.
+    """
+    for i in range(d):
+        for j in range(i + 1):
+            total = matrix[i * d + j]
+            for m in range(j):
+                total -= lower[i * d + m] * lower[j * d + m]
+            if j < i:
+                lower[i * d + j] = total / lower[j * d + j]
+            elif total > 0.0:
+                lower[i * d + i] = np.sqrt(total)
+            else:
+                return False
+    return True
+
+
+@njit(error_model="numpy", fastmath=_ANY_ORDER)
+def _divide(lower, W, out, d):
+    """``out = lower^-1 W``, lower triangular, zeros above."""
+    for i in range(d):
+        for j in range(d):
+            out[i * d + j] = W[i * d + j]
+        for m in range(i):
+            for j in range(m + 1):
+                out[i * d + j] -= lower[i * d + m] * out[m * d + j]
+        for j in range(i + 1):
+            out[i * d + j] /= lower[i * d + i]
