@@ -157,18 +157,14 @@ class Pass:
 
         if self.is_small:
             return part(0)
-        return reduce(
-            Statistics.__add__, threads.run_all(part, range(0, len(self.rows), step))
-        )
+        return reduce(Statistics.__add__, threads.run_all(part, range(0, len(self.rows), step)))
 
     def _sums(self, X: np.ndarray, weight: np.ndarray, *mixture: np.ndarray) -> Statistics:
         """The sums over one part of the rows: in feature form where that is exact, else in full."""
         counts, first = np.empty(self.n_components), np.empty((self.n_components, X.shape[1]))
         second = np.empty(self.shape)
         for kernel in kernels_of(self.family):
-            log_likelihood = kernel(
-                X, weight, *mixture, FAR, counts, first, second.reshape(-1)
-            )
+            log_likelihood = kernel(X, weight, *mixture, FAR, counts, first, second.reshape(-1))
             if not np.isnan(log_likelihood):
                 break
         return Statistics(log_likelihood, counts, first, second)
@@ -223,9 +219,7 @@ def mean_and_covariance(
 
     def rows(block: slice, about: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         centred = X[block] - about
-        return centred, centred if sample_weight is None else (
-            centred * sample_weight[block, None]
-        )
+        return centred, centred if sample_weight is None else (centred * sample_weight[block, None])
 
     mean = np.asarray(X[0], dtype=float)
     for _ in range(2):

@@ -110,7 +110,9 @@ def _sums(problem: Problem, mixture: Mixture) -> Sums:
         second[0] = found.second
     elif family.isotropic:
         # Only its trace counts.
-        second = diagonal_matrices(found.second[:, None] / mixture.n_features * np.ones_like(found.first))
+        second = diagonal_matrices(
+            found.second[:, None] / mixture.n_features * np.ones_like(found.first)
+        )
     elif family.structure == "diagonal":
         second = diagonal_matrices(found.second)
     else:

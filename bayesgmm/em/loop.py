@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesgmm.core.mixture import Mixture
-from bayesgmm.core.statistics import FAR, Pass, kernels_of
+from bayesgmm.core.statistics import Pass
 from bayesgmm.em.degeneracy import is_lost
 from bayesgmm.em.problem import Problem
 
 if TYPE_CHECKING:
-    from bayesgmm.em.compiled.passes import Advance
     from bayesgmm.em.compiled.squarem import State
+    from bayesgmm.em.compiled.task import Task
 
 # Passes between looks at whether a run has collapsed, and at the keyboard.
 LOOK_EVERY = 100
@@ -116,55 +116,48 @@ def _run(
     from bayesgmm.em.compiled import passes, squarem
     from bayesgmm.em.compiled.task import flat, mixture_of
 
-    advance = passes.Advance(problem.family, problem.task(start.n_components))
+    task = problem.task(start.n_components)
     one_pass = Pass(problem.X, problem.family, start.n_components, problem.sample_weight)
     state = squarem.begin(flat(start), max_passes, tol, previous)
-    memory = state.memory[0]
-    follow = _follow_few if one_pass.is_small else _follow
+    memory = state.memory
     status, look, n_told = squarem.GO_ON, LOOK_EVERY, 0
     while status == squarem.GO_ON:
         # Large problems come back after each pass, small ones after many: for progress, and for
         # the keyboard.
-        status = follow(one_pass, advance, state)
-        for i in range(n_told, memory["n_passes"] if watch else 0):
+        if one_pass.is_small:
+            status = passes.make_passes(one_pass, task, state, LOOK_EVERY)
+        else:
+            status = _pass_over_many(one_pass, task, state)
+        n_passes = int(memory[squarem.N_PASSES])
+        for i in range(n_told, n_passes if watch else 0):
             watch(i + 1, state.history[i] / problem.n)
-        n_told = memory["n_passes"]
-        if status == squarem.GO_ON and tol is None and n_told >= look:
+        n_told = n_passes
+        if status == squarem.GO_ON and tol is None and n_passes >= look:
             look += LOOK_EVERY
             # A point that was only extrapolated says nothing of where the run is.
-            at = 2 if memory["phase"] == squarem.TRIED else memory["at"]
+            at = 2 if memory[squarem.PHASE] == squarem.TRIED else int(memory[squarem.AT])
             if is_lost(mixture_of(state.mixtures[at], start), problem):
-                memory["at"], memory["phase"] = at, squarem.LAST
+                memory[squarem.AT], memory[squarem.PHASE] = at, squarem.LAST
     if status == squarem.SINGULAR:
         raise np.linalg.LinAlgError("a covariance is not positive definite")
     return Run(
-        mixture_of(state.mixtures[memory["at"]].copy(), start),
-        float(memory["value"]),
-        float(memory["log_likelihood"]),
-        tuple(state.history[: memory["n_passes"]].tolist()),
-        bool(memory["has_converged"]),
+        mixture_of(state.mixtures[int(memory[squarem.AT])].copy(), start),
+        float(memory[squarem.VALUE]),
+        float(memory[squarem.LOG_LIKELIHOOD]),
+        tuple(state.history[:n_told].tolist()),
+        bool(memory[squarem.HAS_CONVERGED]),
     )
 
 
-def _follow_few(one_pass: Pass, advance: "Advance", state: "State") -> int:
-    from bayesgmm.em.compiled import squarem
+def _pass_over_many(one_pass: Pass, task: "Task", state: "State") -> int:
+    """Make the pass that a run asks for; returns what it led to."""
+    from bayesgmm.em.compiled import passes, squarem
 
-    status = squarem.TOO_FAR
-    for kernel in kernels_of(one_pass.family):
-        if status == squarem.TOO_FAR:
-            status = advance.often(
-                kernel, one_pass.rows, one_pass.weight, FAR, state, LOOK_EVERY
-            )
-    return status
-
-
-def _follow(one_pass: Pass, advance: "Advance", state: "State") -> int:
     k, d = one_pass.n_components, one_pass.rows.shape[1]
-    mixture = state.mixtures[state.memory[0]["at"]]
+    mixture = state.mixtures[int(state.memory[squarem.AT])]
     with np.errstate(divide="ignore"):
         log_weights = np.log(mixture[:k])
     means, factors = mixture[k : k + k * d].reshape(k, d), mixture[k + k * d :]
     found = one_pass(log_weights, means, factors)
-    return advance.once(
-        state, found.log_likelihood, found.counts, found.first, found.second.reshape(-1)
-    )
+    sums = found.counts, found.first, found.second.reshape(-1)
+    return passes.take_sums(one_pass.family, task, state, found.log_likelihood, *sums)

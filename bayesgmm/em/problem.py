@@ -126,7 +126,7 @@ class Problem:
         return mixture_of(new, mixture)
 
     def task(self, n_components: int) -> "Task":
-        """This problem as compiled functions take it."""
+        """The problem as compiled functions take it."""
         if n_components not in self._tasks:
             from bayesgmm.em.compiled.task import task_of
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numba
 from numba.core import config, event
+from numba.experimental.function_type import _get_wrapper_address
 from numba.misc.appdirs import AppDirs
 
 KERNEL_SOURCES = tuple(sorted(Path(__file__).parent.glob("*.py")))
@@ -74,17 +75,10 @@ class Compiler:
             config.CACHE_DIR = before
 
 
-def specialised(function: Any, signature: Any) -> Any:
-    """A function of :class:`Compiler`, compiled for a signature that its arguments may not tell.
-
-    A function pointer looks like any function: without a signature, Numba would compile anew for
-    each that is passed.
-    """
-    if signature.args not in function.overloads:
-        function.disable_compile(False)
-        function.compile(signature)
-        function.disable_compile()
-    return function
+def address_of(function: Any, signature: Any) -> int:
+    """Where a function of :class:`Compiler` is, compiled for a signature, for calls from C."""
+    function.compile(signature)
+    return _get_wrapper_address(function, signature)
 
 
 def _cache_folder(checksum: str) -> Path:

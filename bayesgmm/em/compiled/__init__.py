@@ -1,5 +1,7 @@
-"""What EM does between two passes over the data, compiled: on a few hundred rows a pass takes
-microseconds, and the interpreter would take a hundred times as long for the rest.
+"""What EM does between two passes over the data, compiled.
+
+On a few hundred rows a pass takes microseconds, and the interpreter would take a hundred times as
+long for the rest.
 
 =================  =======================================================================
 module             question

@@ -8,7 +8,14 @@ mixture.
 import numpy as np
 
 from bayesgmm.em.compiled.compiling import njit
-from bayesgmm.em.compiled.task import CENTRE, SCALE
+from bayesgmm.em.compiled.task import (
+    CENTRE,
+    IS_DIAGONAL,
+    KEEPS_COVARIANCES,
+    KEEPS_MEANS,
+    KEEPS_WEIGHTS,
+    SCALE,
+)
 
 # Beyond this a factor would not be finite.
 _LARGEST = 300.0
@@ -27,14 +34,14 @@ def pack(numbers, table, n_components, mixture, vector):
     for p in range(start, len(mixture)):
         row, j = (p - start) // d % d, (p - start) % d
         value = mixture[p] * table[SCALE, j]
-        vector[p] = np.log(value) if numbers[0].is_diagonal or row == j else value
+        vector[p] = np.log(value) if numbers[IS_DIAGONAL] or row == j else value
 
 
 @njit(error_model="numpy")
 def unpack(numbers, table, n_components, vector, mixture):
     """Write the mixture that a vector stands for; what a task keeps stands there already."""
-    of, d = numbers[0], table.shape[1]
-    if not of.keeps_weights:
+    d = table.shape[1]
+    if not numbers[KEEPS_WEIGHTS]:
         top = total = 0.0
         for k in range(n_components):
             top = vector[k] if k == 0 else max(top, vector[k])
@@ -44,12 +51,12 @@ def unpack(numbers, table, n_components, vector, mixture):
         for k in range(n_components):
             mixture[k] /= total
     start = n_components + n_components * d
-    for p in range(n_components, start if not of.keeps_means else 0):
+    for p in range(n_components, start if not numbers[KEEPS_MEANS] else 0):
         j = (p - n_components) % d
         mixture[p] = vector[p] * table[SCALE, j] + table[CENTRE, j]
-    for p in range(start, len(vector) if not of.keeps_covariances else 0):
+    for p in range(start, len(vector) if not numbers[KEEPS_COVARIANCES] else 0):
         row, j = (p - start) // d % d, (p - start) % d
         value = vector[p]
-        if of.is_diagonal or row == j:
+        if numbers[IS_DIAGONAL] or row == j:
             value = np.exp(min(max(value, -_LARGEST), _LARGEST))
         mixture[p] = value / table[SCALE, j]

@@ -8,7 +8,22 @@ units of the data.
 import numpy as np
 
 from bayesgmm.em.compiled.compiling import njit
-from bayesgmm.em.compiled.task import HYPER_RATE, LOC, RIDGE, SPREAD
+from bayesgmm.em.compiled.task import (
+    CONSTANT,
+    DIVISOR,
+    DOF,
+    HAS_PRIOR,
+    HYPER_RATE,
+    HYPER_SHAPE,
+    IS_CONJUGATE,
+    KEEPS_COVARIANCES,
+    KEEPS_MEANS,
+    LOC,
+    N_HYPER,
+    RIDGE,
+    SPREAD,
+    STRENGTH,
+)
 
 TINY = np.finfo(float).tiny
 
@@ -16,13 +31,13 @@ TINY = np.finfo(float).tiny
 @njit(error_model="numpy")
 def hyper_of(numbers, table, factors, n_components):
     """The mode of half the prior's scale given the covariances; of length 0 if it is fixed."""
-    of = numbers[0]
-    out = np.zeros(of.n_hyper)
-    if of.n_hyper > 0:
-        power = n_components * of.dof / 2.0 + of.hyper_shape - 1.0
+    n_hyper = int(numbers[N_HYPER])
+    out = np.zeros(n_hyper)
+    if n_hyper > 0:
+        power = n_components * numbers[DOF] / 2.0 + numbers[HYPER_SHAPE] - 1.0
         for f in range(len(factors)):
-            out[f % of.n_hyper] += factors[f] ** 2
-        for j in range(of.n_hyper):
+            out[f % n_hyper] += factors[f] ** 2
+        for j in range(n_hyper):
             out[j] = power / (table[HYPER_RATE, j] + out[j])
     return out
 
@@ -38,12 +53,12 @@ def maximise(numbers, table, concentration, scatter, counts, first, second, old,
     old : in, the mixture of the pass
     new : out, the next mixture; what the task keeps stands there already
     """
-    of = numbers[0]
     n_components, d = first.shape
     factors = n_components + n_components * d
     # Variances of a component: one for each feature, or one for all.
     n_each = (len(old) - factors) // n_components
     hyper = hyper_of(numbers, table, old[factors:], n_components)
+    n_hyper = len(hyper)
     mean_ridge = table[RIDGE].mean()
     within = np.empty(n_each)
     for k in range(n_components):
@@ -60,25 +75,25 @@ def maximise(numbers, table, concentration, scatter, counts, first, second, old,
             factor = old[factors + k * n_each + j % n_each]
             found = old[place] + first[k, j] / max(count, TINY) / factor
             mean = found
-            if of.keeps_means:
+            if numbers[KEEPS_MEANS]:
                 mean = old[place]
-            elif of.is_conjugate:
-                mean = (count * found + of.strength * loc) / (count + of.strength)
-            elif of.has_prior:
+            elif numbers[IS_CONJUGATE]:
+                mean = (count * found + numbers[STRENGTH] * loc) / (count + numbers[STRENGTH])
+            elif numbers[HAS_PRIOR]:
                 # Deviations in prior standard deviations keep this well conditioned.
                 information = count * (factor * table[SPREAD, j]) ** 2
                 mean = loc + information / (1.0 + information) * (found - loc)
             new[place] = mean
             within[j % n_each] += count * (factor * (found - mean)) ** 2
-            if of.is_conjugate:
-                within[j % n_each] += of.strength * (factor * (mean - loc)) ** 2
-        divisor = max(count, TINY) + (1.0 if of.is_conjugate else 0.0)
-        for j in range(0 if of.keeps_covariances else n_each):
+            if numbers[IS_CONJUGATE]:
+                within[j % n_each] += numbers[STRENGTH] * (factor * (mean - loc)) ** 2
+        divisor = max(count, TINY) + (1.0 if numbers[IS_CONJUGATE] else 0.0)
+        for j in range(0 if numbers[KEEPS_COVARIANCES] else n_each):
             place = factors + k * n_each + j
             square = old[place] ** 2
-            if of.has_prior:
-                within[j] += square * (2.0 * hyper[j] if of.n_hyper > 0 else scatter[j])
-            variance = within[j] / (divisor * (d // n_each) + of.divisor)
+            if numbers[HAS_PRIOR]:
+                within[j] += square * (2.0 * hyper[j] if n_hyper > 0 else scatter[j])
+            variance = within[j] / (divisor * (d // n_each) + numbers[DIVISOR])
             variance += square * (table[RIDGE, j] if n_each == d else mean_ridge)
             if not variance > 0.0:
                 return False
@@ -89,26 +104,26 @@ def maximise(numbers, table, concentration, scatter, counts, first, second, old,
 @njit(error_model="numpy")
 def log_prior(numbers, table, concentration, scatter, mixture):
     """Log prior density of means and covariances, in nats."""
-    of = numbers[0]
     n_components, d = len(concentration), table.shape[1]
     factors = n_components + n_components * d
     n_each = (len(mixture) - factors) // n_components
     hyper = hyper_of(numbers, table, mixture[factors:], n_components)
-    total = of.constant
-    for j in range(of.n_hyper):
-        total += (of.hyper_shape - 1.0) * np.log(hyper[j]) - table[HYPER_RATE, j] * hyper[j]
+    n_hyper = len(hyper)
+    total = numbers[CONSTANT]
+    for j in range(n_hyper):
+        total += (numbers[HYPER_SHAPE] - 1.0) * np.log(hyper[j]) - table[HYPER_RATE, j] * hyper[j]
     for k in range(n_components):
         for j in range(d):
             offset = mixture[n_components + k * d + j] - table[LOC, j]
             factor = mixture[factors + k * n_each + j % n_each]
-            if of.is_conjugate:
-                total += np.log(factor) - 0.5 * of.strength * (factor * offset) ** 2
+            if numbers[IS_CONJUGATE]:
+                total += np.log(factor) - 0.5 * numbers[STRENGTH] * (factor * offset) ** 2
             else:
                 total -= 0.5 * (offset / table[SPREAD, j]) ** 2
         for j in range(n_each):
             factor = mixture[factors + k * n_each + j]
-            rate = hyper[j] if of.n_hyper > 0 else scatter[j] / 2.0
-            total += (of.dof + 2.0) * np.log(factor) - rate * factor**2
-            if of.n_hyper > 0:
-                total += of.dof / 2.0 * np.log(rate)
+            rate = hyper[j] if n_hyper > 0 else scatter[j] / 2.0
+            total += (numbers[DOF] + 2.0) * np.log(factor) - rate * factor**2
+            if n_hyper > 0:
+                total += numbers[DOF] / 2.0 * np.log(rate)
     return total

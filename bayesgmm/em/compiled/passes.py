@@ -4,25 +4,31 @@ The functions of a family are called through pointers: compiled in, each would b
 with the loop, for every family.
 """
 
-from collections.abc import Callable
-from typing import Any
+from functools import cache
+from types import ModuleType
 
 import numpy as np
-from numba import boolean, float64, int64, types, typeof
+from numba import boolean, float32, float64, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from bayesgmm.core.covariance import CovarianceFamily
-from bayesgmm.core.kernels.compiling import specialised
+from bayesgmm.core.kernels.compiling import address_of
+from bayesgmm.core.statistics import FAR, Pass, kernels_of
 from bayesgmm.em.compiled import diagonal, squarem, triangular, weights
 from bayesgmm.em.compiled.compiling import njit
 from bayesgmm.em.compiled.squarem import State
-from bayesgmm.em.compiled.task import Task
+from bayesgmm.em.compiled.task import HAS_PRIOR, Task
 
 _VECTOR, _MATRIX = float64[::1], float64[:, ::1]
+_TASK = (_VECTOR, _MATRIX, _VECTOR, _VECTOR)
+_MAXIMISE = boolean(*_TASK, _VECTOR, _MATRIX, _VECTOR, _VECTOR, _VECTOR)
+_LOG_PRIOR = float64(*_TASK, _VECTOR)
 
 
-@njit()
-def _no_prior(numbers, table, concentration, scatter, mixture):
-    return 0.0
+def _sums(rows: types.Array) -> types.Type:
+    weight = types.Array(float64, 1, "C", readonly=True)
+    return float64(rows, weight, _VECTOR, _MATRIX, _VECTOR, float64, _VECTOR, _MATRIX, _VECTOR)
 
 
 def step(
@@ -47,119 +53,164 @@ def log_prior(family: CovarianceFamily, task: Task, mixture: np.ndarray) -> floa
     return own + weights.log_prior(task.concentration, mixture)
 
 
-class Advance:
-    """:func:`bayesgmm.em.compiled.squarem.advance` for one family and task.
+def make_passes(one_pass: Pass, task: Task, state: State, n_passes: int) -> int:
+    """Make the passes that a run over few rows asks for; returns what they led to.
 
     Parameters
     ----------
-    family : CovarianceFamily
+    one_pass : Pass
     task : Task
+    state : State
+        Changed in place.
+    n_passes : int
+        At most.
     """
-
-    def __init__(self, family: CovarianceFamily, task: Task):
-        module = _module(family)
-        arrays = [typeof(array) for array in task]
-        self._density = float64(*arrays, _VECTOR)
-        self._step = boolean(*arrays, _VECTOR, _MATRIX, _VECTOR, _VECTOR, _VECTOR)
-        prior = module.log_prior if task.numbers["has_prior"][0] else _no_prior
-        self._functions = (
-            specialised(module.maximise, self._step),
-            specialised(prior, self._density),
-        )
-        self._task, self._types = task, arrays
-
-    def once(self, state: State, log_likelihood: float, *sums: np.ndarray) -> int:
-        """Take the sums of one pass."""
-        signature = self._signature(state, float64, _VECTOR, _MATRIX, _VECTOR)
-        advance = specialised(squarem.advance, signature)
-        return advance(*self._functions, *self._task, *state, log_likelihood, *sums)
-
-    def often(
-        self,
-        kernel: Callable[..., float],
-        X: np.ndarray,
-        sample_weight: np.ndarray,
-        far: float,
-        state: State,
-        n_passes: int,
-    ) -> int:
-        """Make the passes that a run asks for, ``n_passes`` at most; returns what they led to.
-
-        Parameters
-        ----------
-        kernel : compiled function
-            Of :func:`bayesgmm.core.statistics.kernels_of`.
-        X, sample_weight : read-only arrays, as kernels take them
-        far : float
-            For kernels that may find rows too far out: the run then stays where it is, TOO_FAR.
-        state : State
-            Changed in place.
-        n_passes : int
-        """
-        rows = typeof(X), typeof(sample_weight)
-        sums = float64(*rows, _VECTOR, _MATRIX, _VECTOR, float64, _VECTOR, _MATRIX, _VECTOR)
-        signature = self._signature(state, types.FunctionType(sums), *rows, float64, int64)
-        return specialised(_follow, signature)(
-            *self._functions,
-            *self._task,
-            *state,
-            specialised(kernel, sums),
-            X,
-            sample_weight,
-            far,
-            n_passes,
-        )
-
-    def _signature(self, state: State, *others: Any) -> Any:
-        pointers = types.FunctionType(self._step), types.FunctionType(self._density)
-        return int64(*pointers, *self._types, *(typeof(array) for array in state), *others)
+    status = squarem.TOO_FAR
+    for i in range(len(kernels_of(one_pass.family))):
+        if status == squarem.TOO_FAR:
+            addresses = _addresses(
+                one_pass.family, i, one_pass.rows.dtype.char, bool(task.numbers[HAS_PRIOR])
+            )
+            status = _follow(
+                addresses, *task, *state, one_pass.rows, one_pass.weight, FAR, n_passes
+            )
+    return status
 
 
-def _module(family: CovarianceFamily):
+def take_sums(
+    family: CovarianceFamily, task: Task, state: State, log_likelihood: float, *sums: np.ndarray
+) -> int:
+    """Take the sums of one pass over many rows; returns what it led to."""
+    addresses = _addresses(family, None, "d", bool(task.numbers[HAS_PRIOR]))
+    return _advance(addresses, *task, *state, log_likelihood, *sums)
+
+
+def _module(family: CovarianceFamily) -> ModuleType:
     return diagonal if family.structure == "diagonal" else triangular
 
 
+@cache
+def _addresses(
+    family: CovarianceFamily, kernel: int | None, dtype: str, has_prior: bool
+) -> np.ndarray:
+    """Addresses of the M-step, the prior density and a kernel."""
+    module = _module(family)
+    addresses = [
+        address_of(module.maximise, _MAXIMISE),
+        address_of(module.log_prior, _LOG_PRIOR) if has_prior else 0,
+    ]
+    if kernel is not None:
+        rows = types.Array(float32 if dtype == "f" else float64, 2, "C", readonly=True)
+        addresses.append(address_of(kernels_of(family)[kernel], _sums(rows)))
+    return np.array(addresses)
+
+
+def _function_at(context, builder, kind: types.FunctionType, address):
+    """A function pointer from an address, as Numba holds it."""
+    function = cgutils.create_struct_proxy(kind)(context, builder)
+    pointer = context.get_value_type(types.voidptr)
+    function.c_addr = builder.inttoptr(address, pointer)
+    function.py_addr = function.jit_addr = pointer(None)
+    return function._getvalue()
+
+
+@intrinsic
+def _maximise_at(typingctx, address):
+    kind = types.FunctionType(_MAXIMISE)
+    return kind(address), lambda context, builder, signature, arguments: _function_at(
+        context, builder, kind, arguments[0]
+    )
+
+
+@intrinsic
+def _log_prior_at(typingctx, address):
+    kind = types.FunctionType(_LOG_PRIOR)
+    return kind(address), lambda context, builder, signature, arguments: _function_at(
+        context, builder, kind, arguments[0]
+    )
+
+
+@intrinsic
+def _kernel_at(typingctx, address, X):
+    kind = types.FunctionType(_sums(X))
+    return kind(address, X), lambda context, builder, signature, arguments: _function_at(
+        context, builder, kind, arguments[0]
+    )
+
+
 @njit(error_model="numpy")
-def _follow(
-    maximise,
-    log_prior,
+def _advance(
+    addresses,
     numbers,
     table,
     concentration,
     scatter,
-    memories,
+    memory,
     mixtures,
     vectors,
     history,
-    kernel,
+    log_likelihood,
+    counts,
+    first,
+    second,
+):
+    return squarem.advance(
+        _maximise_at(addresses[0]),
+        _log_prior_at(addresses[1]),
+        numbers,
+        table,
+        concentration,
+        scatter,
+        memory,
+        mixtures,
+        vectors,
+        history,
+        log_likelihood,
+        counts,
+        first,
+        second,
+    )
+
+
+@njit(error_model="numpy")
+def _follow(
+    addresses,
+    numbers,
+    table,
+    concentration,
+    scatter,
+    memory,
+    mixtures,
+    vectors,
+    history,
     X,
     sample_weight,
     far,
     n_passes,
 ):
+    kernel = _kernel_at(addresses[2], X)
     n_components, d = len(concentration), X.shape[1]
     start = n_components + n_components * d
     counts, first = np.empty(n_components), np.empty((n_components, d))
     second = np.empty(mixtures.shape[1] - start)
     log_weights = np.empty(n_components)
     for _ in range(n_passes):
-        mixture = mixtures[memories[0].at]
+        mixture = mixtures[int(memory[squarem.AT])]
         for k in range(n_components):
             log_weights[k] = np.log(mixture[k])
         means = mixture[n_components:start].reshape(n_components, d)
         log_likelihood = kernel(
             X, sample_weight, log_weights, means, mixture[start:], far, counts, first, second
         )
-        if far < np.inf and np.isnan(log_likelihood):
+        if np.isnan(log_likelihood):
             return squarem.TOO_FAR
-        status = squarem.advance(
-            maximise,
-            log_prior,
+        status = _advance(
+            addresses,
             numbers,
             table,
             concentration,
             scatter,
-            memories,
+            memory,
             mixtures,
             vectors,
             history,

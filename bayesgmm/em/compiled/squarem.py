@@ -20,6 +20,7 @@ import numpy as np
 
 from bayesgmm.em.compiled import coordinates, weights
 from bayesgmm.em.compiled.compiling import njit
+from bayesgmm.em.compiled.task import HAS_PRIOR, N
 
 FIRST, SECOND, TRIED, LAST, PLAIN = range(5)
 # What a pass leads to.
@@ -28,31 +29,16 @@ GO_ON, DONE, SINGULAR, TOO_FAR = range(4)
 # comparison of models could notice.
 DISTANCE = 1e-9
 # Extrapolations may be this long at first; the limit grows by the same factor while they succeed.
-LONGEST = 4.0
+GROWTH = 4.0
 
-_MEMORY = np.dtype(
-    [
-        # The next pass: what for, and at which of the mixtures; in the end, which is the result.
-        ("phase", np.int64),
-        ("at", np.int64),
-        ("n_passes", np.int64),
-        ("max_passes", np.int64),
-        ("has_converged", np.int64),
-        ("tol", np.float64),
-        ("longest", np.float64),
-        ("length", np.float64),
-        # At x0, and at x1.
-        ("value", np.float64),
-        ("log_likelihood", np.float64),
-        ("value_after", np.float64),
-        ("log_likelihood_after", np.float64),
-        # By what factor the last steps shrank. The slowest counts: the first step after an
-        # extrapolation is mostly in the fast directions and hides the slow ones.
-        ("rate", np.float64),
-        ("rate_before", np.float64),
-        ("rate_before_that", np.float64),
-    ]
-)
+# Places in the memory: what the next pass is for, and at which of the mixtures, which in the end is
+# the result.
+PHASE, AT, N_PASSES, MAX_PASSES, HAS_CONVERGED, TOL, LENGTH, LONGEST = range(8)
+# At x0, and at x1.
+VALUE, LOG_LIKELIHOOD, VALUE_AFTER, LOG_LIKELIHOOD_AFTER = range(8, 12)
+# By what factor the last steps shrank. The slowest counts: the first step after an extrapolation is
+# mostly in the fast directions and hides the slow ones.
+RATE, RATE_BEFORE, RATE_BEFORE_THAT = range(12, 15)
 
 
 class State(NamedTuple):
@@ -60,7 +46,7 @@ class State(NamedTuple):
 
     Attributes
     ----------
-    memory : (1,) structured array
+    memory : (15,) array
     mixtures, vectors : (4, P) arrays
         x0, x1, x2 and the extrapolated point, and what they are as vectors.
     history : (max_passes,) array
@@ -90,11 +76,11 @@ def begin(
     """
     # What a task keeps stands in all the mixtures.
     mixtures = np.tile(start, (4, 1))
-    state = State(np.zeros(1, _MEMORY), mixtures, np.empty_like(mixtures), np.empty(max_passes))
-    memory = state.memory[0]
-    memory["phase"] = LAST if max_passes == 0 else FIRST if tol is None else PLAIN
-    memory["max_passes"], memory["longest"] = max_passes, LONGEST
-    memory["tol"], memory["value"] = np.nan if tol is None else tol, previous
+    state = State(np.zeros(15), mixtures, np.empty_like(mixtures), np.empty(max_passes))
+    memory = state.memory
+    memory[PHASE] = LAST if max_passes == 0 else FIRST if tol is None else PLAIN
+    memory[MAX_PASSES], memory[LONGEST] = max_passes, GROWTH
+    memory[TOL], memory[VALUE] = np.nan if tol is None else tol, previous
     return state
 
 
@@ -106,7 +92,7 @@ def advance(
     table,
     concentration,
     scatter,
-    memories,
+    memory,
     mixtures,
     vectors,
     history,
@@ -124,29 +110,30 @@ def advance(
     ----------
     maximise, log_prior : of the family's structure, as pointers
     numbers, table, concentration, scatter : in, a :class:`~bayesgmm.em.compiled.task.Task`
-    memories, mixtures, vectors, history : in and out, a :class:`State`
+    memory, mixtures, vectors, history : in and out, a :class:`State`
     log_likelihood, counts, first, second : in, what the pass left
     """
-    of, memory = numbers[0], memories[0]
-    n_components, at, phase = len(counts), memory.at, memory.phase
+    n_components, at, phase = len(counts), int(memory[AT]), memory[PHASE]
     value = log_likelihood
-    if of.has_prior:
+    if numbers[HAS_PRIOR]:
         value += log_prior(numbers, table, concentration, scatter, mixtures[at])
         value += weights.log_prior(concentration, mixtures[at])
     if phase == LAST:
-        if np.isnan(memory.tol) and memory.n_passes > 0:
-            memory.has_converged = abs(value - memory.value) <= _rounding(of.n, memory.value)
-        memory.value, memory.log_likelihood = value, log_likelihood
+        if np.isnan(memory[TOL]) and memory[N_PASSES] > 0:
+            memory[HAS_CONVERGED] = abs(value - memory[VALUE]) <= _rounding(
+                numbers[N], memory[VALUE]
+            )
+        memory[VALUE], memory[LOG_LIKELIHOOD] = value, log_likelihood
         return DONE
 
     is_higher = True
     if phase == TRIED:
-        is_higher = value >= memory.value_after - 1e-12 * abs(memory.value_after)
-    history[memory.n_passes] = max(value, memory.value_after) if phase == TRIED else value
+        is_higher = value >= memory[VALUE_AFTER] - 1e-12 * abs(memory[VALUE_AFTER])
+    history[int(memory[N_PASSES])] = max(value, memory[VALUE_AFTER]) if phase == TRIED else value
     if phase == TRIED and not is_higher:
-        history[memory.n_passes] = memory.value_after
-    memory.n_passes += 1
-    is_over = memory.n_passes == memory.max_passes
+        history[int(memory[N_PASSES])] = memory[VALUE_AFTER]
+    memory[N_PASSES] += 1
+    is_over = memory[N_PASSES] == memory[MAX_PASSES]
     into = 2 if phase == SECOND else 1
     is_regular = is_higher and maximise(
         numbers, table, concentration, scatter, counts, first, second, mixtures[at], mixtures[into]
@@ -158,40 +145,39 @@ def advance(
 
     if phase == PLAIN:
         _copy(mixtures, 1, 0)
-        memory.has_converged = abs(value - memory.value) < memory.tol * of.n
-        memory.value = value
-        memory.phase = LAST if memory.has_converged or is_over else PLAIN
+        memory[HAS_CONVERGED] = abs(value - memory[VALUE]) < memory[TOL] * numbers[N]
+        memory[VALUE] = value
+        memory[PHASE] = LAST if memory[HAS_CONVERGED] or is_over else PLAIN
         return GO_ON
     if phase == SECOND:
-        memory.value_after, memory.log_likelihood_after = value, log_likelihood
-        is_near, may_try = _extrapolate(numbers, table, n_components, memories, mixtures, vectors)
+        memory[VALUE_AFTER], memory[LOG_LIKELIHOOD_AFTER] = value, log_likelihood
+        is_near, may_try = _extrapolate(numbers, table, n_components, memory, mixtures, vectors)
         if is_near:
-            memory.has_converged, memory.value = True, value
-            memory.log_likelihood = log_likelihood
+            memory[HAS_CONVERGED], memory[VALUE] = True, value
+            memory[LOG_LIKELIHOOD] = log_likelihood
             return DONE
         if may_try and not is_over:
-            memory.at, memory.phase = 3, TRIED
+            memory[AT], memory[PHASE] = 3, TRIED
             return GO_ON
     elif is_regular:
-        memory.value, memory.log_likelihood = value, log_likelihood
+        memory[VALUE], memory[LOG_LIKELIHOOD] = value, log_likelihood
         if phase == TRIED:
             _copy(mixtures, 3, 0)
-            if memory.length == memory.longest:
-                memory.longest *= LONGEST
-        memory.at, memory.phase = 1, LAST if is_over else SECOND
+            if memory[LENGTH] == memory[LONGEST]:
+                memory[LONGEST] *= GROWTH
+        memory[AT], memory[PHASE] = 1, LAST if is_over else SECOND
         return GO_ON
-    elif memory.length == memory.longest:
-        memory.longest = max(memory.longest / LONGEST, LONGEST)
+    elif memory[LENGTH] == memory[LONGEST]:
+        memory[LONGEST] = max(memory[LONGEST] / GROWTH, GROWTH)
     _copy(mixtures, 2, 0)
-    memory.value = memory.value_after
-    memory.at, memory.phase = 0, LAST if is_over else FIRST
+    memory[VALUE] = memory[VALUE_AFTER]
+    memory[AT], memory[PHASE] = 0, LAST if is_over else FIRST
     return GO_ON
 
 
 @njit(error_model="numpy")
-def _extrapolate(numbers, table, n_components, memories, mixtures, vectors):
+def _extrapolate(numbers, table, n_components, memory, mixtures, vectors):
     """Whether x1 is near enough to the optimum, and whether there is a point to try beyond x2."""
-    of, memory = numbers[0], memories[0]
     for place in range(3):
         coordinates.pack(numbers, table, n_components, mixtures[place], vectors[place])
     first = second = curvature = 0.0
@@ -200,18 +186,18 @@ def _extrapolate(numbers, table, n_components, memories, mixtures, vectors):
         first += step**2
         second += next_step**2
         curvature += (next_step - step) ** 2
-    memory.rate_before_that, memory.rate_before = memory.rate_before, memory.rate
-    memory.rate = np.sqrt(second / max(first, 1e-300))
-    rate = max(memory.rate, memory.rate_before, memory.rate_before_that)
+    memory[RATE_BEFORE_THAT], memory[RATE_BEFORE] = memory[RATE_BEFORE], memory[RATE]
+    memory[RATE] = np.sqrt(second / max(first, 1e-300))
+    rate = max(memory[RATE], memory[RATE_BEFORE], memory[RATE_BEFORE_THAT])
     rate = min(rate**2, 1.0 - 1e-9)
-    gain = memory.value_after - memory.value
+    gain = memory[VALUE_AFTER] - memory[VALUE]
     # A ridge can make a step fall; then, too, it is the steps to come that count.
     change = abs(gain)
     remaining = change * rate / (1.0 - rate)
-    if change <= _rounding(of.n, memory.value) or remaining < DISTANCE * of.n:
+    if change <= _rounding(numbers[N], memory[VALUE]) or remaining < DISTANCE * numbers[N]:
         return True, False
-    length = min(np.sqrt(first / max(curvature, 1e-300)), memory.longest)
-    memory.length = length
+    length = min(np.sqrt(first / max(curvature, 1e-300)), memory[LONGEST])
+    memory[LENGTH] = length
     if not (gain > 0.0 and length > 1.0 + 1e-4):
         return False, False
     for p in range(vectors.shape[1]):

@@ -1,4 +1,4 @@
-"""What the compiled functions know of a problem: four arrays, of the same types for all problems."""
+"""What the compiled functions know of a problem: four arrays, of the same types for all."""
 
 from typing import NamedTuple
 
@@ -7,26 +7,13 @@ import numpy as np
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.problem import Problem
 
-# Rows of the table by feature.
+# Places in ``numbers``.
+N, IS_DIAGONAL, KEEPS_WEIGHTS, KEEPS_MEANS, KEEPS_COVARIANCES = range(5)
+HAS_PRIOR, IS_CONJUGATE, N_HYPER, STRENGTH, DOF, DIVISOR, HYPER_SHAPE, CONSTANT = range(5, 13)
+# Rows of ``table``.
 CENTRE, SCALE, RIDGE, LOC, SPREAD, HYPER_RATE = range(6)
 
-_NUMBERS = np.dtype(
-    [
-        ("n", np.float64),
-        ("is_diagonal", np.int64),
-        ("keeps_weights", np.int64),
-        ("keeps_means", np.int64),
-        ("keeps_covariances", np.int64),
-        ("has_prior", np.int64),
-        ("is_conjugate", np.int64),
-        ("n_hyper", np.int64),
-        ("strength", np.float64),
-        ("dof", np.float64),
-        ("divisor", np.float64),
-        ("hyper_shape", np.float64),
-        ("constant", np.float64),
-    ]
-)
+_KEEPS = {"weights": KEEPS_WEIGHTS, "means": KEEPS_MEANS, "covariances": KEEPS_COVARIANCES}
 
 
 class Task(NamedTuple):
@@ -34,11 +21,10 @@ class Task(NamedTuple):
 
     Attributes
     ----------
-    numbers : (1,) structured array
-        Number of rows ``n``; the family's structure; what no step changes (``keeps_...``); and of
-        the prior
-        (:class:`bayesgmm.priors.ResolvedPriors`) the scalars, the length of its hyperparameter, and
-        what its log density has that no parameter changes.
+    numbers : (13,) array
+        Number of rows; the family's structure; what no step changes; and of the prior
+        (:class:`bayesgmm.priors.ResolvedPriors`) whether there is one, its scalars, the length of
+        its hyperparameter, and what its log density has that no parameter changes.
     table : (6, D) array
         The middle of the data, the lengths that features are measured in, what is added to the
         variances, and of the prior: mean and standard deviation of the means, and the rate of the
@@ -77,24 +63,23 @@ def mixture_of(array: np.ndarray, like: Mixture) -> Mixture:
 def task_of(problem: Problem, n_components: int) -> Task:
     """The task that a problem poses."""
     prior, d = problem.priors, problem.n_features
-    numbers, table = np.zeros(1, _NUMBERS), np.zeros((6, d))
-    of = numbers[0]
-    of["n"], of["is_diagonal"] = problem.n, problem.family.structure == "diagonal"
+    numbers, table = np.zeros(13), np.zeros((6, d))
+    numbers[N], numbers[IS_DIAGONAL] = problem.n, problem.family.structure == "diagonal"
     for part in problem.fixed:
-        of[f"keeps_{part}"] = True
+        numbers[_KEEPS[part]] = True
     table[CENTRE], table[SCALE] = problem.centre_and_covariance[0], problem.scale
     table[RIDGE] = problem.ridge
     if prior is None:
         return Task(numbers, table, np.ones(n_components), np.empty(0))
-    of["has_prior"], of["is_conjugate"] = True, prior.scale is None
-    of["strength"], of["dof"], of["divisor"] = prior.strength, prior.dof, prior.divisor
+    numbers[HAS_PRIOR], numbers[IS_CONJUGATE] = True, prior.scale is None
+    numbers[STRENGTH], numbers[DOF], numbers[DIVISOR] = prior.strength, prior.dof, prior.divisor
     table[LOC], table[SPREAD] = prior.loc, 1.0 if prior.scale is None else prior.scale
     if prior.hyper_rate is not None:
-        of["n_hyper"], of["hyper_shape"] = np.size(prior.hyper_rate), prior.hyper_shape
+        numbers[N_HYPER], numbers[HYPER_SHAPE] = np.size(prior.hyper_rate), prior.hyper_shape
         table[HYPER_RATE] = prior.hyper_rate
     scatter = np.array(prior.scatter, dtype=float).reshape(-1)
     task = Task(numbers, table, np.array(prior.concentration), scatter)
-    of["constant"] = _constant(problem, task)
+    numbers[CONSTANT] = _constant(problem, task)
     return task
 
 
@@ -106,6 +91,8 @@ def _constant(problem: Problem, task: Task) -> float:
     assert prior is not None
     family = problem.family
     native = np.broadcast_to(prior.scatter, family.native_shape(k, problem.n_features))
-    some = Mixture(np.full(k, 1.0 / k), np.tile(prior.loc, (k, 1)), family.whiten(native), family.name)
+    some = Mixture(
+        np.full(k, 1.0 / k), np.tile(prior.loc, (k, 1)), family.whiten(native), family.name
+    )
     value = prior.log_density(some.weights, some.means, native, problem.hyper(some))
     return value - passes.log_prior(family, task, flat(some))

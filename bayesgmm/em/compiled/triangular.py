@@ -11,7 +11,22 @@ step is conditional (ECM: means given covariances, then covariances given means;
 import numpy as np
 
 from bayesgmm.em.compiled.compiling import njit
-from bayesgmm.em.compiled.task import HYPER_RATE, LOC, RIDGE, SPREAD
+from bayesgmm.em.compiled.task import (
+    CONSTANT,
+    DIVISOR,
+    DOF,
+    HAS_PRIOR,
+    HYPER_RATE,
+    HYPER_SHAPE,
+    IS_CONJUGATE,
+    KEEPS_COVARIANCES,
+    KEEPS_MEANS,
+    LOC,
+    N_HYPER,
+    RIDGE,
+    SPREAD,
+    STRENGTH,
+)
 
 TINY = np.finfo(float).tiny
 # Sums may be taken in another order, so that they fill vectors.
@@ -21,11 +36,11 @@ _ANY_ORDER = {"reassoc", "contract", "nsz"}
 @njit(error_model="numpy")
 def hyper_of(numbers, table, factors, n_components):
     """The mode of half the prior's scale given the covariances; of length 0 if it is fixed."""
-    of, d = numbers[0], table.shape[1]
-    out = np.zeros(of.n_hyper)
-    if of.n_hyper > 0:
+    n_hyper, d = int(numbers[N_HYPER]), table.shape[1]
+    out = np.zeros(n_hyper)
+    if n_hyper > 0:
         n_factors = len(factors) // (d * d)
-        power = n_factors * of.dof / 2.0 + of.hyper_shape - 1.0
+        power = n_factors * numbers[DOF] / 2.0 + numbers[HYPER_SHAPE] - 1.0
         for f in range(len(factors)):
             out[f % d] += factors[f] ** 2
         for j in range(d):
@@ -44,7 +59,6 @@ def maximise(numbers, table, concentration, scatter, counts, first, second, old,
     old : in, the mixture of the pass
     new : out, the next mixture; what the task keeps stands there already
     """
-    of = numbers[0]
     n_components, d = first.shape
     start = n_components + n_components * d
     n_factors = (len(old) - start) // (d * d)
@@ -59,7 +73,7 @@ def maximise(numbers, table, concentration, scatter, counts, first, second, old,
             divisor = 0.0
             for p in range(d * d):
                 within[p] = second[k * d * d + p]
-        divisor += max(count, TINY) + (1.0 if of.is_conjugate else 0.0)
+        divisor += max(count, TINY) + (1.0 if numbers[IS_CONJUGATE] else 0.0)
         for i in range(d):
             shift[i] = first[k, i] / max(count, TINY)
         _add_outer(within, -count, shift)
@@ -70,33 +84,33 @@ def maximise(numbers, table, concentration, scatter, counts, first, second, old,
                 total -= W[i * d + j] * away[j]
             away[i] = total / W[i * d + i]
             new[mean + i] = old[mean + i] + away[i]
-        if of.keeps_means or of.has_prior:
+        if numbers[KEEPS_MEANS] or numbers[HAS_PRIOR]:
             for i in range(d):
                 shift[i] = new[mean + i]
-            if of.keeps_means:
+            if numbers[KEEPS_MEANS]:
                 for i in range(d):
                     new[mean + i] = old[mean + i]
-            elif of.is_conjugate:
+            elif numbers[IS_CONJUGATE]:
                 for i in range(d):
-                    total = count * shift[i] + of.strength * table[LOC, i]
-                    new[mean + i] = total / (count + of.strength)
+                    total = count * shift[i] + numbers[STRENGTH] * table[LOC, i]
+                    new[mean + i] = total / (count + numbers[STRENGTH])
             else:
                 _pull(table, count, W, shift, lower, y, new[mean : mean + d])
             for i in range(d):
                 away[i] = shift[i] - new[mean + i]
             _whiten(W, away, y)
             _add_outer(within, count, y)
-            if of.is_conjugate:
+            if numbers[IS_CONJUGATE]:
                 for i in range(d):
                     away[i] = new[mean + i] - table[LOC, i]
                 _whiten(W, away, y)
-                _add_outer(within, of.strength, y)
-        if of.keeps_covariances or (n_factors == 1 and k < n_components - 1):
+                _add_outer(within, numbers[STRENGTH], y)
+        if numbers[KEEPS_COVARIANCES] or (n_factors == 1 and k < n_components - 1):
             continue
-        if of.has_prior:
+        if numbers[HAS_PRIOR]:
             _add_scatter(within, W, scatter, hyper, shift)
         for p in range(d * d):
-            within[p] /= divisor + of.divisor
+            within[p] /= divisor + numbers[DIVISOR]
         _add_diagonal(within, W, table[RIDGE])
         into = start + k % n_factors * d * d
         if not _cholesky(within, lower, d):
@@ -108,23 +122,23 @@ def maximise(numbers, table, concentration, scatter, counts, first, second, old,
 @njit(error_model="numpy")
 def log_prior(numbers, table, concentration, scatter, mixture):
     """Log prior density of means and covariances, in nats."""
-    of = numbers[0]
     n_components, d = len(concentration), table.shape[1]
     start = n_components + n_components * d
     n_factors = (len(mixture) - start) // (d * d)
     hyper = hyper_of(numbers, table, mixture[start:], n_components)
-    total = of.constant
-    for j in range(of.n_hyper):
-        total += (of.hyper_shape - 1.0) * np.log(hyper[j]) - table[HYPER_RATE, j] * hyper[j]
+    n_hyper = len(hyper)
+    total = numbers[CONSTANT]
+    for j in range(n_hyper):
+        total += (numbers[HYPER_SHAPE] - 1.0) * np.log(hyper[j]) - table[HYPER_RATE, j] * hyper[j]
     for k in range(n_components):
         W = mixture[start + k % n_factors * d * d : start + (k % n_factors + 1) * d * d]
         for i in range(d):
             offset = mixture[n_components + k * d + i] - table[LOC, i]
-            if of.is_conjugate:
+            if numbers[IS_CONJUGATE]:
                 y = 0.0
                 for j in range(i + 1):
                     y += W[i * d + j] * (mixture[n_components + k * d + j] - table[LOC, j])
-                total += np.log(W[i * d + i]) - 0.5 * of.strength * y * y
+                total += np.log(W[i * d + i]) - 0.5 * numbers[STRENGTH] * y * y
             else:
                 total -= 0.5 * (offset / table[SPREAD, i]) ** 2
     within, row = np.zeros(d * d), np.empty(d)
@@ -134,9 +148,9 @@ def log_prior(numbers, table, concentration, scatter, mixture):
             within[p] = 0.0
         _add_scatter(within, W, scatter, hyper, row)
         for i in range(d):
-            total += (of.dof + d + 1.0) * np.log(W[i * d + i]) - 0.5 * within[i * d + i]
-            if of.n_hyper > 0:
-                total += of.dof / 2.0 * np.log(2.0 * hyper[i])
+            total += (numbers[DOF] + d + 1.0) * np.log(W[i * d + i]) - 0.5 * within[i * d + i]
+            if n_hyper > 0:
+                total += numbers[DOF] / 2.0 * np.log(2.0 * hyper[i])
     return total
 
 

@@ -3,12 +3,13 @@
 import numpy as np
 
 from bayesgmm.em.compiled.compiling import njit
+from bayesgmm.em.compiled.task import KEEPS_WEIGHTS
 
 
 @njit(error_model="numpy")
 def maximise(numbers, concentration, counts, new):
     """Write the next weights in front of the next mixture; those kept stand there already."""
-    if numbers[0].keeps_weights:
+    if numbers[KEEPS_WEIGHTS]:
         return
     total = 0.0
     for k in range(len(counts)):
