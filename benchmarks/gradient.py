@@ -124,7 +124,7 @@ def main() -> None:
         "| N, D, K | pm.Mixture, us | MvNormalMixture, us | ratio | value, rel. diff. "
         "| gradient, rel. diff. | compile and first call, s (peer / ours) |"
     )
-    print("|---|---|---|---|---|---|---|")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for shape in arguments.shapes:
         n, d, k = map(int, shape.split(","))
         row = compare(n, d, k, arguments.repeats)

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 
+from threadpoolctl import ThreadpoolController
+
 from bayesgmm.exceptions import DataError
 
 _LIMIT: ContextVar[int | None] = ContextVar("bayesgmm_threads", default=None)
@@ -73,3 +75,22 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextmanager
+def single_blas() -> Iterator[None]:
+    """Let linear algebra of other libraries use one thread inside the ``with`` block.
+
+    On a few thousand rows waking threads costs more than they gain.
+    """
+    with _libraries().limit(limits=1):
+        yield
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    # Finding the libraries takes milliseconds, and those loaded later are not limited: clusterings
+    # bring their own.
+    import sklearn.cluster  # noqa: F401
+
+    return ThreadpoolController()

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
 
+from bayesgmm.core import threads
 from bayesgmm.core.alignment import matching_order
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.degeneracy import find_spikes
@@ -73,7 +73,7 @@ def bootstrap(
     """
     seeds = rng.integers(2**63, size=n_boot)
     mixtures, n_collapsed = [], 0
-    with threadpool_limits(1), Progress(progressbar, n_boot) as advance:
+    with threads.single_blas(), Progress(progressbar, n_boot) as advance:
         advance("bootstrap")
         refits: Any = Parallel(n_jobs, prefer="threads", return_as="generator")(
             delayed(_refit)(problem, mixture, kind, int(seed)) for seed in seeds

@@ -139,9 +139,19 @@ def _ward(points: np.ndarray) -> np.ndarray:
 
 
 def _cut(tree: np.ndarray, k: int) -> np.ndarray:
-    from scipy.cluster.hierarchy import cut_tree
-
-    return cut_tree(tree, n_clusters=k)[:, 0]
+    """The labels of the k clusters that are there when all but the last k - 1 merges are made."""
+    n = len(tree) + 1
+    pairs = tree[:, :2].astype(int)
+    # From the last of the merges that are made to the first, each hands its label to its two parts.
+    labels = np.full(2 * n - k, -1)
+    n_labels = 0
+    for merge in range(n - k - 1, -1, -1):
+        if labels[n + merge] < 0:
+            labels[n + merge], n_labels = n_labels, n_labels + 1
+        labels[pairs[merge]] = labels[n + merge]
+    alone = labels[:n] < 0
+    labels[:n][alone] = np.arange(n_labels, k)
+    return labels[:n]
 
 
 CLUSTERINGS: dict[str, Callable[[Rows, int, np.random.Generator], np.ndarray]] = {

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from bayesgmm.core import threads
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.atlas import SAME, Atlas, End, group_ends, optima_of
 from bayesgmm.em.degeneracy import Spike, find_spikes
@@ -26,7 +26,7 @@ N_STARTS = 30
 N_AGREEING = 8
 N_MOVES_AGREEING = 4
 # The share of mixed starts that are moves.
-MOVES = 1 / 3
+MOVES = 1 / 2
 # Of several runs at one optimum, objectives that differ by less are the same, in nats a row.
 TIE = 1e-7
 # Where every start collapsed, so many more begin from a regularised fit, after so many passes.
@@ -105,12 +105,12 @@ def search(
 
     With ``n_init="auto"`` all starts run to the end on small problems; on large ones they race on a
     subsample and the leaders finish on all rows. A number means that many full runs. Of mixed
-    starts the last third are moves on the best fit so far. ``given`` are the parts of a start that
+    starts the last half are moves on the best fit so far. ``given`` are the parts of a start that
     the user gives; where they are all of it, there is one run.
     """
     runs = _Runs(problem, settings, watch)
     # Clusterings of a few thousand rows lose more by waking threads than they gain.
-    with threadpool_limits(1):
+    with threads.single_blas():
         if given is not None and given.is_whole:
             runs.add(given.start(problem))
         elif settings.n_init == "auto" and is_large(problem, settings.n_components):

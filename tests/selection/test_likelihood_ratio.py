@@ -143,10 +143,19 @@ def test_statistics_and_decisions_are_mclusts(data, model, n_boot):
         np.testing.assert_allclose(tests.p_values, reference["p_value"][:n], atol=0.03)
 
 
+def p_value_with_ties_drawn(tests, rng):
+    """The p-value with its place among equal statistics drawn: a fit may gain nothing at all."""
+    observed, null = tests.statistics[0], tests.null_statistics[0]
+    n_above = np.sum(null > observed + 1e-6)
+    n_equal = np.sum(np.abs(null - observed) <= 1e-6)
+    return (n_above + rng.uniform() * (n_equal + 1)) / (len(null) + 1)
+
+
 @pytest.mark.slow
 def test_p_values_are_uniform_where_nothing_is_to_be_found():
-    """One normal cluster, one against two: 100 data sets of 40 rows."""
-    p_values = [
+    """One normal cluster, one against two: 150 data sets of 40 rows."""
+    rng = np.random.default_rng(0)
+    found = [
         bootstrap_lrt(
             np.random.default_rng([7, seed]).normal(size=(40, 1)),
             2,
@@ -154,12 +163,12 @@ def test_p_values_are_uniform_where_nothing_is_to_be_found():
             n_boot=39,
             n_init=2,
             random_state=seed,
-            n_jobs=-1,
-        ).p_values[0]
-        for seed in range(100)
+        )
+        for seed in range(150)
     ]
-    assert kstest(p_values, "uniform").pvalue > 0.01
-    assert np.mean(np.array(p_values) <= 0.1) == pytest.approx(0.1, abs=0.09)
+    assert kstest([p_value_with_ties_drawn(t, rng) for t in found], "uniform").pvalue > 0.01
+    # Ties count against rejection.
+    assert np.mean([t.p_values[0] <= 0.1 for t in found]) < 0.17
 
 
 # How they are run -------------------------------------------------------------------------------
