@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesgmm.bayes.coordinates import LogPosterior
-from bayesgmm.bayes.nuts import NEAR, sample_nuts
+from bayesgmm.bayes.samplers import SAMPLERS, function_at
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.estimator import MAX_PASSES
 from bayesgmm.em.problem import Problem
 from bayesgmm.em.search import Settings, search
+from bayesgmm.exceptions import DataError
 from bayesgmm.priors import Priors, ResolvedPriors, resolve
 
 if TYPE_CHECKING:
     import xarray as xr
+
+# Modes are looked at if their density is within this of the highest, in nats.
+NEAR = 10.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class EngineResult:
     hyper : (chain, draw, n) array
         Half the hierarchical scale of the covariances' prior; n is zero if it is fixed.
     sample_stats : dict of (chain, draw) arrays
+    sampler : str
+        The name of the sampler that made the draws.
     map : Mixture
         The mode of the joint posterior density; with a Dirichlet concentration below one, which
         has none, that of a concentration of one.
@@ -39,6 +45,7 @@ class EngineResult:
     draws: Mixture
     hyper: np.ndarray
     sample_stats: dict[str, np.ndarray]
+    sampler: str
     map: Mixture
     priors: ResolvedPriors | Priors
     extra: "xr.Dataset | None" = None
@@ -50,6 +57,7 @@ def draw_posterior(
     covariance_type: str,
     priors: Priors,
     *,
+    sampler: str = "nuts",
     draws: int,
     tune: int | None,
     chains: int,
@@ -58,8 +66,7 @@ def draw_posterior(
 ) -> EngineResult:
     """Draw from the posterior of a mixture.
 
-    With priors of ours NUTS runs on the compiled density, with a function among them on the PyMC
-    model.
+    With priors of ours the compiled density is sampled, with a function among them the PyMC model.
 
     Parameters
     ----------
@@ -67,25 +74,33 @@ def draw_posterior(
     n_components : int
     covariance_type : str
     priors : Priors
+    sampler : str, default "nuts"
+        A key of :data:`~bayesgmm.bayes.samplers.SAMPLERS`.
     draws, chains : int
     tune : int or None
     rng : numpy.random.Generator
     progressbar : bool
-    """
-    if not priors.is_ours:
-        from bayesgmm.bayes.model_nuts import sample_model
 
-        return sample_model(
-            X,
-            n_components,
-            covariance_type,
-            priors,
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            rng=rng,
-            progressbar=progressbar,
-        )
+    Raises
+    ------
+    DataError
+        If the sampler cannot take these priors.
+    """
+    places = SAMPLERS[sampler]
+    options = {
+        "draws": draws,
+        "tune": tune,
+        "chains": chains,
+        "rng": rng,
+        "progressbar": progressbar,
+    }
+    if not priors.is_ours:
+        if places.on_model is None:
+            raise DataError(
+                f"sampler='{sampler}' needs priors that it knows in closed form, got a function for "
+                f"the {' and '.join(priors.user_slots)}; use sampler='nuts', or priors of bayesgmm."
+            )
+        return function_at(places.on_model)(X, n_components, covariance_type, priors, **options)
     resolved = resolve(priors, X, n_components, covariance_type)
     problem = Problem(X, covariance_type, priors=resolved)
     # Below one the density of the weights has no bound where a component is empty, and no mode.
@@ -94,13 +109,7 @@ def draw_posterior(
     found = search(replace(problem, priors=bounded), settings, rng)
     near = [run for run in found.others if run.objective > found.run.objective - NEAR]
     optima = [(run.mixture, problem.hyper(run.mixture)) for run in (found.run, *near)]
-    drawn = sample_nuts(
-        LogPosterior(problem, n_components),
-        optima,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        rng=rng,
-        progressbar=progressbar,
+    drawn = function_at(places.on_density)(LogPosterior(problem, n_components), optima, **options)
+    return EngineResult(
+        drawn.mixture, drawn.hyper, drawn.sample_stats, drawn.sampler, found.run.mixture, resolved
     )
-    return EngineResult(drawn.mixture, drawn.hyper, drawn.sample_stats, found.run.mixture, resolved)

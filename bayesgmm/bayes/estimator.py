@@ -15,6 +15,7 @@ from bayesgmm import __version__
 from bayesgmm.bayes import elpd
 from bayesgmm.bayes.diagnostics import diagnose
 from bayesgmm.bayes.labels import relabel
+from bayesgmm.bayes.samplers import SAMPLERS
 from bayesgmm.bayes.tree import MAX_LOG_LIKELIHOOD_BYTES, build_tree
 from bayesgmm.core.covariance import FAMILIES, get_family
 from bayesgmm.core.criteria import WAIC
@@ -100,7 +101,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "covariance_type": [StrOptions({*FAMILIES, *(f.mclust_code for f in FAMILIES.values())})],
         "priors": [Priors, None],
-        "sampler": [StrOptions({"nuts"})],
+        "sampler": [StrOptions(set(SAMPLERS))],
         "draws": [Interval(Integral, 4, None, closed="left")],
         "tune": [Interval(Integral, 1, None, closed="left"), None],
         "chains": [Interval(Integral, 1, None, closed="left")],
@@ -164,6 +165,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             self.n_components,
             family.name,
             Priors() if self.priors is None else self.priors,
+            sampler=self.sampler,
             draws=self.draws,
             tune=self.tune,
             chains=self.chains,
@@ -255,7 +257,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             total = np.sum([log_likelihood(rows).sum(axis=-1) for rows in blocks], axis=0)
         attributes = {
             "covariance_type": mixture.covariance_type,
-            "sampler": self.sampler,
+            "sampler": drawn.sampler,
             "created_by": f"bayesgmm {__version__}",
         }
         extra = None if drawn.extra is None else relabelled.apply(drawn.extra)
@@ -265,9 +267,9 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         self.mixture_ = mixture
         self.map_ = replace(drawn.map, feature_names=names)
         self.priors_ = drawn.priors
-        self.diagnostics_ = diagnose(
-            mixture, total, drawn.sample_stats["diverging"], relabelled.switched, names
-        )
+        # Only NUTS can diverge.
+        diverging = drawn.sample_stats.get("diverging", np.zeros(mixture.batch_shape, bool))
+        self.diagnostics_ = diagnose(mixture, total, diverging, relabelled.switched, names)
 
 
 # Arguments of scikit-learn's variational class, and what takes their place here.

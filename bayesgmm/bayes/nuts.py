@@ -1,19 +1,16 @@
 """NUTS on the compiled posterior, preconditioned by the observed information."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
 from bayesgmm.bayes import nutpie_adapter
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN, invariants, rhat_and_ess
+from bayesgmm.bayes.modes import Optimum, find_modes, spread_starts
+from bayesgmm.bayes.samplers import PosteriorDraws
 from bayesgmm.core.mixture import Mixture
 
-# Standard deviations of a mode by which chains start apart from it.
-OVERDISPERSION = 2.0
-# The first chain starts closer, but not at the mode: nutpie takes a slope of zero for an error.
-FIRST_DISPERSION = 0.1
-N_HALVINGS = 20
 # The coordinates are near standard normal, so little tuning is needed.
 TUNE = 400
 TARGET_ACCEPT = 0.8
@@ -23,32 +20,11 @@ LONG_TARGET_ACCEPT = 0.9
 THIN = 10
 # ... if that takes less than this many rows x components x (features^2 + 20): a few seconds.
 AFFORDABLE = 2e10
-# Modes are looked at if their density is within this of the highest, in nats, and these at most.
-NEAR = 10.0
-MAX_MODES = 8
-
-
-@dataclass(frozen=True)
-class PosteriorDraws:
-    """Draws of a mixture, as they came: labels may differ between draws.
-
-    Attributes
-    ----------
-    mixture : Mixture
-        With leading axes (chain, draw), in the units of the data.
-    hyper : (chain, draw, n) array
-        Draws of half the hierarchical scale; n is zero if the scale is fixed.
-    sample_stats : dict of (chain, draw) arrays
-    """
-
-    mixture: Mixture
-    hyper: np.ndarray
-    sample_stats: dict[str, np.ndarray]
 
 
 def sample_nuts(
     posterior: LogPosterior,
-    optima: list[tuple[Mixture, np.ndarray | None]],
+    optima: Sequence[Optimum],
     *,
     draws: int,
     tune: int | None,
@@ -61,7 +37,7 @@ def sample_nuts(
     Parameters
     ----------
     posterior : LogPosterior
-    optima : list of (mixture, half the hierarchical scale)
+    optima : sequence of (mixture, half the hierarchical scale)
         Modes of the posterior density, the highest first.
     draws, chains : int
     tune : int or None
@@ -71,24 +47,18 @@ def sample_nuts(
 
     Notes
     -----
-    A high mode may be narrow and hold little of the posterior. Each mode's share is approximated by
-    Laplace's method, chains are allotted to modes by their shares, and start spread about them: if
-    the chains do not move between modes, their draws taken together are still about right, and
-    R-hat says that they did not.
+    Each mode's share of the posterior is approximated by Laplace's method, chains are allotted to
+    modes by their shares, and start spread about them.
 
     Where quantities that no labelling changes have not mixed, and the data are not so large that it
     would take long, the chains are run again, ten times as long, and thinned by ten.
     """
     from bayesgmm.bayes import callbacks
 
-    modes = [_Mode(*posterior.centre(posterior.pack(*o)), posterior) for o in optima[:MAX_MODES]]
-    modes.sort(key=lambda mode: -mode.log_mass)
+    modes = find_modes(posterior, optima)
     mode, basis = modes[0].place, modes[0].basis
     n = len(mode)
-    starts = np.zeros((chains, n))
-    for chain, which in enumerate(_allot(modes, chains)):
-        place = modes[which].near(OVERDISPERSION if chain else FIRST_DISPERSION, rng)
-        starts[chain] = np.linalg.solve(basis, place - mode)
+    starts = np.linalg.solve(basis, (spread_starts(modes, chains, rng) - mode).T).T.copy()
     sizes = np.asarray(posterior.sizes, dtype=np.int64)
     arrays = (mode, basis, posterior.rows, sizes, posterior.numbers)
     addresses = [array.ctypes.data for array in arrays]
@@ -111,18 +81,12 @@ def sample_nuts(
         )
 
     raw = run(draws, TUNE if tune is None else tune, TARGET_ACCEPT)
-    cost = THIN * float(raw.sample_stats["n_steps"].sum()) * _cost(posterior)
+    cost = THIN * float(raw.sample_stats["n_steps"].sum()) * posterior.cost
     if cost < AFFORDABLE and not _mixed(posterior.unpack(raw.draws)[0], raw.sample_stats["lp"]):
         long_tune = LONG_TUNE if tune is None else tune
         raw = _thinned(run(THIN * draws, long_tune, LONG_TARGET_ACCEPT))
     mixture, hyper = posterior.unpack(raw.draws)
-    return PosteriorDraws(mixture, hyper, raw.sample_stats)
-
-
-def _cost(posterior: LogPosterior) -> float:
-    """How long one gradient takes, in rows x components x (features^2 + 20)."""
-    n, d = posterior.rows.shape
-    return n * posterior.n_components * (d * d + 20.0)
+    return PosteriorDraws(mixture, hyper, raw.sample_stats, "nuts")
 
 
 def _mixed(mixture: Mixture, log_density: np.ndarray) -> bool:
@@ -145,33 +109,3 @@ def _thinned(raw: nutpie_adapter.RawDraws) -> nutpie_adapter.RawDraws:
         else:
             kept[name] = groups[..., -1]
     return nutpie_adapter.RawDraws(raw.draws[:, THIN - 1 :: THIN], kept)
-
-
-class _Mode:
-    """A mode, its shape, and the log of its share of the posterior by Laplace's method."""
-
-    def __init__(self, place: np.ndarray, basis: np.ndarray, posterior: LogPosterior):
-        self.place, self.basis, self.posterior = place, basis, posterior
-        height = posterior.value_and_gradient(place)[0]
-        self.log_mass = height + np.linalg.slogdet(basis)[1]
-
-    def near(self, dispersion: float, rng: np.random.Generator) -> np.ndarray:
-        """A place about so many standard deviations away where the density is finite."""
-        offset = dispersion * (self.basis @ rng.standard_normal(len(self.place)))
-        for _ in range(N_HALVINGS):
-            value, slope = self.posterior.value_and_gradient(self.place + offset)
-            if np.isfinite(value) and np.all(np.isfinite(slope)):
-                break
-            offset /= 2.0
-        return self.place + offset
-
-
-def _allot(modes: list[_Mode], chains: int) -> list[int]:
-    """Which mode each chain starts at: shares rounded so that the largest remainders win."""
-    log_mass = np.array([mode.log_mass for mode in modes])
-    share = np.exp(log_mass - log_mass.max())
-    quota = chains * share / share.sum()
-    counts = np.floor(quota).astype(int)
-    remainders = np.argsort(-(quota - counts), kind="stable")
-    counts[remainders[: chains - counts.sum()]] += 1
-    return np.repeat(np.arange(len(modes)), counts).tolist()
