@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from threading import Event
 
 
-def run_in_threads(
-    work: Sequence[Iterator[int]], total: int, what: str, progressbar: bool
-) -> None:
+def run_in_threads(work: Sequence[Iterator[int]], total: int, what: str, progressbar: bool) -> None:
     """Run each of several generators to its end, in threads.
 
     Parameters
@@ -37,15 +35,17 @@ def run_in_threads(
             if stop.is_set():
                 return
 
-    with _progress(total, what, progressbar) as advance:
-        with ThreadPoolExecutor(min(len(work), os.cpu_count() or 1)) as threads:
-            running = [threads.submit(run, bits) for bits in work]
-            try:
-                for one in running:
-                    one.result()
-            except BaseException:
-                stop.set()
-                raise
+    n_threads = min(len(work), os.cpu_count() or 1)
+    with _progress(total, what, progressbar) as advance, ThreadPoolExecutor(n_threads) as threads:
+        running = [threads.submit(run, bits) for bits in work]
+        try:
+            for one in running:
+                one.result()
+        except BaseException:
+            stop.set()
+            for one in running:
+                one.cancel()
+            raise
 
 
 @contextmanager

@@ -28,22 +28,26 @@ njit = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__).njit
 
 
 @njit(error_model="numpy")
-def run(theta, X, sizes, numbers, stream, draws, log_density):
-    """Sweep as often as there are rows in ``draws``, and write down each state before its sweep.
+def run(theta, X, sizes, numbers, stream, thin, draws, log_density):
+    """Write down the state before every sweep, or before one sweep in ``thin``.
 
     Parameters
     ----------
     theta : (P,) in and out
     X, sizes, numbers : in, as in :func:`~bayesgmm.bayes.log_posterior.log_posterior`
     stream : (1,) in and out, uint64
+    thin : int
     draws : (n, P) out
     log_density : (n,) out
         The log posterior density, as ``log_posterior`` has it.
     """
+    no_rows = np.empty((0, X.shape[1]))
     for i in range(draws.shape[0]):
         draws[i] = theta
-        of_prior = log_posterior(theta, X[:0], sizes, numbers)[0]
-        log_density[i] = of_prior + sweep(theta, X, sizes, numbers, stream)
+        log_density[i] = log_posterior(theta, no_rows, sizes, numbers)[0]
+        log_density[i] += sweep(theta, X, sizes, numbers, stream)
+        for _ in range(thin - 1):
+            sweep(theta, X, sizes, numbers, stream)
 
 
 @njit(error_model="numpy")
@@ -60,9 +64,7 @@ def sweep(theta, X, sizes, numbers, stream):
     for i in range(hyper.shape[0]):
         scatter[i if is_triangular else 0, i] = 2.0 * hyper[i]
     if is_triangular:
-        value, counts, first, second = allocation.triangular(
-            X, log_weights, means, factors, stream
-        )
+        value, counts, first, second = allocation.triangular(X, log_weights, means, factors, stream)
         _draw_triangular(
             counts, first, second, means, factors, sizes, loc, spread, dof, scatter, stream
         )
@@ -128,7 +130,7 @@ def _draw_triangular(
         rows[f] += n
         before = means[j].copy()
         if is_conjugate:
-            # About the rows' mean, and that about the prior mean, shrunk: with the means summed out.
+            # With the mean summed out: about the rows' own mean, and that about the prior's.
             _whitened(factor, before - loc, gap)
             shrunk = 1.0 / (spread[0] + n)
             for i in range(d):

@@ -1,10 +1,11 @@
 """Whether the draws can be trusted, in numbers and in words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesgmm.bayes.samplers import Importance
 from bayesgmm.core.mixture import Mixture
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ class Diagnostics:
         Fraction of draws whose labels differ from the most common ones of their chain.
     messages : tuple of str
         What is wrong and what to do; empty if nothing is.
+    importance : Importance or None
+        Of independent draws that were weighted and resampled: k-hat, and their effective sample
+        size, which then stands in the table for every quantity. R-hat is NaN there: it compares
+        chains.
     """
 
     table: "pd.DataFrame"
@@ -44,6 +49,7 @@ class Diagnostics:
     n_draws: int
     switched: float
     messages: tuple[str, ...]
+    importance: Importance | None = None
 
     @property
     def ok(self) -> bool:
@@ -52,7 +58,7 @@ class Diagnostics:
 
     @property
     def max_rhat(self) -> float:
-        """Largest R-hat over all quantities; NaN for one chain."""
+        """Largest R-hat over all quantities; NaN for one chain, and for independent draws."""
         return float(np.fmax.reduce(self.table["rhat"].to_numpy()))
 
     @property
@@ -76,6 +82,7 @@ def diagnose(
     diverging: np.ndarray,
     switched: float,
     feature_names: tuple[str, ...],
+    importance: Importance | None = None,
 ) -> Diagnostics:
     """Diagnose relabelled draws.
 
@@ -89,6 +96,8 @@ def diagnose(
     switched : float
         From relabelling.
     feature_names : tuple of str
+    importance : Importance, optional
+        Of draws that are no chains.
     """
     import pandas as pd
 
@@ -97,14 +106,13 @@ def diagnose(
     quantities |= _components(mixture, feature_names)
     rows = []
     for (kind, name), values in quantities.items():
-        rhat, ess = rhat_and_ess(values)
+        rhat, ess = rhat_and_ess(values) if importance is None else (np.nan, importance.ess)
         rows.append((name, kind, values.mean(), values.std(ddof=1), rhat, ess))
     columns = ["quantity", "kind", "mean", "sd", "rhat", "ess"]
     table = pd.DataFrame(rows, columns=columns)
     n_divergences, n_draws = int(diverging.sum()), int(diverging.size)
-    found = Diagnostics(table, n_divergences, n_draws, switched, ())
-    messages = _messages(found, n_chains=log_likelihood.shape[0])
-    return Diagnostics(table, n_divergences, n_draws, switched, messages)
+    found = Diagnostics(table, n_divergences, n_draws, switched, (), importance)
+    return replace(found, messages=_messages(found, n_chains=log_likelihood.shape[0]))
 
 
 def invariants(mixture: Mixture) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesgmm.bayes.coordinates import LogPosterior
-from bayesgmm.bayes.samplers import SAMPLERS, function_at
+from bayesgmm.bayes.samplers import SAMPLERS, Importance, function_at
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.estimator import MAX_PASSES
 from bayesgmm.em.problem import Problem
@@ -38,6 +38,8 @@ class EngineResult:
         The mode of the joint posterior density; with a Dirichlet concentration below one, which
         has none, that of a concentration of one.
     priors : ResolvedPriors or Priors
+    importance : Importance or None
+        Where the draws are no chains, but independent, weighted and resampled.
     extra : xarray.Dataset or None
         Variables that a user's priors registered, with leading dims (chain, draw).
     """
@@ -48,6 +50,7 @@ class EngineResult:
     sampler: str
     map: Mixture
     priors: ResolvedPriors | Priors
+    importance: Importance | None = None
     extra: "xr.Dataset | None" = None
 
 
@@ -97,8 +100,8 @@ def draw_posterior(
     if not priors.is_ours:
         if places.on_model is None:
             raise DataError(
-                f"sampler='{sampler}' needs priors that it knows in closed form, got a function for "
-                f"the {' and '.join(priors.user_slots)}; use sampler='nuts', or priors of bayesgmm."
+                f"sampler='{sampler}' needs priors of bayesgmm's own, got a function for the "
+                f"{' and '.join(priors.user_slots)}; use sampler='nuts', which takes any."
             )
         return function_at(places.on_model)(X, n_components, covariance_type, priors, **options)
     resolved = resolve(priors, X, n_components, covariance_type)
@@ -111,5 +114,11 @@ def draw_posterior(
     optima = [(run.mixture, problem.hyper(run.mixture)) for run in (found.run, *near)]
     drawn = function_at(places.on_density)(LogPosterior(problem, n_components), optima, **options)
     return EngineResult(
-        drawn.mixture, drawn.hyper, drawn.sample_stats, drawn.sampler, found.run.mixture, resolved
+        drawn.mixture,
+        drawn.hyper,
+        drawn.sample_stats,
+        drawn.sampler,
+        found.run.mixture,
+        resolved,
+        drawn.importance,
     )

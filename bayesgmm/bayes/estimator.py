@@ -269,7 +269,9 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         self.priors_ = drawn.priors
         # Only NUTS can diverge.
         diverging = drawn.sample_stats.get("diverging", np.zeros(mixture.batch_shape, bool))
-        self.diagnostics_ = diagnose(mixture, total, diverging, relabelled.switched, names)
+        self.diagnostics_ = diagnose(
+            mixture, total, diverging, relabelled.switched, names, drawn.importance
+        )
 
 
 # Arguments of scikit-learn's variational class, and what takes their place here.

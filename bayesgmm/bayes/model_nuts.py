@@ -101,7 +101,7 @@ def sample_model(
     scale = others.pop("scale", None)
     hyper = np.zeros((chains, draws, 0)) if scale is None else scale.reshape(chains, draws, -1)
     extra = _dataset(assembled, others)
-    return EngineResult(mixture, hyper, raw.sample_stats, "nuts", mode, priors, extra)
+    return EngineResult(mixture, hyper, raw.sample_stats, "nuts", mode, priors, extra=extra)
 
 
 class Density:

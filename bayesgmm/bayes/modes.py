@@ -74,7 +74,7 @@ def shares(modes: Sequence[Mode]) -> np.ndarray:
 
 
 def allot(shares: np.ndarray, n: int) -> list[int]:
-    """n things by shares, rounded so that the largest remainders win: the share that each gets."""
+    """The share that each of n things belongs to, the largest remainders rounded up."""
     quota = n * shares
     counts = np.floor(quota).astype(int)
     remainders = np.argsort(-(quota - counts), kind="stable")

@@ -6,20 +6,16 @@ import numpy as np
 
 from bayesgmm.bayes import nutpie_adapter
 from bayesgmm.bayes.coordinates import LogPosterior
-from bayesgmm.bayes.diagnostics import MAX_RHAT, MIN_ESS_PER_CHAIN, invariants, rhat_and_ess
+from bayesgmm.bayes.mixing import THIN, should_run_longer
 from bayesgmm.bayes.modes import Optimum, find_modes, spread_starts
 from bayesgmm.bayes.samplers import PosteriorDraws
-from bayesgmm.core.mixture import Mixture
 
 # The coordinates are near standard normal, so little tuning is needed.
 TUNE = 400
 TARGET_ACCEPT = 0.8
-# Where that does not do, chains are run again with smaller steps, for longer, and thinned ...
+# Where that does not do, chains are run again with smaller steps, for longer, and thinned.
 LONG_TUNE = 1000
 LONG_TARGET_ACCEPT = 0.9
-THIN = 10
-# ... if that takes less than this many rows x components x (features^2 + 20): a few seconds.
-AFFORDABLE = 2e10
 
 
 def sample_nuts(
@@ -81,20 +77,13 @@ def sample_nuts(
         )
 
     raw = run(draws, TUNE if tune is None else tune, TARGET_ACCEPT)
-    cost = THIN * float(raw.sample_stats["n_steps"].sum()) * posterior.cost
-    if cost < AFFORDABLE and not _mixed(posterior.unpack(raw.draws)[0], raw.sample_stats["lp"]):
+    mixture, hyper = posterior.unpack(raw.draws)
+    n_passes = float(raw.sample_stats["n_steps"].sum())
+    if should_run_longer(posterior, mixture, raw.sample_stats, n_passes):
         long_tune = LONG_TUNE if tune is None else tune
         raw = _thinned(run(THIN * draws, long_tune, LONG_TARGET_ACCEPT))
-    mixture, hyper = posterior.unpack(raw.draws)
+        mixture, hyper = posterior.unpack(raw.draws)
     return PosteriorDraws(mixture, hyper, raw.sample_stats, "nuts")
-
-
-def _mixed(mixture: Mixture, log_density: np.ndarray) -> bool:
-    """Whether the chains agree on quantities that no labelling changes."""
-    quantities = [log_density, *invariants(mixture).values()]
-    found = [rhat_and_ess(values) for values in quantities]
-    enough = MIN_ESS_PER_CHAIN * len(log_density)
-    return all(not rhat > MAX_RHAT and ess >= enough for rhat, ess in found)
 
 
 def _thinned(raw: nutpie_adapter.RawDraws) -> nutpie_adapter.RawDraws:

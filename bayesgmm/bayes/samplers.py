@@ -11,6 +11,23 @@ from bayesgmm.core.mixture import Mixture
 
 
 @dataclass(frozen=True)
+class Importance:
+    """What weights say about independent draws that were weighted and resampled.
+
+    Attributes
+    ----------
+    pareto_k : float
+        Shape of the weights' upper tail, k-hat: means are reliable below 0.7 (Vehtari et al., 2024,
+        jmlr.org/papers/v25/19-556.html).
+    ess : float
+        Unweighted independent draws that they are worth.
+    """
+
+    pareto_k: float
+    ess: float
+
+
+@dataclass(frozen=True)
 class PosteriorDraws:
     """Draws of a mixture, as they came: labels may differ between draws.
 
@@ -24,12 +41,15 @@ class PosteriorDraws:
         What this sampler has to say about each draw.
     sampler : str
         The name of the sampler that made them.
+    importance : Importance or None
+        Where draws are independent, weighted and resampled, rather than chains.
     """
 
     mixture: Mixture
     hyper: np.ndarray
     sample_stats: dict[str, np.ndarray]
     sampler: str
+    importance: Importance | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +72,7 @@ class Sampler:
 SAMPLERS = {
     "nuts": Sampler("bayesgmm.bayes.nuts:sample_nuts", "bayesgmm.bayes.model_nuts:sample_model"),
     "gibbs": Sampler("bayesgmm.bayes.gibbs:sample_gibbs"),
+    "laplace": Sampler("bayesgmm.bayes.laplace:sample_laplace"),
 }
 
 

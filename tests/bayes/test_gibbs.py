@@ -1,15 +1,20 @@
 """Blocked Gibbs sampling: its sweep leaves the joint distribution alone; seeds; interruption."""
 
-import threading
 import time
 
 import numpy as np
 import pytest
+from posterior_problems import draw
 from scipy import stats
 
-from bayesgmm.bayes.conditionals import sweep
+from bayesgmm import BayesianGaussianMixture
+from bayesgmm.bayes import gibbs
+from bayesgmm.bayes.chains import run_in_threads
+from bayesgmm.bayes.conditionals import run, sweep
 from bayesgmm.bayes.coordinates import LogPosterior
+from bayesgmm.bayes.diagnostics import rhat_and_ess
 from bayesgmm.em.problem import Problem
+from bayesgmm.exceptions import DataError
 from bayesgmm.priors import (
     ConjugateMeans,
     Dirichlet,
@@ -29,6 +34,10 @@ COVARIANCES = {
     "hierarchical": GammaScale(shape=2.5, hyper_shape=3.0, hyper_rate=[4.0, 2.0]),
 }
 K, D, N_ROWS = 2, 2, 6
+
+
+def stream(seed):
+    return np.array([seed], dtype=np.uint64)
 
 
 def small_posterior(family, means, covariances):
@@ -115,7 +124,128 @@ def joint_distribution_scores(posterior, n_chains, n_sweeps, seed):
     return moved.mean(axis=0) / (moved.std(axis=0, ddof=1) / np.sqrt(n_chains))
 
 
-def test_joint_distribution_of_one_model():
-    posterior = small_posterior("full", "independent", "fixed")
-    scores = joint_distribution_scores(posterior, n_chains=400, n_sweeps=25, seed=1)
+@pytest.mark.parametrize(
+    ("family", "means", "covariances"),
+    [("full", "independent", "fixed"), ("spherical", "conjugate", "hierarchical")],
+)
+def test_sweeps_leave_the_joint_distribution_alone(family, means, covariances):
+    posterior = small_posterior(family, means, covariances)
+    scores = joint_distribution_scores(posterior, n_chains=300, n_sweeps=20, seed=1)
     assert np.abs(scores).max() < 4.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("covariances", COVARIANCES)
+@pytest.mark.parametrize("means", MEANS)
+def test_sweeps_of_every_model_leave_the_joint_distribution_alone(family, means, covariances):
+    posterior = small_posterior(family, means, covariances)
+    scores = joint_distribution_scores(posterior, n_chains=1500, n_sweeps=30, seed=2)
+    assert np.abs(scores).max() < 4.5
+
+
+def test_log_density_is_that_of_the_draws(family):
+    posterior = small_posterior(family, "conjugate", "hierarchical")
+    theta = from_the_prior(posterior, np.random.default_rng(0))
+    sizes = np.asarray(posterior.sizes, dtype=np.int64)
+    draws, found = np.empty((5, len(theta))), np.empty(5)
+    run(theta, posterior.rows, sizes, posterior.numbers, stream(1), 1, draws, found)
+    expected = [posterior.value_and_gradient(draw)[0] for draw in draws]
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def test_thinned_chain_is_every_second_state_of_the_other():
+    posterior = small_posterior("full", "independent", "hierarchical")
+    sizes = np.asarray(posterior.sizes, dtype=np.int64)
+    start = from_the_prior(posterior, np.random.default_rng(0))
+    found = {}
+    for thin, n in ((1, 10), (2, 5)):
+        found[thin] = np.empty((n, len(start)))
+        theta, log_density = start.copy(), np.empty(n)
+        run(theta, posterior.rows, sizes, posterior.numbers, stream(3), thin, found[thin],
+            log_density)  # fmt: skip
+    np.testing.assert_array_equal(found[2], found[1][::2])
+
+
+@pytest.fixture(scope="module")
+def X():
+    rng = np.random.default_rng(5)
+    return np.r_[rng.normal(size=(40, 2)), rng.normal(size=(60, 2)) + 8.0]
+
+
+def test_seed_fixes_the_draws_however_they_are_cut_up(X, monkeypatch):
+    first = draw(X, 2, "full", Priors(), seed=3, draws=50, sampler="gibbs")
+    other = draw(X, 2, "full", Priors(), seed=4, draws=50, sampler="gibbs")
+    assert not np.array_equal(first.draws.means, other.draws.means)
+    monkeypatch.setattr(gibbs, "_BIT", 1.0)  # a sweep at a time
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    second = draw(X, 2, "full", Priors(), seed=3, draws=50, sampler="gibbs")
+    np.testing.assert_array_equal(first.draws.means, second.draws.means)
+    np.testing.assert_array_equal(first.draws.whitening, second.draws.whitening)
+    np.testing.assert_array_equal(first.sample_stats["lp"], second.sample_stats["lp"])
+
+
+def test_chains_that_have_not_mixed_go_on_ten_times_as_far(X, monkeypatch):
+    short = draw(X[:40], 3, "full", Priors(), draws=100, sampler="gibbs")
+    monkeypatch.setattr("bayesgmm.bayes.mixing.AFFORDABLE", 0.0)
+    not_longer = draw(X[:40], 3, "full", Priors(), draws=100, sampler="gibbs")
+    assert not np.array_equal(short.draws.means, not_longer.draws.means)
+    ess = [rhat_and_ess(found.sample_stats["lp"])[1] for found in (short, not_longer)]
+    assert ess[0] > 1.5 * ess[1]
+
+
+def test_sparse_weights_stay_finite():
+    """Empty components of a small concentration have weights far below the least double."""
+    X = np.random.default_rng(0).normal(size=(30, 1))
+    priors = Priors(weights=Dirichlet(0.003))
+    found = draw(X, 4, "diag", priors, draws=200, sampler="gibbs")
+    for values in (found.draws.weights, found.draws.means, found.draws.whitening):
+        assert np.all(np.isfinite(values))
+    np.testing.assert_allclose(found.draws.weights.sum(-1), 1.0)
+    assert np.median(found.draws.weights.min(-1)) < 1e-100
+
+
+def test_users_priors_are_refused_before_anything_runs(X):
+    def weights(n_components, n_features):
+        raise AssertionError("called")
+
+    model = BayesianGaussianMixture(2, priors=Priors(weights=weights), sampler="gibbs")
+    with pytest.raises(DataError, match="a function for the weights; use sampler='nuts'"):
+        model.fit(X)
+
+
+def test_estimator_names_the_sampler_and_is_at_ease(X):
+    fit = BayesianGaussianMixture(2, sampler="gibbs", random_state=0, progressbar=False).fit(X)
+    assert fit.posterior_["posterior"].attrs["sampler"] == "gibbs"
+    assert set(fit.posterior_["sample_stats"].data_vars) == {"lp"}
+    assert fit.diagnostics_.ok
+    assert fit.diagnostics_.n_divergences == 0
+    smaller = np.sort(fit.mixture_.weights.mean((0, 1)))[0]
+    assert smaller == pytest.approx(41 / 102, abs=0.01)
+
+
+def test_progress_is_on_standard_error(X, capfd):
+    draw(X, 2, "full", Priors(), draws=20, sampler="gibbs")
+    assert capfd.readouterr() == ("", "")
+    run_in_threads([iter([1, 2]), iter([3])], 6, "Gibbs sampling", progressbar=True)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "Gibbs sampling" in err
+
+
+def test_interrupted_work_comes_to_rest():
+    done = []
+
+    def endless():
+        while True:
+            done.append(1)
+            yield 1
+
+    def interrupting():
+        yield 1
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_in_threads([endless(), interrupting(), endless()], 100, "", progressbar=False)
+    n = len(done)
+    time.sleep(0.05)
+    assert len(done) == n

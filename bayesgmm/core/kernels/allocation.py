@@ -150,9 +150,7 @@ def diagonal(X, log_weights, means, factors, stream):
         n_rows = softmax.filled(n_used)
         softmax.load_rows(X, start, n_used, n_rows, stride, U)
         is_uniform = softmax.load_weights(np.empty(0), start, n_used, n_rows, weight)
-        diagonal_kernel._block_joint(
-            U, flat_means, flat_factors, offsets, d, joint, stride, n_rows
-        )
+        diagonal_kernel._block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
             joint, n_components, weight, is_uniform, expected, stride, n_rows
         )
@@ -160,7 +158,17 @@ def diagonal(X, log_weights, means, factors, stream):
         for k in range(n_components):
             r0 = k * stride
             diagonal_kernel._add_moments(
-                joint, r0, U, flat_means, flat_factors, k, d, flat_first, flat_second, stride, n_rows
+                joint,
+                r0,
+                U,
+                flat_means,
+                flat_factors,
+                k,
+                d,
+                flat_first,
+                flat_second,
+                stride,
+                n_rows,
             )
     skip(stream, n)
     softmax.add_lanes(lanes, counts)
