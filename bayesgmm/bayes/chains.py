@@ -1,10 +1,11 @@
 """Compiled work in threads: several at a time, stoppable, with a progress bar."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
+
+from bayesgmm.core import threads
 
 
 def run_in_threads(work: Sequence[Iterator[int]], total: int, what: str, progressbar: bool) -> None:
@@ -35,9 +36,9 @@ def run_in_threads(work: Sequence[Iterator[int]], total: int, what: str, progres
             if stop.is_set():
                 return
 
-    n_threads = min(len(work), os.cpu_count() or 1)
-    with _progress(total, what, progressbar) as advance, ThreadPoolExecutor(n_threads) as threads:
-        running = [threads.submit(run, bits) for bits in work]
+    n_threads = min(len(work), threads.count())
+    with _progress(total, what, progressbar) as advance, ThreadPoolExecutor(n_threads) as pool:
+        running = [pool.submit(run, bits) for bits in work]
         try:
             for one in running:
                 one.result()

@@ -18,7 +18,7 @@ are those of :mod:`bayesgmm.bayes.log_posterior`.
 import numpy as np
 
 from bayesgmm.bayes import log_posterior as density_module
-from bayesgmm.bayes.log_posterior import log_posterior, unpack
+from bayesgmm.bayes.log_posterior import log_prior, unpack
 from bayesgmm.core.kernels import allocation
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 from bayesgmm.core.kernels.gradient import invert_lower
@@ -41,10 +41,10 @@ def run(theta, X, sizes, numbers, stream, thin, draws, log_density):
     log_density : (n,) out
         The log posterior density, as ``log_posterior`` has it.
     """
-    no_rows = np.empty((0, X.shape[1]))
     for i in range(draws.shape[0]):
-        draws[i] = theta
-        log_density[i] = log_posterior(theta, no_rows, sizes, numbers)[0]
+        for j in range(theta.shape[0]):
+            draws[i, j] = theta[j]
+        log_density[i] = log_prior(theta, sizes, numbers)
         log_density[i] += sweep(theta, X, sizes, numbers, stream)
         for _ in range(thin - 1):
             sweep(theta, X, sizes, numbers, stream)
@@ -94,8 +94,10 @@ def _pack(log_weights, means, factors, hyper, sizes, theta):
     for j in range(k - 1):
         theta[j] = log_weights[j] - log_weights[k - 1]
     p = k - 1
-    theta[p : p + k * d] = means.reshape(k * d)
-    p += k * d
+    for j in range(k):
+        for i in range(d):
+            theta[p] = means[j, i]
+            p += 1
     for f in range(n_factors):
         for i in range(1 if is_isotropic else d):
             theta[p] = np.log(factors[f, i, i if is_triangular else 0])
@@ -119,8 +121,7 @@ def _draw_triangular(
     of a conjugate prior.
     """
     k, d, n_factors, is_conjugate = sizes[0], sizes[1], sizes[3], sizes[5]
-    total = np.empty((n_factors, d, d))
-    total[:] = scatter
+    total = np.zeros((n_factors, d, d))
     rows = np.zeros(n_factors)
     inverse, product = np.empty((d, d)), np.empty((d, d))
     gap = np.empty(d)
@@ -154,9 +155,11 @@ def _draw_triangular(
                 for m in range(i + 1):
                     means[j, i] += inverse[i, m] * n * shrunk * gap[m]
     for f in range(n_factors):
-        _draw_whitening(dof + rows[f], total[f], factors[f], stream)
+        _draw_whitening(dof + rows[f], scatter + total[f], factors[f], stream)
     for f in range(n_factors, k):
-        factors[f] = factors[0]
+        for i in range(d):
+            for j in range(i + 1):
+                factors[f, i, j] = factors[0, i, j]
     if is_conjugate:
         for j in range(k):
             invert_lower(factors[j], inverse)
@@ -283,7 +286,9 @@ def _draw_diagonal(
                 factors[j, i, 0] = _draw_factor(dof + rows, scatter[0, i] + total, stream)
                 total, rows = 0.0, 0.0
         if is_isotropic:
-            factors[j, :, 0] = _draw_factor(dof + rows, scatter[0, 0] + total, stream)
+            factor = _draw_factor(dof + rows, scatter[0, 0] + total, stream)
+            for i in range(d):
+                factors[j, i, 0] = factor
         if is_conjugate:
             for i in range(d):
                 means[j, i] += normal(stream) * np.sqrt(shrunk) / factors[j, i, 0]

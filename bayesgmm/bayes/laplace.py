@@ -15,7 +15,7 @@ from bayesgmm.bayes import log_posterior as density_module
 from bayesgmm.bayes.chains import run_in_threads
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.diagnostics import MIN_ESS_PER_CHAIN
-from bayesgmm.bayes.log_posterior import log_posterior, unpack
+from bayesgmm.bayes.log_posterior import log_prior, unpack
 from bayesgmm.bayes.modes import Mode, Optimum, allot, find_modes, shares
 from bayesgmm.bayes.nuts import sample_nuts
 from bayesgmm.bayes.samplers import Importance, PosteriorDraws
@@ -59,7 +59,7 @@ def sample_laplace(
     -----
     PosteriorWarning
         If k-hat is 0.7 or more (less where there are few draws), or the draws are worth fewer than
-        100 independent ones a chain, so that NUTS takes over.
+        100 independent ones a chain, or than half their number, so that NUTS takes over.
 
     Notes
     -----
@@ -72,7 +72,8 @@ def sample_laplace(
     log_density = _log_density(posterior, thetas, progressbar)
     weights, pareto_k = _smoothed_weights(log_density - _log_proposal(modes, thetas))
     kept, ess = _resample(weights, draws * chains, rng)
-    reason = _why_not(pareto_k, ess, n, MIN_ESS_PER_CHAIN * chains)
+    enough = min(MIN_ESS_PER_CHAIN * chains, draws * chains // 2)
+    reason = _why_not(pareto_k, ess, n, enough)
     if reason:
         warnings.warn(
             f"sampler='laplace' does not do for these data ({reason}); NUTS was run instead.",
@@ -138,7 +139,6 @@ def log_densities(thetas, X, sizes, numbers, out):
 
     ``X``, ``sizes`` and ``numbers`` as in :func:`~bayesgmm.bayes.log_posterior.log_posterior`.
     """
-    none = np.empty((0, X.shape[1]))
     for i in range(thetas.shape[0]):
         log_weights, means, factors, _ = unpack(thetas[i], sizes)
         if sizes[2]:
@@ -146,7 +146,7 @@ def log_densities(thetas, X, sizes, numbers, out):
         else:
             flat = factors.reshape(means.shape)
             of_rows = diagonal.log_density(X, log_weights, means, flat)
-        out[i] = log_posterior(thetas[i], none, sizes, numbers)[0] + of_rows.sum()
+        out[i] = log_prior(thetas[i], sizes, numbers) + of_rows.sum()
 
 
 def _smoothed_weights(log_ratios: np.ndarray) -> tuple[np.ndarray, float]:
@@ -154,10 +154,14 @@ def _smoothed_weights(log_ratios: np.ndarray) -> tuple[np.ndarray, float]:
     from arviz_stats import base
 
     # Where the density is no number the draw has no weight, or as good as none.
-    ratios = np.where(np.isfinite(log_ratios), log_ratios, -np.inf)
-    ratios = np.maximum(ratios - ratios.max(), -700.0)
+    finite = np.isfinite(log_ratios)
+    top = log_ratios.max(where=finite, initial=-np.inf)
+    ratios = np.maximum(np.where(finite, log_ratios - top, -np.inf), -700.0)
     statistics = base.array_stats  # pyright: ignore[reportPrivateImportUsage]
-    smoothed, pareto_k = statistics.psislw(-ratios)  # it wants them negative
+    try:
+        smoothed, pareto_k = statistics.psislw(-ratios)  # it wants them negative
+    except ValueError:  # the tail is all one value: next to no draw has a weight
+        smoothed, pareto_k = ratios, np.inf
     weights = np.exp(smoothed - smoothed.max())
     return weights / weights.sum(), float(pareto_k)
 

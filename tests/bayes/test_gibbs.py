@@ -13,6 +13,7 @@ from bayesgmm.bayes.chains import run_in_threads
 from bayesgmm.bayes.conditionals import run, sweep
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.diagnostics import rhat_and_ess
+from bayesgmm.core import threads
 from bayesgmm.em.problem import Problem
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import (
@@ -177,8 +178,8 @@ def test_seed_fixes_the_draws_however_they_are_cut_up(X, monkeypatch):
     other = draw(X, 2, "full", Priors(), seed=4, draws=50, sampler="gibbs")
     assert not np.array_equal(first.draws.means, other.draws.means)
     monkeypatch.setattr(gibbs, "_BIT", 1.0)  # a sweep at a time
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
-    second = draw(X, 2, "full", Priors(), seed=3, draws=50, sampler="gibbs")
+    with threads.limit(1):
+        second = draw(X, 2, "full", Priors(), seed=3, draws=50, sampler="gibbs")
     np.testing.assert_array_equal(first.draws.means, second.draws.means)
     np.testing.assert_array_equal(first.draws.whitening, second.draws.whitening)
     np.testing.assert_array_equal(first.sample_stats["lp"], second.sample_stats["lp"])
@@ -223,9 +224,10 @@ def test_estimator_names_the_sampler_and_is_at_ease(X):
     assert smaller == pytest.approx(41 / 102, abs=0.01)
 
 
-def test_progress_is_on_standard_error(X, capfd):
+def test_progress_is_on_standard_error(X, capfd, monkeypatch):
     draw(X, 2, "full", Priors(), draws=20, sampler="gibbs")
     assert capfd.readouterr() == ("", "")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
     run_in_threads([iter([1, 2]), iter([3])], 6, "Gibbs sampling", progressbar=True)
     out, err = capfd.readouterr()
     assert out == ""

@@ -33,7 +33,7 @@ def _draw(joint, n_components, weight, state, first, counts, stride, n_rows):
     joint : (K * stride) in: responsibilities; out: the weight where the component was drawn, else 0
     weight : (stride) in: one, or zero for the rows that only fill the block
     state, first : number ``first + i`` of the stream decides on row i
-    counts : (K * 8) in and out: the indicators are added, lane by lane
+    counts : (K,) in and out: the indicators are added
     """
     minus = simd.broadcast(-1.0)
     for v in range(0, n_rows, simd.WIDTH):
@@ -48,11 +48,13 @@ def _draw(joint, n_components, weight, state, first, counts, stride, n_rows):
             if k < n_components - 1:
                 total = simd.add(total, simd.load(joint, place))
                 rest = simd.multiply(w, _exceeds(threshold, total))
-            drawn = simd.add(below, simd.multiply(rest, minus))
+            simd.store(joint, place, simd.add(below, simd.multiply(rest, minus)))
             below = rest
-            simd.store(joint, place, drawn)
-            lanes = k * simd.WIDTH
-            simd.store(counts, lanes, simd.add(simd.load(counts, lanes), drawn))
+    for k in range(n_components):
+        count = simd.broadcast(0.0)
+        for v in range(0, n_rows, simd.WIDTH):
+            count = simd.add(count, simd.load(joint, k * stride + v))
+        counts[k] += simd.sum_lanes(count)
 
 
 @njit()
@@ -78,45 +80,39 @@ def triangular(X, log_weights, means, factors, stream):
     n_components = log_weights.shape[0]
     block = softmax.block_rows(n_components, d)
     stride = block + 8
-    counts = np.empty(n_components)
-    first = np.zeros((n_components, d))
-    second = np.zeros((n_components, d, d))
-    flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
-    flat_first, flat_second = first.reshape(-1), second.reshape(-1)
+    counts, expected = np.zeros(n_components), np.zeros(n_components)
+    first = np.empty((n_components, d))
+    second = np.empty((n_components, d, d))
+    model = triangular_kernel.pack_model(means, factors)
     offsets = triangular_kernel._constants(log_weights, factors, d)
     U = softmax.buffer(d * stride)
     Y = softmax.buffer(n_components * d * stride)
     Z = softmax.buffer(TILE * stride)
     joint = softmax.buffer(n_components * stride)
     weight = softmax.buffer(stride)
-    expected = softmax.buffer(n_components * 8)
-    lanes = softmax.buffer(n_components * 8)
-    expected[:] = 0.0
-    lanes[:] = 0.0
+    work = softmax.buffer(2 * stride)
+    slots = triangular_kernel.packed_slots(d)
+    packed = softmax.buffer(n_components * slots)
+    softmax.fill(packed, 0, 0.0, n_components * slots)
     log_likelihood = 0.0
     for start in range(0, n, block):
         n_used = min(block, n - start)
         n_rows = softmax.filled(n_used)
         softmax.load_rows(X, start, n_used, n_rows, stride, U)
         is_uniform = softmax.load_weights(np.empty(0), start, n_used, n_rows, weight)
-        triangular_kernel._block_joint(
-            U, flat_means, flat_factors, offsets, d, Y, d * stride, joint, stride, n_rows
-        )
+        triangular_kernel._block_joint(U, model, offsets, d, Y, d * stride, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
-            joint, n_components, weight, is_uniform, expected, stride, n_rows
+            joint, n_components, weight, is_uniform, work, expected, stride, n_rows
         )
-        _draw(joint, n_components, weight, stream[0], start + 1, lanes, stride, n_rows)
+        _draw(joint, n_components, weight, stream[0], start + 1, counts, stride, n_rows)
         for k in range(n_components):
             r0, y0 = k * stride, k * d * stride
-            triangular_kernel._add_products(
-                joint, r0, Y, y0, Z, flat_first, flat_second, k, d, stride, n_rows
+            triangular_kernel.add_products(
+                joint, r0, Y, y0, Z, packed, k * slots, d, stride, n_rows
             )
-    skip(stream, n)
-    softmax.add_lanes(lanes, counts)
     for k in range(n_components):
-        for i in range(d):
-            for j in range(i):
-                second[k, j, i] = second[k, i, j]
+        triangular_kernel.unpack(packed, k * slots, d, first[k], second[k])
+    skip(stream, n)
     return log_likelihood, counts, first, second
 
 
@@ -131,7 +127,7 @@ def diagonal(X, log_weights, means, factors, stream):
     n_components = log_weights.shape[0]
     block = softmax.block_rows(1, d)
     stride = block + 8
-    counts = np.empty(n_components)
+    counts, expected = np.zeros(n_components), np.zeros(n_components)
     first = np.zeros((n_components, d))
     second = np.zeros((n_components, d))
     flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
@@ -140,10 +136,7 @@ def diagonal(X, log_weights, means, factors, stream):
     U = softmax.buffer(d * stride)
     joint = softmax.buffer(n_components * stride)
     weight = softmax.buffer(stride)
-    expected = softmax.buffer(n_components * 8)
-    lanes = softmax.buffer(n_components * 8)
-    expected[:] = 0.0
-    lanes[:] = 0.0
+    work = softmax.buffer(2 * stride)
     log_likelihood = 0.0
     for start in range(0, n, block):
         n_used = min(block, n - start)
@@ -152,9 +145,9 @@ def diagonal(X, log_weights, means, factors, stream):
         is_uniform = softmax.load_weights(np.empty(0), start, n_used, n_rows, weight)
         diagonal_kernel._block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
-            joint, n_components, weight, is_uniform, expected, stride, n_rows
+            joint, n_components, weight, is_uniform, work, expected, stride, n_rows
         )
-        _draw(joint, n_components, weight, stream[0], start + 1, lanes, stride, n_rows)
+        _draw(joint, n_components, weight, stream[0], start + 1, counts, stride, n_rows)
         for k in range(n_components):
             r0 = k * stride
             diagonal_kernel._add_moments(
@@ -171,5 +164,4 @@ def diagonal(X, log_weights, means, factors, stream):
                 n_rows,
             )
     skip(stream, n)
-    softmax.add_lanes(lanes, counts)
     return log_likelihood, counts, first, second
