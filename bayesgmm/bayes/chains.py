@@ -1,7 +1,7 @@
 """Compiled work in threads: several at a time, stoppable, with a progress bar."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from threading import Event
 
@@ -40,7 +40,7 @@ def run_in_threads(work: Sequence[Iterator[int]], total: int, what: str, progres
     with _progress(total, what, progressbar) as advance, ThreadPoolExecutor(n_threads) as pool:
         running = [pool.submit(run, bits) for bits in work]
         try:
-            for one in running:
+            for one in as_completed(running):
                 one.result()
         except BaseException:
             stop.set()
