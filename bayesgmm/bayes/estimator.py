@@ -16,6 +16,7 @@ from bayesgmm.bayes import elpd
 from bayesgmm.bayes.chain_modes import weigh_modes
 from bayesgmm.bayes.diagnostics import diagnose
 from bayesgmm.bayes.labels import agreement, overlap, relabel
+from bayesgmm.bayes.samplers import SAMPLERS
 from bayesgmm.bayes.tree import MAX_LOG_LIKELIHOOD_BYTES, build_tree, covariance_dataset
 from bayesgmm.core.covariance import FAMILIES, get_family
 from bayesgmm.core.criteria import WAIC
@@ -108,7 +109,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "covariance_type": [StrOptions({*FAMILIES, *(f.mclust_code for f in FAMILIES.values())})],
         "priors": [Priors, None],
-        "sampler": [StrOptions({"nuts"})],
+        "sampler": [StrOptions(set(SAMPLERS))],
         "draws": [Interval(Integral, 4, None, closed="left")],
         "tune": [Interval(Integral, 1, None, closed="left"), None],
         "chains": [Interval(Integral, 1, None, closed="left")],
@@ -186,6 +187,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             self.n_components,
             family.name,
             priors,
+            sampler=self.sampler,
             draws=self.draws,
             tune=self.tune,
             chains=self.chains,
@@ -278,7 +280,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             total = np.sum([log_likelihood(rows).sum(axis=-1) for rows in blocks], axis=0)
         attributes = {
             "covariance_type": mixture.covariance_type,
-            "sampler": self.sampler,
+            "sampler": drawn.sampler,
             "created_by": f"bayesgmm {__version__}",
             "complete": int(drawn.complete),
         }
@@ -290,11 +292,13 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         tree = build_tree(
             mixture, others, drawn.sample_stats, X, kept, names, attributes, drawn.constants
         )
+        # Only NUTS can diverge.
+        diverging = drawn.sample_stats.get("diverging", np.zeros(mixture.batch_shape, bool))
         diagnostics = diagnose(
             drawn.draws,
             relabelled,
             total,
-            drawn.sample_stats["diverging"],
+            diverging,
             names,
             weigh_modes=lambda modes: weigh_modes(
                 modes, log_likelihood, len(X), tree["posterior"].to_dataset()
@@ -303,6 +307,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             overlap=overlap(mixture, X),
             complete=drawn.complete,
             n_wanted=self.chains * self.draws,
+            importance=drawn.importance,
         )
         # All at once, so that an interruption leaves nothing half-done.
         self.__dict__.pop("model_", None)

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import logsumexp
 
 from bayesgmm import BayesianGaussianMixture, load_dataset
-from bayesgmm.bayes.diagnostics import rhat_and_ess
+from bayesgmm.bayes.convergence import rhat_and_ess
 from bayesgmm.core import criteria
 from bayesgmm.exceptions import PosteriorWarning
 from bayesgmm.priors import InverseWishart, NormalMeans, Priors
