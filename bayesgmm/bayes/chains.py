@@ -5,7 +5,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from threading import Event
 
+import numpy as np
+
 from bayesgmm.core import threads
+
+# Fewer draws a chain are no result.
+MIN_DRAWS = 4
 
 
 def run_in_threads(work: Sequence[Iterator[int]], total: int, what: str, progressbar: bool) -> None:
@@ -47,6 +52,28 @@ def run_in_threads(work: Sequence[Iterator[int]], total: int, what: str, progres
             for one in running:
                 one.cancel()
             raise
+
+
+def most_draws(counts: np.ndarray) -> tuple[np.ndarray, int]:
+    """Which chains to keep of an interrupted run, and how many draws of each: the most in all.
+
+    Parameters
+    ----------
+    counts : (chain,) array of int
+        Draws of each chain so far.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If no chain has four draws.
+    """
+    order = np.argsort(-counts, kind="stable")
+    totals = counts[order] * np.arange(1, len(counts) + 1)
+    n_kept = len(counts) - int(np.argmax(totals[::-1]))
+    n = int(counts[order[n_kept - 1]])
+    if n < MIN_DRAWS:
+        raise KeyboardInterrupt
+    return np.sort(order[:n_kept]), n
 
 
 @contextmanager

@@ -51,13 +51,24 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         Weakly informative and scaled to the data by default; see :class:`Priors`. A function in one
         of its slots puts any PyMC prior there; the model is then compiled by PyMC, which takes half
         a minute the first time, where priors of ours need no compilation.
-    sampler : {"nuts"}, default "nuts"
-        The No-U-Turn sampler of nutpie, started at the posterior's modes and preconditioned by its
-        curvature there.
+    sampler : {"nuts", "gibbs", "laplace"}, default "nuts"
+        How to draw; the guide compares costs.
+
+        - "nuts": the No-U-Turn sampler of nutpie, started at the posterior's modes and
+          preconditioned by its curvature there. Good everywhere, for any priors.
+        - "gibbs": blocked Gibbs sampling, memberships given parameters and parameters given
+          memberships. A draw costs least; draws depend on each other where components overlap.
+          For priors of ours.
+        - "laplace": independent draws from normals at the modes, weighted and resampled. The
+          cheapest where many rows make the posterior smooth; where the weights say that it is
+          not, NUTS takes over with a warning. For priors of ours.
+
+        ``posterior_["posterior"].attrs["sampler"]`` names the one that made the draws.
     draws : int, default 1000
         Draws a chain.
     tune : int, optional
-        Draws a chain to tune the sampler; by default 400, and 1000 for a PyMC model.
+        Draws a chain, before the others, to tune NUTS or for Gibbs sampling to forget its start; by
+        default 400, and 1000 for a PyMC model.
     chains : int, default 4
         R-hat needs two at least.
     random_state : int, numpy.random.Generator, numpy.random.RandomState, optional
@@ -284,6 +295,11 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             "created_by": f"bayesgmm {__version__}",
             "complete": int(drawn.complete),
         }
+        if drawn.importance is not None:
+            attributes |= {
+                "pareto_k": drawn.importance.pareto_k,
+                "importance_ess": drawn.importance.ess,
+            }
         if isinstance(drawn.priors, ResolvedPriors):
             others = covariance_dataset(mixture, drawn.priors, drawn.hyper)
         else:

@@ -251,3 +251,49 @@ def test_interrupted_work_comes_to_rest():
     n = len(done)
     time.sleep(0.05)
     assert len(done) == n
+
+
+def interrupting(n_bits, call=1):
+    """In place of the threads: so many bits of each chain of a run, then Ctrl-C."""
+    calls = []
+
+    def run(work, *_):
+        calls.append(work)
+        counts = n_bits if len(calls) == call else [10**9] * len(work)
+        for chain, n in zip(work, counts, strict=True):
+            for _ in range(n):
+                if next(chain, None) is None:
+                    break
+        if len(calls) == call:
+            raise KeyboardInterrupt
+
+    return run
+
+
+def test_interrupt_keeps_the_draws_so_far(X, monkeypatch):
+    monkeypatch.setattr(gibbs, "TUNE", 20)
+    whole = draw(X, 2, "full", Priors(), draws=50, sampler="gibbs")
+    assert whole.complete
+    monkeypatch.setattr(gibbs, "_BIT", 1.0)  # a sweep at a time
+    monkeypatch.setattr(gibbs, "run_in_threads", interrupting([30, 25, 28, 3]))
+    found = draw(X, 2, "full", Priors(), draws=50, sampler="gibbs")
+    assert not found.complete
+    np.testing.assert_array_equal(found.draws.means, whole.draws.means[[0, 2], :8])
+    np.testing.assert_array_equal(found.sample_stats["lp"], whole.sample_stats["lp"][[0, 2], :8])
+
+
+def test_interrupt_before_there_are_draws_is_passed_on(X, monkeypatch):
+    monkeypatch.setattr(gibbs, "_BIT", 1.0)
+    monkeypatch.setattr(gibbs, "run_in_threads", interrupting([403, 402, 1, 0]))
+    with pytest.raises(KeyboardInterrupt):
+        draw(X, 2, "full", Priors(), draws=50, sampler="gibbs")
+
+
+def test_interrupt_of_the_longer_run_keeps_the_first(X, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("bayesgmm.bayes.mixing.AFFORDABLE", 0.0)
+        first = draw(X[:40], 3, "full", Priors(), draws=100, sampler="gibbs")
+    monkeypatch.setattr(gibbs, "run_in_threads", interrupting([1, 0, 0, 0], call=2))
+    found = draw(X[:40], 3, "full", Priors(), draws=100, sampler="gibbs")
+    assert not found.complete
+    np.testing.assert_array_equal(found.draws.means, first.draws.means)
