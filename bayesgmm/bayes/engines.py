@@ -128,6 +128,6 @@ def draw_posterior(
         drawn.sampler,
         found.run.mixture,
         resolved,
-        drawn.importance,
+        importance=drawn.importance,
         complete=drawn.complete,
     )

@@ -52,16 +52,18 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         of its slots puts any PyMC prior there; the model is then compiled by PyMC, which takes half
         a minute the first time, where priors of ours need no compilation.
     sampler : {"nuts", "gibbs", "laplace"}, default "nuts"
-        How to draw; the guide compares costs.
+        How to draw; the guide compares them.
 
         - "nuts": the No-U-Turn sampler of nutpie, started at the posterior's modes and
-          preconditioned by its curvature there. Good everywhere, for any priors.
+          preconditioned by its curvature there. A draw costs several passes over the data. Good
+          everywhere, for any priors.
         - "gibbs": blocked Gibbs sampling, memberships given parameters and parameters given
-          memberships. A draw costs least; draws depend on each other where components overlap.
-          For priors of ours.
-        - "laplace": independent draws from normals at the modes, weighted and resampled. The
-          cheapest where many rows make the posterior smooth; where the weights say that it is
-          not, NUTS takes over with a warning. For priors of ours.
+          memberships. A draw costs one pass, but resembles the one before it where components
+          overlap. For priors of ours, where components are apart, or as a check on NUTS.
+        - "laplace": independent draws from normals at the modes, weighted and resampled. A draw
+          costs one pass, and nothing is thrown away. For priors of ours, where there are many rows
+          to each component; where the weights say that it does not do (k-hat 0.7 or more), NUTS
+          takes over with a warning.
 
         ``posterior_["posterior"].attrs["sampler"]`` names the one that made the draws.
     draws : int, default 1000
@@ -169,8 +171,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         Warns
         -----
         PosteriorWarning
-            Before sampling, if the priors leave the posterior improper for data with these ties;
-            after it, if the diagnostics say that the draws are not to be trusted as they are, or
+            Before sampling, if the priors leave the posterior improper for data with these ties, or
+            NUTS takes the place of ``sampler="laplace"``; after it, if the diagnostics say that the draws are not to be trusted as they are, or
             there are fewer than were asked for.
 
         Notes
@@ -178,7 +180,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         An interrupt (Ctrl-C) while chains are sampled ends sampling and keeps the draws so far:
         the fit is whole but for its length, as many draws of each chain, marked by
         ``posterior_["posterior"].attrs["complete"] = 0``. Before there are four draws a chain, or
-        a second time, it raises KeyboardInterrupt, and the estimator is as it was.
+        a second time, or with ``sampler="laplace"``, it raises KeyboardInterrupt, and the estimator
+        is as it was.
         """
         from bayesgmm.bayes.engines import draw_posterior
 

@@ -27,6 +27,8 @@ njit = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__).njit
 
 # k-hat needs a tail to look at.
 MIN_PROPOSALS = 1000
+# The logarithm of a relative weight that is nothing beside the others, but still a number.
+_NO_WEIGHT = -700.0
 # Rows x components x (features^2 + 20) between two looks at the progress bar: a tenth of a second.
 _BIT = 2e8
 
@@ -65,6 +67,9 @@ def sample_laplace(
     -----
     The proposal is a mixture of normals, one a mode, weighted by the modes' shares after Laplace.
     A draw costs one pass over the data, without a gradient.
+
+    An interrupt (Ctrl-C) before NUTS takes over raises KeyboardInterrupt: weights of a part of the
+    proposals say nothing about the rest.
     """
     modes = find_modes(posterior, optima)
     n = max(draws * chains, MIN_PROPOSALS)
@@ -78,7 +83,7 @@ def sample_laplace(
         warnings.warn(
             f"sampler='laplace' does not do for these data ({reason}); NUTS was run instead.",
             PosteriorWarning,
-            stacklevel=2,
+            stacklevel=4,  # the caller of fit
         )
         return sample_nuts(
             posterior,
@@ -155,15 +160,17 @@ def _smoothed_weights(log_ratios: np.ndarray) -> tuple[np.ndarray, float]:
 
     # Where the density is no number the draw has no weight, or as good as none.
     finite = np.isfinite(log_ratios)
-    top = log_ratios.max(where=finite, initial=-np.inf)
-    ratios = np.maximum(np.where(finite, log_ratios - top, -np.inf), -700.0)
+    ratios = np.full(len(log_ratios), _NO_WEIGHT)
+    if finite.any():
+        ratios[finite] = np.maximum(log_ratios[finite] - log_ratios[finite].max(), _NO_WEIGHT)
     statistics = base.array_stats  # pyright: ignore[reportPrivateImportUsage]
     try:
         smoothed, pareto_k = statistics.psislw(-ratios)  # it wants them negative
     except ValueError:  # the tail is all one value: next to no draw has a weight
         smoothed, pareto_k = ratios, np.inf
     weights = np.exp(smoothed - smoothed.max())
-    return weights / weights.sum(), float(pareto_k)
+    # The tail of weights that are all the same has no shape.
+    return weights / weights.sum(), np.inf if np.isnan(pareto_k) else float(pareto_k)
 
 
 def _resample(weights: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, float]:
@@ -185,7 +192,7 @@ def _why_not(pareto_k: float, ess: float, n: int, enough: int) -> str:
     """What is wrong with the weights of n draws, or nothing."""
     limit = min(0.7, 1.0 - 1.0 / np.log10(n))
     if not pareto_k < limit:
-        return f"the weights' k-hat is {pareto_k:.2f}, {limit:.2f} at most is wanted"
+        return f"the weights' k-hat is {pareto_k:.2f}, below {limit:.2f} is wanted"
     if ess < enough:
         return f"the draws are worth {ess:.0f} independent ones, {enough} are wanted"
     return ""

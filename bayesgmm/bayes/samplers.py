@@ -57,18 +57,19 @@ class PosteriorDraws:
 
 @dataclass(frozen=True)
 class Sampler:
-    """Where the functions of a sampler are, as "module:function"; None where there is none.
+    """Where the functions of a sampler are, as "module:function".
 
     Attributes
     ----------
-    on_density : str or None
+    on_density : str
         Draws from a :class:`~bayesgmm.bayes.coordinates.LogPosterior`, which priors of ours have,
         given its optima. Called as ``sample_nuts`` is.
     on_model : str or None
-        Draws from a PyMC model, which any priors have. Called as ``sample_model`` is.
+        Draws from a PyMC model, which any priors have. Called as ``sample_model`` is. None where the
+        sampler needs to know the priors.
     """
 
-    on_density: str | None = None
+    on_density: str
     on_model: str | None = None
 
 

@@ -167,7 +167,7 @@ def _chains(found: "Diagnostics") -> str:
     if found.importance is not None:
         return (
             f"{found.n_draws} independent draws, weighted and resampled, are worth {ess:.0f} "
-            f"unweighted ones (k-hat {found.importance.pareto_k:.2f}, 0.70 at most is wanted)"
+            f"unweighted ones (k-hat {found.importance.pareto_k:.2f}, below 0.70 is wanted)"
         )
     if found.chains["mode"].to_numpy().any():
         return f"{n_chains} chains sit in different modes: {chains_by_mode(found)}"

@@ -84,7 +84,7 @@ def triangular(X, log_weights, means, factors, stream):
     first = np.empty((n_components, d))
     second = np.empty((n_components, d, d))
     model = triangular_kernel.pack_model(means, factors)
-    offsets = triangular_kernel._constants(log_weights, factors, d)
+    offsets = triangular_kernel.constants(log_weights, factors, d)
     U = softmax.buffer(d * stride)
     Y = softmax.buffer(n_components * d * stride)
     Z = softmax.buffer(TILE * stride)
@@ -100,7 +100,7 @@ def triangular(X, log_weights, means, factors, stream):
         n_rows = softmax.filled(n_used)
         softmax.load_rows(X, start, n_used, n_rows, stride, U)
         is_uniform = softmax.load_weights(np.empty(0), start, n_used, n_rows, weight)
-        triangular_kernel._block_joint(U, model, offsets, d, Y, d * stride, joint, stride, n_rows)
+        triangular_kernel.block_joint(U, model, offsets, d, Y, d * stride, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
             joint, n_components, weight, is_uniform, work, expected, stride, n_rows
         )
@@ -132,7 +132,7 @@ def diagonal(X, log_weights, means, factors, stream):
     second = np.zeros((n_components, d))
     flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
     flat_first, flat_second = first.reshape(-1), second.reshape(-1)
-    offsets = diagonal_kernel._constants(log_weights, factors, d)
+    offsets = diagonal_kernel.constants(log_weights, factors, d)
     U = softmax.buffer(d * stride)
     joint = softmax.buffer(n_components * stride)
     weight = softmax.buffer(stride)
@@ -143,14 +143,14 @@ def diagonal(X, log_weights, means, factors, stream):
         n_rows = softmax.filled(n_used)
         softmax.load_rows(X, start, n_used, n_rows, stride, U)
         is_uniform = softmax.load_weights(np.empty(0), start, n_used, n_rows, weight)
-        diagonal_kernel._block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
+        diagonal_kernel.block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
             joint, n_components, weight, is_uniform, work, expected, stride, n_rows
         )
         _draw(joint, n_components, weight, stream[0], start + 1, counts, stride, n_rows)
         for k in range(n_components):
             r0 = k * stride
-            diagonal_kernel._add_moments(
+            diagonal_kernel.add_moments(
                 joint,
                 r0,
                 U,

@@ -12,7 +12,7 @@ from bayesgmm.core.kernels.tiles import TILE
 
 
 @njit()
-def _add_moments(resp, r0, U, means, factors, k, d, first, second, stride, n_rows):
+def add_moments(resp, r0, U, means, factors, k, d, first, second, stride, n_rows):
     for i in range(0, d, TILE):
         height = min(TILE, d - i)
         u0, m0 = i * stride, k * d + i
@@ -29,7 +29,7 @@ def _add_moments(resp, r0, U, means, factors, k, d, first, second, stride, n_row
 
 
 @njit()
-def _constants(log_weights, factors, d):
+def constants(log_weights, factors, d):
     n_components = log_weights.shape[0]
     log_determinants = np.zeros(n_components)
     for k in range(n_components):
@@ -41,7 +41,7 @@ def _constants(log_weights, factors, d):
 
 
 @njit()
-def _block_joint(U, means, factors, offsets, d, joint, stride, n_rows):
+def block_joint(U, means, factors, offsets, d, joint, stride, n_rows):
     for k in range(offsets.shape[0]):
         for i in range(n_rows):
             joint[k * stride + i] = offsets[k]
@@ -76,7 +76,7 @@ def statistics(X, sample_weight, log_weights, means, factors):
     second = np.zeros((n_components, d))
     flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
     flat_first, flat_second = first.reshape(-1), second.reshape(-1)
-    offsets = _constants(log_weights, factors, d)
+    offsets = constants(log_weights, factors, d)
     U = softmax.buffer(d * stride)
     joint = softmax.buffer(n_components * stride)
     weight = softmax.buffer(stride)
@@ -87,12 +87,12 @@ def statistics(X, sample_weight, log_weights, means, factors):
         n_rows = softmax.filled(n_used)
         softmax.load_rows(X, start, n_used, n_rows, stride, U)
         is_uniform = softmax.load_weights(sample_weight, start, n_used, n_rows, weight)
-        _block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
+        block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
             joint, n_components, weight, is_uniform, work, counts, stride, n_rows
         )
         for k in range(n_components):
-            _add_moments(
+            add_moments(
                 joint,
                 k * stride,
                 U,
@@ -115,7 +115,7 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
     block = softmax.block_rows(1, d)
     stride = block + 8
     flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
-    offsets = _constants(log_weights, factors, d)
+    offsets = constants(log_weights, factors, d)
     U = softmax.buffer(d * stride)
     joint = softmax.buffer(n_components * stride)
     sums = softmax.buffer(stride)
@@ -127,7 +127,7 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
         n_used = min(block, n - start)
         n_rows = softmax.filled(n_used)
         softmax.load_rows(X, start, n_used, n_rows, stride, U)
-        _block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
+        block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
         if by_component.shape[0] > 0:
             if normalise:
                 softmax.responsibilities(

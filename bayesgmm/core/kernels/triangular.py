@@ -138,7 +138,7 @@ def unpack(packed, p0, d, first, second):
 
 
 @njit()
-def _constants(log_weights, factors, d):
+def constants(log_weights, factors, d):
     n_components = log_weights.shape[0]
     log_determinants = np.zeros(n_components)
     for k in range(n_components):
@@ -150,7 +150,7 @@ def _constants(log_weights, factors, d):
 
 
 @njit()
-def _block_joint(U, model, offsets, d, Y, y_step, joint, stride, n_rows):
+def block_joint(U, model, offsets, d, Y, y_step, joint, stride, n_rows):
     size = _model_size(d)
     for k in range(offsets.shape[0]):
         softmax.fill(joint, k * stride, offsets[k], n_rows)
@@ -184,7 +184,7 @@ def statistics(X, sample_weight, log_weights, means, factors):
     first = np.empty((n_components, d))
     second = np.empty((n_components, d, d))
     model = pack_model(means, factors)
-    offsets = _constants(log_weights, factors, d)
+    offsets = constants(log_weights, factors, d)
     U = softmax.buffer(d * stride)
     Y = softmax.buffer(n_components * d * stride)
     Z = softmax.buffer(TILE * stride)
@@ -200,7 +200,7 @@ def statistics(X, sample_weight, log_weights, means, factors):
         n_rows = softmax.filled(n_used)
         softmax.load_rows(X, start, n_used, n_rows, stride, U)
         is_uniform = softmax.load_weights(sample_weight, start, n_used, n_rows, weight)
-        _block_joint(U, model, offsets, d, Y, d * stride, joint, stride, n_rows)
+        block_joint(U, model, offsets, d, Y, d * stride, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
             joint, n_components, weight, is_uniform, work, counts, stride, n_rows
         )
@@ -220,7 +220,7 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
     block = softmax.block_rows(1, d)
     stride = block + 8
     model = pack_model(means, factors)
-    offsets = _constants(log_weights, factors, d)
+    offsets = constants(log_weights, factors, d)
     U = softmax.buffer(d * stride)
     Y = softmax.buffer(d * stride)
     joint = softmax.buffer(n_components * stride)
@@ -233,7 +233,7 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
         n_used = min(block, n - start)
         n_rows = softmax.filled(n_used)
         softmax.load_rows(X, start, n_used, n_rows, stride, U)
-        _block_joint(U, model, offsets, d, Y, 0, joint, stride, n_rows)
+        block_joint(U, model, offsets, d, Y, 0, joint, stride, n_rows)
         if by_component.shape[0] > 0:
             if normalise:
                 softmax.responsibilities(
