@@ -172,8 +172,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         -----
         PosteriorWarning
             Before sampling, if the priors leave the posterior improper for data with these ties, or
-            NUTS takes the place of ``sampler="laplace"``; after it, if the diagnostics say that the draws are not to be trusted as they are, or
-            there are fewer than were asked for.
+            NUTS takes the place of ``sampler="laplace"``; after it, if the diagnostics say that the
+            draws are not to be trusted as they are, or there are fewer than were asked for.
 
         Notes
         -----

@@ -65,7 +65,7 @@ class Sampler:
         Draws from a :class:`~bayesgmm.bayes.coordinates.LogPosterior`, which priors of ours have,
         given its optima. Called as ``sample_nuts`` is.
     on_model : str or None
-        Draws from a PyMC model, which any priors have. Called as ``sample_model`` is. None where the
+        Draws from a PyMC model, which any priors have. Called as ``sample_model`` is. None if the
         sampler needs to know the priors.
     """
 

@@ -139,9 +139,9 @@ def sampler(command: Callable) -> Callable:
         type=click.Choice(SAMPLERS),
         default="nuts",
         show_default=True,
-        help="How to sample: nuts (good everywhere), gibbs (each draw is cheapest, but resembles the "
-        "one before where components overlap), laplace (cheapest of all where there are many rows "
-        "to each component; nuts takes over where it does not do).",
+        help="How to sample: nuts (good everywhere), gibbs (a draw is cheap, but resembles the one "
+        "before where components overlap), laplace (cheapest where there are many rows to each "
+        "component; where it does not do, nuts takes over).",
     )(command)
 
 

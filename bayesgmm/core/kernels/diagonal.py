@@ -13,6 +13,7 @@ from bayesgmm.core.kernels.tiles import TILE
 
 @njit()
 def add_moments(resp, r0, U, means, factors, k, d, first, second, stride, n_rows):
+    """Add component k's sums of resp * y and resp * y^2 over a block to ``first``, ``second``."""
     for i in range(0, d, TILE):
         height = min(TILE, d - i)
         u0, m0 = i * stride, k * d + i
@@ -30,6 +31,7 @@ def add_moments(resp, r0, U, means, factors, k, d, first, second, stride, n_rows
 
 @njit()
 def constants(log_weights, factors, d):
+    """What the log joint densities (K,) are where y is zero."""
     n_components = log_weights.shape[0]
     log_determinants = np.zeros(n_components)
     for k in range(n_components):
@@ -42,6 +44,7 @@ def constants(log_weights, factors, d):
 
 @njit()
 def block_joint(U, means, factors, offsets, d, joint, stride, n_rows):
+    """Write the log joint densities (K * stride) of a block U."""
     for k in range(offsets.shape[0]):
         for i in range(n_rows):
             joint[k * stride + i] = offsets[k]

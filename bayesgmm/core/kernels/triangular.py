@@ -139,6 +139,7 @@ def unpack(packed, p0, d, first, second):
 
 @njit()
 def constants(log_weights, factors, d):
+    """What the log joint densities (K,) are where y is zero."""
     n_components = log_weights.shape[0]
     log_determinants = np.zeros(n_components)
     for k in range(n_components):
@@ -151,6 +152,7 @@ def constants(log_weights, factors, d):
 
 @njit()
 def block_joint(U, model, offsets, d, Y, y_step, joint, stride, n_rows):
+    """Write the log joint densities (K * stride) of a block U, and component k's y at k * y_step."""
     size = _model_size(d)
     for k in range(offsets.shape[0]):
         softmax.fill(joint, k * stride, offsets[k], n_rows)
