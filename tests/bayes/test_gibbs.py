@@ -144,8 +144,11 @@ def test_sweeps_of_every_model_leave_the_joint_distribution_alone(family, means,
     assert np.abs(scores).max() < 4.5
 
 
-def test_log_density_is_that_of_the_draws(family):
-    posterior = small_posterior(family, "conjugate", "hierarchical")
+@pytest.mark.parametrize(
+    ("means", "covariances"), [("conjugate", "hierarchical"), ("independent", "fixed")]
+)
+def test_log_density_is_that_of_the_draws(family, means, covariances):
+    posterior = small_posterior(family, means, covariances)
     theta = from_the_prior(posterior, np.random.default_rng(0))
     sizes = np.asarray(posterior.sizes, dtype=np.int64)
     draws, found = np.empty((5, len(theta))), np.empty(5)

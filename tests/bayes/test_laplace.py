@@ -104,8 +104,12 @@ def test_draws_without_a_density_have_no_weight():
     assert k < 0.7
     assert np.all(weights[-2:] < 1e-100)
     np.testing.assert_allclose(weights[:-2], np.exp(ratios) / np.exp(ratios).sum(), rtol=0.05)
-    for hopeless in (np.full(1000, -np.inf), np.r_[0.0, np.full(999, -1e6)]):
-        assert laplace._smoothed_weights(hopeless)[1] > 0.7
+    hopeless = [np.full(1000, -np.inf), np.full(1000, np.nan), np.r_[0.0, np.full(999, -1e6)]]
+    for ratios in hopeless:
+        weights, k = laplace._smoothed_weights(ratios)
+        assert k == np.inf
+        assert weights.sum() == pytest.approx(1.0)
+        assert laplace._why_not(k, 1e9, 1000, 100)
 
 
 def test_few_overlapping_rows_go_to_nuts_with_a_message():
@@ -113,7 +117,9 @@ def test_few_overlapping_rows_go_to_nuts_with_a_message():
     model = BayesianGaussianMixture(2, sampler="laplace", random_state=0, progressbar=False)
     with pytest.warns(PosteriorWarning) as caught:
         model.fit(X)
-    assert any("'laplace' does not do for these data" in str(w.message) for w in caught)
+    [told] = [w for w in caught if "'laplace' does not do for these data" in str(w.message)]
+    assert "NUTS was run instead" in str(told.message)
+    assert told.filename == __file__
     assert model.posterior_["posterior"].attrs["sampler"] == "nuts"
     assert model.diagnostics_.importance is None
     assert "tree_depth" in model.posterior_["sample_stats"]

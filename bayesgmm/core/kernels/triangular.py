@@ -152,7 +152,10 @@ def constants(log_weights, factors, d):
 
 @njit()
 def block_joint(U, model, offsets, d, Y, y_step, joint, stride, n_rows):
-    """Write the log joint densities (K * stride) of a block U, and component k's y at k * y_step."""
+    """Write a block's log joint densities (K * stride), and y of component k at k * y_step.
+
+    With ``y_step`` zero only the last one's y is left.
+    """
     size = _model_size(d)
     for k in range(offsets.shape[0]):
         softmax.fill(joint, k * stride, offsets[k], n_rows)
