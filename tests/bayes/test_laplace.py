@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from posterior_problems import draw
+from posterior_problems import KINDS, draw, posterior_of, random_theta
 
 from bayesgmm import BayesianGaussianMixture, GaussianMixture, Priors
 from bayesgmm.bayes import laplace
@@ -71,6 +71,16 @@ def test_stated_worth_is_what_repeated_runs_show():
         claimed.append(weight.var() / found.importance.ess)
     ratio = np.var(means, ddof=1) / np.mean(claimed)
     assert 0.6 < ratio < 1.6  # a variance from 120 runs is known to a quarter
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_log_densities_are_those_with_a_gradient(family, kind):
+    posterior = posterior_of(family, kind)
+    rng = np.random.default_rng(0)
+    thetas = np.array([random_theta(posterior, rng) for _ in range(20)])
+    found = laplace._log_density(posterior, thetas, progressbar=False)
+    expected = [posterior.value_and_gradient(theta)[0] for theta in thetas]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_proposal_density_is_that_of_the_proposals():
