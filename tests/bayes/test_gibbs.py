@@ -277,6 +277,7 @@ def interrupting(n_bits, call=1):
 
 def test_interrupt_keeps_the_draws_so_far(X, monkeypatch):
     monkeypatch.setattr(gibbs, "TUNE", 20)
+    monkeypatch.setattr("bayesgmm.bayes.mixing.AFFORDABLE", 0.0)
     whole = draw(X, 2, "full", Priors(), draws=50, sampler="gibbs")
     assert whole.complete
     monkeypatch.setattr(gibbs, "_BIT", 1.0)  # a sweep at a time
