@@ -188,15 +188,28 @@ def test_seed_fixes_the_draws_however_they_are_cut_up(X, monkeypatch):
     np.testing.assert_array_equal(first.sample_stats["lp"], second.sample_stats["lp"])
 
 
-def test_chains_that_have_not_mixed_go_on_ten_times_as_far(X, monkeypatch):
-    short = draw(X[:40], 3, "full", Priors(), draws=100, sampler="gibbs")
+@pytest.fixture
+def once(monkeypatch):
+    """No chain runs for longer."""
     monkeypatch.setattr("bayesgmm.bayes.mixing.AFFORDABLE", 0.0)
-    not_longer = draw(X[:40], 3, "full", Priors(), draws=100, sampler="gibbs")
-    assert not np.array_equal(short.draws.means, not_longer.draws.means)
-    ess = [rhat_and_ess(found.sample_stats["lp"])[1] for found in (short, not_longer)]
+
+
+@pytest.fixture(scope="module")
+def not_mixed(X):
+    """Draws of components that overlap, without a longer run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bayesgmm.bayes.mixing.AFFORDABLE", 0.0)
+        return draw(X[:40], 3, "full", Priors(), draws=100, sampler="gibbs")
+
+
+def test_chains_that_have_not_mixed_go_on_ten_times_as_far(X, not_mixed):
+    found = draw(X[:40], 3, "full", Priors(), draws=100, sampler="gibbs")
+    assert not np.array_equal(found.draws.means, not_mixed.draws.means)
+    ess = [rhat_and_ess(each.sample_stats["lp"])[1] for each in (found, not_mixed)]
     assert ess[0] > 1.5 * ess[1]
 
 
+@pytest.mark.usefixtures("once")
 def test_sparse_weights_stay_finite():
     """Empty components of a small concentration have weights far below the least double."""
     X = np.random.default_rng(0).normal(size=(30, 1))
@@ -218,13 +231,15 @@ def test_users_priors_are_refused_before_anything_runs(X):
 
 
 def test_estimator_names_the_sampler_and_is_at_ease(X):
-    fit = BayesianGaussianMixture(2, sampler="gibbs", random_state=0, progressbar=False).fit(X)
+    fit = BayesianGaussianMixture(
+        2, sampler="gibbs", draws=300, random_state=0, progressbar=False
+    ).fit(X)
     assert fit.posterior_["posterior"].attrs["sampler"] == "gibbs"
     assert set(fit.posterior_["sample_stats"].data_vars) == {"lp"}
     assert fit.diagnostics_.ok
     assert fit.diagnostics_.n_divergences == 0
     smaller = np.sort(fit.mixture_.weights.mean((0, 1)))[0]
-    assert smaller == pytest.approx(41 / 102, abs=0.01)
+    assert smaller == pytest.approx(41 / 102, abs=0.01)  # its Monte Carlo error is 0.0014
 
 
 def test_progress_is_on_standard_error(X, capfd, monkeypatch):
@@ -275,9 +290,9 @@ def interrupting(n_bits, call=1):
     return run
 
 
+@pytest.mark.usefixtures("once")
 def test_interrupt_keeps_the_draws_so_far(X, monkeypatch):
     monkeypatch.setattr(gibbs, "TUNE", 20)
-    monkeypatch.setattr("bayesgmm.bayes.mixing.AFFORDABLE", 0.0)
     whole = draw(X, 2, "full", Priors(), draws=50, sampler="gibbs")
     assert whole.complete
     monkeypatch.setattr(gibbs, "_BIT", 1.0)  # a sweep at a time
@@ -295,11 +310,8 @@ def test_interrupt_before_there_are_draws_is_passed_on(X, monkeypatch):
         draw(X, 2, "full", Priors(), draws=50, sampler="gibbs")
 
 
-def test_interrupt_of_the_longer_run_keeps_the_first(X, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr("bayesgmm.bayes.mixing.AFFORDABLE", 0.0)
-        first = draw(X[:40], 3, "full", Priors(), draws=100, sampler="gibbs")
+def test_interrupt_of_the_longer_run_keeps_the_first(X, not_mixed, monkeypatch):
     monkeypatch.setattr(gibbs, "run_in_threads", interrupting([1, 0, 0, 0], call=2))
     found = draw(X[:40], 3, "full", Priors(), draws=100, sampler="gibbs")
     assert not found.complete
-    np.testing.assert_array_equal(found.draws.means, first.draws.means)
+    np.testing.assert_array_equal(found.draws.means, not_mixed.draws.means)
