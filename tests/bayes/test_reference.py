@@ -56,14 +56,20 @@ def occupied(mixture, X, rng):
     return np.array(counts, dtype=float).reshape(mixture.batch_shape)
 
 
-@pytest.fixture(scope="module", params=PRIORS)
+@pytest.fixture(
+    scope="module",
+    params=[(name, sampler) for name in PRIORS for sampler in ("nuts", "gibbs")],
+    ids="-".join,
+)
 def run(request, reference_posteriors):
-    reference = reference_posteriors[request.param]
+    name, sampler = request.param
+    reference = reference_posteriors[name]
     X = load_dataset(reference["gibbs"]["data"]).to_numpy(float)
-    chains = 4 if request.param.startswith("F1") else 8
+    chains = 4 if name.startswith("F1") else 8
     model = BayesianGaussianMixture(
         reference["gibbs"]["K"],
-        priors=PRIORS[request.param],
+        priors=PRIORS[name],
+        sampler=sampler,
         draws=2500,
         chains=chains,
         random_state=0,
