@@ -15,7 +15,7 @@ def draws(rng):
     """Independent draws of two components, as they can be changed, and their log density."""
     return {
         "weights": rng.dirichlet([20.0, 10.0], size=(CHAINS, DRAWS)),
-        "means": rng.normal(size=(CHAINS, DRAWS, 2, 1)) + [[0.0], [9.0]],
+        "means": rng.normal(size=(CHAINS, DRAWS, 2, 1)) + np.array([[0.0], [9.0]]),
         "lp": rng.normal(size=(CHAINS, DRAWS)),
     }
 
