@@ -1,8 +1,9 @@
-"""Posteriors of every family and kind of prior, for the tests of the samplers' coordinates."""
+"""Posteriors of every family and kind of prior, for the tests of the samplers."""
 
 import numpy as np
 
 from bayesgmm.bayes.coordinates import LogPosterior
+from bayesgmm.bayes.engines import draw_posterior
 from bayesgmm.em.problem import Problem
 from bayesgmm.priors import ConjugateMeans, Dirichlet, GammaScale, InverseWishart, Priors, resolve
 
@@ -56,3 +57,26 @@ def assert_holds_the_model(fit):
             assert dims[2:] == own
         for dim in set(dims[2:]) & set(model.coords):
             assert list(posterior[dim].values) == list(model.coords[dim])
+
+
+def draw(X, k, family, priors, seed=0, draws=1000, chains=4, sampler="nuts"):
+    """Draws from a posterior by the engine of the estimator."""
+    return draw_posterior(
+        X,
+        k,
+        family,
+        priors,
+        sampler=sampler,
+        draws=draws,
+        tune=None,
+        chains=chains,
+        rng=np.random.default_rng(seed),
+        progressbar=False,
+    )
+
+
+def standard_errors_away(values, exact):
+    """|mean - exact| in Monte Carlo standard errors, from the spread of 20 batches."""
+    batches = values.reshape(20, -1, *values.shape[2:]).mean(axis=1)
+    error = np.maximum(batches.std(0, ddof=1) / np.sqrt(20), 1e-12)
+    return np.abs(batches.mean(0) - exact) / error

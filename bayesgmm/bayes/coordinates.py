@@ -92,6 +92,12 @@ class LogPosterior:
         return np.concatenate(parts, dtype=float)
 
     @property
+    def cost(self) -> float:
+        """How long a pass over the data takes, in rows x components x (features^2 + 20)."""
+        n, d = self.problem.X.shape
+        return n * self.n_components * (d * d + 20.0)
+
+    @property
     def _hyper_unit(self) -> np.ndarray:
         scale = self.problem.scale
         return scale[0] ** 2 if self.family.isotropic else scale**2

@@ -11,6 +11,7 @@ from bayesgmm.bayes import verdicts
 from bayesgmm.bayes.chain_modes import modes_of_chains
 from bayesgmm.bayes.convergence import rhat_and_ess
 from bayesgmm.bayes.labels import Relabelling
+from bayesgmm.bayes.samplers import Importance
 from bayesgmm.core.mixture import Mixture
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ class Diagnostics:
         Share of draws that three methods of relabelling order in the same way.
     complete : bool
         False if sampling was interrupted, and these are the draws so far.
+    importance : Importance or None
+        Of independent draws that were weighted and resampled: k-hat, and their effective sample
+        size, which then stands in the table for every quantity. R-hat is NaN there: it compares
+        chains.
     """
 
     table: "pd.DataFrame"
@@ -69,6 +74,7 @@ class Diagnostics:
     n_namings: int = 1
     agreement: float = 1.0
     complete: bool = True
+    importance: Importance | None = None
 
     @property
     def ok(self) -> bool:
@@ -77,7 +83,10 @@ class Diagnostics:
 
     @property
     def max_rhat(self) -> float:
-        """Largest R-hat over all invariant and component quantities; NaN for one chain."""
+        """Largest R-hat over all invariant and component quantities.
+
+        NaN for one chain, and for independent draws.
+        """
         return float(np.fmax.reduce(self._judged["rhat"].to_numpy()))
 
     @property
@@ -125,6 +134,7 @@ def diagnose(
     overlap: np.ndarray,
     complete: bool = True,
     n_wanted: int | None = None,
+    importance: Importance | None = None,
 ) -> Diagnostics:
     """Diagnose draws.
 
@@ -148,6 +158,8 @@ def diagnose(
         False if sampling was interrupted.
     n_wanted : int, optional
         Draws asked for, over all chains.
+    importance : Importance, optional
+        Of draws that are no chains.
     """
     import pandas as pd
 
@@ -163,7 +175,11 @@ def diagnose(
     names = [(quantity, kind) for kind, quantity in quantities]
     table = pd.DataFrame(names, columns=["quantity", "kind"])
     table[["mean", "sd", "rhat", "ess"]] = _summarise(list(quantities.values()))
-    modes = modes_of_chains(compared)
+    if importance is None:
+        modes = modes_of_chains(compared)
+    else:
+        table["rhat"], table["ess"] = np.nan, importance.ess
+        modes = np.zeros(len(compared), dtype=int)
     chains = pd.DataFrame({
         "chain": np.arange(len(modes)),
         "mode": modes,
@@ -181,6 +197,7 @@ def diagnose(
         n_namings=relabelled.n_namings,
         agreement=agreement,
         complete=complete,
+        importance=importance,
     )
     return replace(found, messages=verdicts.messages(found, n_wanted))
 

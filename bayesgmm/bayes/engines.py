@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesgmm.bayes.coordinates import LogPosterior
-from bayesgmm.bayes.nuts import NEAR, sample_nuts
+from bayesgmm.bayes.samplers import SAMPLERS, Importance, function_at
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.estimator import MAX_PASSES
 from bayesgmm.em.problem import Problem
 from bayesgmm.em.search import Settings, search
+from bayesgmm.exceptions import DataError
 from bayesgmm.priors import Priors, ResolvedPriors, resolve
 
 if TYPE_CHECKING:
     import xarray as xr
+
+# Modes are looked at if their density is within this of the highest, in nats.
+NEAR = 10.0
 
 
 @dataclass(frozen=True)
@@ -29,10 +33,14 @@ class EngineResult:
         Half the hierarchical scale of the covariances' prior; n is zero if it is fixed, or part of
         ``extra``.
     sample_stats : dict of (chain, draw) arrays
+    sampler : str
+        The name of the sampler that made the draws.
     map : Mixture
         The mode of the joint posterior density; with a Dirichlet concentration below one, which
         has none, that of a concentration of one.
     priors : ResolvedPriors or Priors
+    importance : Importance or None
+        Where the draws are no chains, but independent, weighted and resampled.
     extra : xarray.Dataset or None
         Of draws from the PyMC model: all its variables but weights, means and covariances, with
         leading dims (chain, draw).
@@ -45,8 +53,10 @@ class EngineResult:
     draws: Mixture
     hyper: np.ndarray
     sample_stats: dict[str, np.ndarray]
+    sampler: str
     map: Mixture
     priors: ResolvedPriors | Priors
+    importance: Importance | None = None
     extra: "xr.Dataset | None" = None
     constants: "xr.Dataset | None" = None
     complete: bool = True
@@ -58,6 +68,7 @@ def draw_posterior(
     covariance_type: str,
     priors: Priors,
     *,
+    sampler: str = "nuts",
     draws: int,
     tune: int | None,
     chains: int,
@@ -66,8 +77,7 @@ def draw_posterior(
 ) -> EngineResult:
     """Draw from the posterior of a mixture.
 
-    With priors of ours NUTS runs on the compiled density, with a function among them on the PyMC
-    model.
+    With priors of ours the compiled density is sampled, with a function among them the PyMC model.
 
     Parameters
     ----------
@@ -75,25 +85,33 @@ def draw_posterior(
     n_components : int
     covariance_type : str
     priors : Priors
+    sampler : str, default "nuts"
+        A key of :data:`~bayesgmm.bayes.samplers.SAMPLERS`.
     draws, chains : int
     tune : int or None
     rng : numpy.random.Generator
     progressbar : bool
-    """
-    if not priors.is_ours:
-        from bayesgmm.bayes.model_nuts import sample_model
 
-        return sample_model(
-            X,
-            n_components,
-            covariance_type,
-            priors,
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            rng=rng,
-            progressbar=progressbar,
-        )
+    Raises
+    ------
+    DataError
+        If the sampler cannot take these priors.
+    """
+    places = SAMPLERS[sampler]
+    options = {
+        "draws": draws,
+        "tune": tune,
+        "chains": chains,
+        "rng": rng,
+        "progressbar": progressbar,
+    }
+    if not priors.is_ours:
+        if places.on_model is None:
+            raise DataError(
+                f"sampler='{sampler}' needs priors of bayesgmm's own, got a function for the "
+                f"{' and '.join(priors.user_slots)}; use sampler='nuts', which takes any."
+            )
+        return function_at(places.on_model)(X, n_components, covariance_type, priors, **options)
     resolved = resolve(priors, X, n_components, covariance_type)
     problem = Problem(X, covariance_type, priors=resolved)
     # Below one the density of the weights has no bound where a component is empty, and no mode.
@@ -102,20 +120,14 @@ def draw_posterior(
     found = search(replace(problem, priors=bounded), settings, rng)
     near = [run for run in found.others if run.objective > found.run.objective - NEAR]
     optima = [(run.mixture, problem.hyper(run.mixture)) for run in (found.run, *near)]
-    drawn = sample_nuts(
-        LogPosterior(problem, n_components),
-        optima,
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        rng=rng,
-        progressbar=progressbar,
-    )
+    drawn = function_at(places.on_density)(LogPosterior(problem, n_components), optima, **options)
     return EngineResult(
         drawn.mixture,
         drawn.hyper,
         drawn.sample_stats,
+        drawn.sampler,
         found.run.mixture,
         resolved,
+        importance=drawn.importance,
         complete=drawn.complete,
     )

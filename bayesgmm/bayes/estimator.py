@@ -16,6 +16,7 @@ from bayesgmm.bayes import elpd
 from bayesgmm.bayes.chain_modes import weigh_modes
 from bayesgmm.bayes.diagnostics import diagnose
 from bayesgmm.bayes.labels import agreement, overlap, relabel
+from bayesgmm.bayes.samplers import SAMPLERS
 from bayesgmm.bayes.tree import MAX_LOG_LIKELIHOOD_BYTES, build_tree, covariance_dataset
 from bayesgmm.core.covariance import FAMILIES, get_family
 from bayesgmm.core.criteria import WAIC
@@ -50,13 +51,26 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         Weakly informative and scaled to the data by default; see :class:`Priors`. A function in one
         of its slots puts any PyMC prior there; the model is then compiled by PyMC, which takes half
         a minute the first time, where priors of ours need no compilation.
-    sampler : {"nuts"}, default "nuts"
-        The No-U-Turn sampler of nutpie, started at the posterior's modes and preconditioned by its
-        curvature there.
+    sampler : {"nuts", "gibbs", "laplace"}, default "nuts"
+        How to draw; the guide compares them.
+
+        - "nuts": the No-U-Turn sampler of nutpie, started at the posterior's modes and
+          preconditioned by its curvature there. A draw costs several passes over the data. Good
+          everywhere, for any priors.
+        - "gibbs": blocked Gibbs sampling, memberships given parameters and parameters given
+          memberships. A draw costs one pass, but resembles the one before it where components
+          overlap. For priors of ours, where components are apart, or as a check on NUTS.
+        - "laplace": independent draws from normals at the modes, weighted and resampled. A draw
+          costs one pass, and nothing is thrown away. For priors of ours, where there are many rows
+          to each component; where the weights say that it does not do (k-hat 0.7 or more), NUTS
+          takes over with a warning.
+
+        ``posterior_["posterior"].attrs["sampler"]`` names the one that made the draws.
     draws : int, default 1000
         Draws a chain.
     tune : int, optional
-        Draws a chain to tune the sampler; by default 400, and 1000 for a PyMC model.
+        Draws a chain, before the others, to tune NUTS or for Gibbs sampling to forget its start; by
+        default 400, and 1000 for a PyMC model.
     chains : int, default 4
         R-hat needs two at least.
     random_state : int, numpy.random.Generator, numpy.random.RandomState, optional
@@ -108,7 +122,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "covariance_type": [StrOptions({*FAMILIES, *(f.mclust_code for f in FAMILIES.values())})],
         "priors": [Priors, None],
-        "sampler": [StrOptions({"nuts"})],
+        "sampler": [StrOptions(set(SAMPLERS))],
         "draws": [Interval(Integral, 4, None, closed="left")],
         "tune": [Interval(Integral, 1, None, closed="left"), None],
         "chains": [Interval(Integral, 1, None, closed="left")],
@@ -157,16 +171,17 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         Warns
         -----
         PosteriorWarning
-            Before sampling, if the priors leave the posterior improper for data with these ties;
-            after it, if the diagnostics say that the draws are not to be trusted as they are, or
-            there are fewer than were asked for.
+            Before sampling, if the priors leave the posterior improper for data with these ties, or
+            NUTS takes the place of ``sampler="laplace"``; after it, if the diagnostics say that the
+            draws are not to be trusted as they are, or there are fewer than were asked for.
 
         Notes
         -----
         An interrupt (Ctrl-C) while chains are sampled ends sampling and keeps the draws so far:
         the fit is whole but for its length, as many draws of each chain, marked by
         ``posterior_["posterior"].attrs["complete"] = 0``. Before there are four draws a chain, or
-        a second time, it raises KeyboardInterrupt, and the estimator is as it was.
+        a second time, or with ``sampler="laplace"``, it raises KeyboardInterrupt, and the estimator
+        is as it was.
         """
         from bayesgmm.bayes.engines import draw_posterior
 
@@ -186,6 +201,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             self.n_components,
             family.name,
             priors,
+            sampler=self.sampler,
             draws=self.draws,
             tune=self.tune,
             chains=self.chains,
@@ -278,10 +294,15 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             total = np.sum([log_likelihood(rows).sum(axis=-1) for rows in blocks], axis=0)
         attributes = {
             "covariance_type": mixture.covariance_type,
-            "sampler": self.sampler,
+            "sampler": drawn.sampler,
             "created_by": f"bayesgmm {__version__}",
             "complete": int(drawn.complete),
         }
+        if drawn.importance is not None:
+            attributes |= {
+                "pareto_k": drawn.importance.pareto_k,
+                "importance_ess": drawn.importance.ess,
+            }
         if isinstance(drawn.priors, ResolvedPriors):
             others = covariance_dataset(mixture, drawn.priors, drawn.hyper)
         else:
@@ -290,11 +311,13 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         tree = build_tree(
             mixture, others, drawn.sample_stats, X, kept, names, attributes, drawn.constants
         )
+        # Only NUTS can diverge.
+        diverging = drawn.sample_stats.get("diverging", np.zeros(mixture.batch_shape, bool))
         diagnostics = diagnose(
             drawn.draws,
             relabelled,
             total,
-            drawn.sample_stats["diverging"],
+            diverging,
             names,
             weigh_modes=lambda modes: weigh_modes(
                 modes, log_likelihood, len(X), tree["posterior"].to_dataset()
@@ -303,6 +326,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             overlap=overlap(mixture, X),
             complete=drawn.complete,
             n_wanted=self.chains * self.draws,
+            importance=drawn.importance,
         )
         # All at once, so that an interruption leaves nothing half-done.
         self.__dict__.pop("model_", None)

@@ -93,14 +93,18 @@ def unpack(theta, sizes):
                     factors[f, i, j] = theta[p]
                     p += 1
         elif is_isotropic:
-            factors[f, :, 0] = np.exp(theta[p])
+            for i in range(d):
+                factors[f, i, 0] = np.exp(theta[p])
             p += 1
         else:
             for i in range(d):
                 factors[f, i, 0] = np.exp(theta[p + i])
             p += d
+    # Loops, here and below: assigning a slice makes Numba compile the formatting of an error.
     for f in range(n_factors, k):
-        factors[f] = factors[0]
+        for i in range(factors.shape[1]):
+            for j in range(factors.shape[2]):
+                factors[f, i, j] = factors[0, i, j]
     return log_weights, means, factors, np.exp(theta[p : p + sizes[6]])
 
 
@@ -206,11 +210,13 @@ def _gather(d_factors, sizes):
     """Add up the gradients of factors that components, or features, share."""
     k, d, n_factors, is_isotropic = sizes[0], sizes[1], sizes[3], sizes[4]
     for f in range(n_factors, k):
-        d_factors[0] += d_factors[f]
+        for i in range(d):
+            for j in range(d_factors.shape[2]):
+                d_factors[0, i, j] += d_factors[f, i, j]
     if is_isotropic:
         for j in range(k):
             for i in range(1, d):
-                d_factors[j, 0] += d_factors[j, i]
+                d_factors[j, 0, 0] += d_factors[j, i, 0]
 
 
 @njit(error_model="numpy")
@@ -252,8 +258,10 @@ def log_posterior(theta, X, sizes, numbers):
         if j < k - 1:
             out[j] = counts[j] + concentration[j] - np.exp(log_weights[j]) * total
     p = k - 1
-    out[p : p + k * d] = d_means.reshape(k * d)
-    p += k * d
+    for j in range(k):
+        for i in range(d):
+            out[p] = d_means[j, i]
+            p += 1
     for f in range(n_factors):
         if is_triangular:
             for i in range(d):
@@ -273,3 +281,24 @@ def log_posterior(theta, X, sizes, numbers):
         value += power * np.log(hyper[i]) - rate * hyper[i]
         out[p + i] = power + (d_hyper[i] - rate) * hyper[i]
     return value, out
+
+
+@njit(error_model="numpy")
+def log_prior(theta, sizes, numbers):
+    """The part of :func:`log_posterior` that does not depend on the data, without a gradient."""
+    k, d, n_factors = sizes[0], sizes[1], sizes[3]
+    loc, scale = numbers[k : k + d], numbers[k + d : k + 2 * d]
+    q = k + 2 * d
+    dof = numbers[q]
+    scatter = numbers[q + 1 : q + 1 + d * d].reshape(d, d)
+    log_weights, means, factors, hyper = unpack(theta, sizes)
+    d_means, d_factors = np.zeros(means.shape), np.zeros(factors.shape)
+    d_hyper = np.zeros(hyper.shape)
+    value = _prior_on_means(means, factors, sizes, loc, scale, d_means, d_factors)
+    value += _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper)
+    for j in range(k):
+        value += numbers[j] * log_weights[j]
+    for i in range(hyper.shape[0]):
+        shape, rate = numbers[q + 1 + d * d], numbers[q + 2 + d * d + i]
+        value += (shape + 0.5 * dof * n_factors) * np.log(hyper[i]) - rate * hyper[i]
+    return value

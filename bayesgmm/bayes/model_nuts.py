@@ -107,10 +107,11 @@ def sample_model(
         mixture,
         hyper,
         raw.sample_stats,
+        "nuts",
         mode,
         priors,
-        extra,
-        constants,
+        extra=extra,
+        constants=constants,
         complete=raw.complete,
     )
 

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesgmm.bayes.chains import most_draws
+
 if TYPE_CHECKING:
     import pymc as pm
-
-
-# Fewer draws a chain are no result.
-MIN_DRAWS = 4
 
 
 @dataclass(frozen=True)
@@ -199,20 +197,9 @@ def _raw(points: np.ndarray, tree: Any, complete: bool) -> RawDraws:
     kept = {ours: stats[theirs].values for ours, theirs in _STATS.items() if theirs in stats}
     if complete:
         return RawDraws(points, kept)
-    chains, n = _most_draws(np.isfinite(points).all(axis=-1).sum(axis=1))
+    chains, n = most_draws(np.isfinite(points).all(axis=-1).sum(axis=1))
     cut = {name: values[chains, :n] for name, values in kept.items()}
     return RawDraws(points[chains, :n], cut, complete=False)
-
-
-def _most_draws(counts: np.ndarray) -> tuple[np.ndarray, int]:
-    """Which chains to keep, and how many draws of each, to have the most with as many of each."""
-    order = np.argsort(-counts, kind="stable")
-    totals = counts[order] * np.arange(1, len(counts) + 1)
-    n_kept = len(counts) - int(np.argmax(totals[::-1]))
-    n = int(counts[order[n_kept - 1]])
-    if n < MIN_DRAWS:
-        raise KeyboardInterrupt
-    return np.sort(order[:n_kept]), n
 
 
 # ArviZ's names of the sampler's statistics, and nutpie's.

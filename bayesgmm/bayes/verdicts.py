@@ -43,8 +43,9 @@ def summary(found: "Diagnostics") -> str:
             shown = f"{rhat:.3f}" if np.isfinite(rhat) else "-"
             lines.append(f"{name:<24}{len(part):>8}{shown:>16}{ess:>12.0f}")
     lines.append("")
-    lines.append(f"{found.n_draws} draws in {plural(len(found.chains), 'chain')}, "
-                 f"{found.n_divergences} diverged.")  # fmt: skip
+    if found.importance is None:
+        lines.append(f"{found.n_draws} draws in {plural(len(found.chains), 'chain')}, "
+                     f"{found.n_divergences} diverged.")  # fmt: skip
     if found.n_components > 1:
         between = "differ" if found.n_namings > 1 else "are the same"
         lines.append(
@@ -98,7 +99,7 @@ def messages(found: "Diagnostics", n_wanted: int | None = None) -> tuple[str, ..
     name, rhat, ess = found.worst("component")
     if rhat > MAX_RHAT or ess < enough:
         # One chain has no R-hat.
-        worst = f"R-hat {rhat:.3f} for {name}, " if n_chains > 1 else ""
+        worst = f"R-hat {rhat:.3f} for {name}, " if np.isfinite(rhat) else ""
         out.append(
             f"Components are not stable from draw to draw ({worst}least "
             f"effective sample size {ess:.0f}): densities, WAIC and LOO hold if nothing else is "
@@ -163,6 +164,11 @@ def _chains(found: "Diagnostics") -> str:
     name, rhat, ess = found.worst("invariant")
     if _stuck(found):
         return "the draws do not move"
+    if found.importance is not None:
+        return (
+            f"{found.n_draws} independent draws, weighted and resampled, are worth {ess:.0f} "
+            f"unweighted ones (k-hat {found.importance.pareto_k:.2f}, below 0.70 is wanted)"
+        )
     if found.chains["mode"].to_numpy().any():
         return f"{n_chains} chains sit in different modes: {chains_by_mode(found)}"
     if rhat > MAX_RHAT:

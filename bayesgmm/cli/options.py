@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 FAMILIES = ("full", "tied", "diag", "spherical")
+SAMPLERS = ("nuts", "gibbs", "laplace")
 
 
 class Names(click.ParamType):
@@ -129,6 +130,19 @@ def sampling(command: Callable) -> Callable:
         "--chains", type=click.IntRange(min=1), default=4, show_default=True, help="Chains."
     )
     return draws(chains(command))
+
+
+def sampler(command: Callable) -> Callable:
+    """How to sample."""
+    return click.option(
+        "--sampler",
+        type=click.Choice(SAMPLERS),
+        default="nuts",
+        show_default=True,
+        help="How to sample: nuts (good everywhere), gibbs (a draw is cheap, but resembles the one "
+        "before where components overlap), laplace (cheapest where there are many rows to each "
+        "component; where it does not do, nuts takes over).",
+    )(command)
 
 
 def seed(command: Callable) -> Callable:

@@ -31,6 +31,7 @@ Examples:
 @options.components
 @options.columns
 @options.sampling
+@options.sampler
 @options.seed
 @options.output(
     "Write the posterior to this file (.nc, netCDF), for `predict`, for load() in Python and for "
@@ -44,16 +45,17 @@ def sample(
     columns: tuple[str, ...] | None,
     draws: int,
     chains: int,
+    sampler: str,
     seed: int,
     output: Path | None,
     quiet: bool,
 ) -> int:
     """Draw from the posterior of one mixture.
 
-    Samples weights, means and covariances given the data by NUTS, under weak priors scaled to the
-    data, and gives the components the same numbers (from 0) in every draw. Prints the posterior
-    mean, standard deviation, 90 % interval and the posterior mode (MAP) of each parameter, and
-    whether the draws can be trusted.
+    Samples weights, means and covariances given the data, under weak priors scaled to the data, and
+    gives the components the same numbers (from 0) in every draw. Prints the posterior mean,
+    standard deviation, 90 % interval and the posterior mode (MAP) of each parameter, and whether
+    the draws can be trusted.
     """
     from bayesgmm.bayes.estimator import BayesianGaussianMixture
     from bayesgmm.data.wording import plural
@@ -69,13 +71,14 @@ def sample(
     model = BayesianGaussianMixture(
         n_components,
         covariance_type=family,
+        sampler=sampler,
         draws=draws,
         chains=chains,
         random_state=seed,
         progressbar=screen.has_bars,
     )
     model.fit(table.frame)
-    if screen.has_bars:
+    if screen.has_bars and _is_by_nuts(model):
         click.echo(err=True)  # nutpie leaves the cursor behind its last bar
     click.echo(_summary(model, table))
     if output is not None:
@@ -84,10 +87,19 @@ def sample(
     return 0 if model.diagnostics_.complete else INTERRUPTED
 
 
+def _is_by_nuts(model: "BayesianGaussianMixture") -> bool:
+    return model.posterior_["posterior"].attrs["sampler"] == "nuts"
+
+
 def _summary(model: "BayesianGaussianMixture", table: Table) -> str:
     from bayesgmm.data.wording import plural
 
     mixture, found = model.mixture_, model.diagnostics_
+    numbers = [f"least effective sample size {found.min_ess:.0f}"]
+    if found.importance is None:
+        numbers.insert(0, f"largest R-hat {fixed(found.max_rhat, 3)}")
+    if _is_by_nuts(model):
+        numbers.append(f"{found.n_divergences} of {found.n_draws} draws diverged")
     return "\n".join(
         [
             f"Posterior, {plural(mixture.n_components, 'component')}, {mixture.covariance_type} "
@@ -96,8 +108,7 @@ def _summary(model: "BayesianGaussianMixture", table: Table) -> str:
             _parameters(model, list(table.frame.columns)),
             "",
             f"diagnostics: {found.verdict}",
-            f"largest R-hat {fixed(found.max_rhat, 3)}, least effective sample size "
-            f"{found.min_ess:.0f}, {found.n_divergences} of {found.n_draws} draws diverged",
+            ", ".join(numbers),
         ]
     )
 

@@ -1,6 +1,7 @@
 """A posterior as netCDF. What the file holds is in the docstring of `bayesgmm.persistence`."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from bayesgmm import __version__
 from bayesgmm.bayes.diagnostics import Diagnostics
 from bayesgmm.bayes.estimator import BayesianGaussianMixture
+from bayesgmm.bayes.samplers import Importance
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.persistence.settings import plain, restored_arguments, restored_resolved
 
@@ -120,6 +122,7 @@ def _groups(fit: BayesianGaussianMixture) -> "dict[str, xr.Dataset]":
                 "n_namings": int(found.n_namings),
                 "agreement": float(found.agreement),
                 "complete": int(found.complete),
+                "importance": json.dumps(found.importance and asdict(found.importance)),
             },
         ),
     }
@@ -158,6 +161,7 @@ def _diagnostics(group: "xr.Dataset") -> Diagnostics:
     chains = {"chain": np.arange(group.sizes["chain"])}
     chains |= {name: group[f"chain_{name}"].values for name in _OF_CHAINS}
     about = group.attrs
+    importance = json.loads(about["importance"])
     return Diagnostics(
         table=pd.DataFrame(columns),
         n_divergences=int(about["n_divergences"]),
@@ -169,6 +173,7 @@ def _diagnostics(group: "xr.Dataset") -> Diagnostics:
         n_namings=int(about["n_namings"]),
         agreement=float(about["agreement"]),
         complete=bool(about["complete"]),
+        importance=importance and Importance(**importance),
     )
 
 

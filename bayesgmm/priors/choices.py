@@ -228,7 +228,12 @@ class Priors:
     @property
     def is_ours(self) -> bool:
         """Whether every slot holds one of our prior objects, none a user's function."""
-        return all(isinstance(getattr(self, slot), kinds) for slot, kinds in _KINDS.items())
+        return not self.user_slots
+
+    @property
+    def user_slots(self) -> tuple[str, ...]:
+        """Which of "weights", "means" and "covariances" hold a user's function."""
+        return tuple(s for s, kinds in _KINDS.items() if not isinstance(getattr(self, s), kinds))
 
 
 _KINDS: dict[str, tuple[type, ...]] = {

@@ -268,6 +268,13 @@ def test_impossible_arguments_are_refused(options, X):
         BayesianGaussianMixture(**options).fit(X)
 
 
+def test_error_about_a_sampler_names_all_of_them(X):
+    with pytest.raises(ValueError, match=r"'sampler'.* must be a str among") as error:
+        BayesianGaussianMixture(sampler="hmc").fit(X)
+    for name in ("nuts", "gibbs", "laplace"):
+        assert repr(name) in str(error.value)
+
+
 def test_data_that_cannot_be_fitted_are_refused(X):
     with pytest.raises(DataError, match="minimum of 2"):
         BayesianGaussianMixture().fit(X[:1])

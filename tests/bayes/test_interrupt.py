@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from bayesgmm.bayes import nutpie_adapter, nuts
-from bayesgmm.bayes.nutpie_adapter import RawDraws, _most_draws
+from bayesgmm.bayes.chains import most_draws
+from bayesgmm.bayes.nutpie_adapter import RawDraws
 
 SCRIPT = """
 import json, warnings
@@ -18,6 +19,7 @@ import arviz as az
 import nutpie
 import numpy as np
 from bayesgmm import BayesianGaussianMixture
+from bayesgmm.bayes import gibbs
 from bayesgmm.core.mixture import Mixture
 
 original = nutpie.sample
@@ -25,6 +27,11 @@ def announced(model, **options):
     if options["draws"] > 1000:
         print("sampling", flush=True)
     return original(model, **options)
+
+run_in_threads = gibbs.run_in_threads
+def announced_run(*arguments):
+    print("sampling", flush=True)
+    return run_in_threads(*arguments)
 
 rng = np.random.default_rng(0)
 X = np.r_[rng.normal(size=(30, 1)), rng.normal(size=(20, 1)) + 9.0]
@@ -37,6 +44,7 @@ with warnings.catch_warnings():
 before = dict(vars(model))
 model.set_params(**{options})
 nutpie.sample = announced
+gibbs.run_in_threads = announced_run
 found = {{}}
 try:
     with warnings.catch_warnings(record=True) as caught:
@@ -83,8 +91,9 @@ def interrupted(seconds, **options):
 
 
 @pytest.mark.slow
-def test_an_interrupt_keeps_the_draws_so_far():
-    found = interrupted(3.0, draws=3_000_000, tune=50)
+@pytest.mark.parametrize(("sampler", "seconds"), [("nuts", 3.0), ("gibbs", 0.5)])
+def test_an_interrupt_keeps_the_draws_so_far(sampler, seconds):
+    found = interrupted(seconds, sampler=sampler, draws=3_000_000, tune=50)
     assert found["complete"] == 0
     chains, draws = found["shapes"]["posterior"]
     assert 1 <= chains <= 4
@@ -123,14 +132,14 @@ def test_an_interrupt_while_the_sampler_is_tuned_leaves_nothing_half_done():
     ],
 )
 def test_as_many_draws_as_possible_with_as_many_of_each_chain(counts, chains, n):
-    kept, found = _most_draws(np.array(counts))
+    kept, found = most_draws(np.array(counts))
     assert kept.tolist() == chains
     assert found == n
 
 
 def test_three_draws_are_no_result():
     with pytest.raises(KeyboardInterrupt):
-        _most_draws(np.array([3, 3, 3, 3]))
+        most_draws(np.array([3, 3, 3, 3]))
 
 
 class Sampler:

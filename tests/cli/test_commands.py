@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import warnings
 
@@ -10,8 +11,9 @@ import pandas as pd
 import pytest
 
 from bayesgmm import GaussianMixture, load, load_dataset
+from bayesgmm.bayes.samplers import SAMPLERS as KNOWN_SAMPLERS
 from bayesgmm.cli import main
-from bayesgmm.cli.options import FAMILIES
+from bayesgmm.cli.options import FAMILIES, SAMPLERS
 from bayesgmm.cli.tables import aligned, decimals_for, number
 from bayesgmm.core.covariance import FAMILIES as KNOWN_FAMILIES
 from bayesgmm.data import DATASETS
@@ -109,6 +111,21 @@ def test_sample_prints_intervals_and_a_verdict(run, folder):
     assert "0 of 1600 draws diverged" in result.stdout
     assert "sampling 2 components: 4 chains of 400 draws" in result.stderr
     assert "the posterior is in fit.nc" in result.stderr
+
+
+def test_sample_by_other_samplers(run, folder):
+    assert set(SAMPLERS) == set(KNOWN_SAMPLERS)
+    last = {}
+    for sampler in ("gibbs", "laplace"):
+        result = run(
+            "sample", "faithful", "-k", 1, "--sampler", sampler, "--draws", 400, "-q", "-o", "f.nc"
+        )
+        assert result.exit_code == 0
+        assert result.stderr == ""
+        assert load(folder / "f.nc").posterior_["posterior"].attrs["sampler"] == sampler
+        last[sampler] = result.stdout.splitlines()[-1]
+    assert re.fullmatch(r"largest R-hat 1\.0\d\d, least effective sample size \d+", last["gibbs"])
+    assert re.fullmatch(r"least effective sample size \d+", last["laplace"])
 
 
 def test_warnings_are_one_line_each(run):

@@ -131,3 +131,12 @@ def test_arviz_opens_the_file(pair, tmp_path):
         summary = az.summary(tree, var_names=["weights"], kind="stats")
     means = pair[0].mixture_.weights.mean(axis=(0, 1))
     np.testing.assert_allclose(summary["mean"].astype(float), means, rtol=0.02)
+
+
+def test_what_importance_weights_say_comes_back(X, tmp_path):
+    before = BayesianGaussianMixture(1, sampler="laplace", random_state=0, progressbar=False).fit(X)
+    save(before, tmp_path / "fit.nc")
+    after = load(tmp_path / "fit.nc")
+    assert after.diagnostics_.importance == before.diagnostics_.importance
+    assert after.diagnostics_.importance.pareto_k < 0.7
+    assert after.diagnostics_.verdict == before.diagnostics_.verdict

@@ -12,7 +12,8 @@ from bayesgmm.core.kernels.tiles import TILE
 
 
 @njit()
-def _add_moments(resp, r0, U, means, factors, k, d, first, second, stride, n_rows):
+def add_moments(resp, r0, U, means, factors, k, d, first, second, stride, n_rows):
+    """Add component k's sums of resp * y and resp * y^2 over a block to ``first``, ``second``."""
     for i in range(0, d, TILE):
         height = min(TILE, d - i)
         u0, m0 = i * stride, k * d + i
@@ -29,7 +30,8 @@ def _add_moments(resp, r0, U, means, factors, k, d, first, second, stride, n_row
 
 
 @njit()
-def _constants(log_weights, factors, d):
+def constants(log_weights, factors, d):
+    """What the log joint densities (K,) are where y is zero."""
     n_components = log_weights.shape[0]
     log_determinants = np.zeros(n_components)
     for k in range(n_components):
@@ -41,7 +43,8 @@ def _constants(log_weights, factors, d):
 
 
 @njit()
-def _block_joint(U, means, factors, offsets, d, joint, stride, n_rows):
+def block_joint(U, means, factors, offsets, d, joint, stride, n_rows):
+    """Write the log joint densities (K * stride) of a block U."""
     for k in range(offsets.shape[0]):
         for i in range(n_rows):
             joint[k * stride + i] = offsets[k]
@@ -71,7 +74,7 @@ def sums(X, sample_weight, log_weights, means, factors, far, counts, first, seco
     for k in range(n_components):
         for j in range(d):
             flat_factors[k * d + j] = factors[k * n_each + j % n_each]
-    offsets = _constants(log_weights, flat_factors, d)
+    offsets = constants(log_weights, flat_factors, d)
     U = softmax.buffer(d * stride)
     joint = softmax.buffer(n_components * stride)
     weight = softmax.buffer(stride)
@@ -82,12 +85,12 @@ def sums(X, sample_weight, log_weights, means, factors, far, counts, first, seco
         n_rows = softmax.filled(n_used)
         softmax.load_rows(X, start, n_used, n_rows, stride, U)
         is_uniform = softmax.load_weights(sample_weight, start, n_used, n_rows, weight)
-        _block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
+        block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
             joint, n_components, weight, is_uniform, work, counts, stride, n_rows
         )
         for k in range(n_components):
-            _add_moments(
+            add_moments(
                 joint,
                 k * stride,
                 U,
@@ -131,7 +134,7 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
     block = softmax.block_rows(1, d)
     stride = block + 8
     flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
-    offsets = _constants(log_weights, flat_factors, d)
+    offsets = constants(log_weights, flat_factors, d)
     U = softmax.buffer(d * stride)
     joint = softmax.buffer(n_components * stride)
     totals = softmax.buffer(stride)
@@ -143,7 +146,7 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
         n_used = min(block, n - start)
         n_rows = softmax.filled(n_used)
         softmax.load_rows(X, start, n_used, n_rows, stride, U)
-        _block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
+        block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
         if by_component.shape[0] > 0:
             if normalise:
                 softmax.responsibilities(

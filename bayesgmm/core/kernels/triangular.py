@@ -138,7 +138,8 @@ def unpack(packed, p0, d, first, second):
 
 
 @njit()
-def _constants(log_weights, factors, d):
+def constants(log_weights, factors, d):
+    """What the log joint densities (K,) are where y is zero."""
     n_components = log_weights.shape[0]
     log_determinants = np.zeros(n_components)
     for k in range(n_components):
@@ -150,7 +151,11 @@ def _constants(log_weights, factors, d):
 
 
 @njit()
-def _block_joint(U, model, offsets, d, Y, y_step, joint, stride, n_rows):
+def block_joint(U, model, offsets, d, Y, y_step, joint, stride, n_rows):
+    """Write a block's log joint densities (K * stride), and y of component k at k * y_step.
+
+    With ``y_step`` zero only the last one's y is left.
+    """
     size = _model_size(d)
     for k in range(offsets.shape[0]):
         softmax.fill(joint, k * stride, offsets[k], n_rows)
@@ -182,7 +187,7 @@ def sums(X, sample_weight, log_weights, means, factors, far, counts, first, seco
     block = softmax.block_rows(n_components, d)
     stride = block + 8
     model = pack_model(means, matrices)
-    offsets = _constants(log_weights, matrices, d)
+    offsets = constants(log_weights, matrices, d)
     U = softmax.buffer(d * stride)
     Y = softmax.buffer(n_components * d * stride)
     Z = softmax.buffer(TILE * stride)
@@ -199,7 +204,7 @@ def sums(X, sample_weight, log_weights, means, factors, far, counts, first, seco
         n_rows = softmax.filled(n_used)
         softmax.load_rows(X, start, n_used, n_rows, stride, U)
         is_uniform = softmax.load_weights(sample_weight, start, n_used, n_rows, weight)
-        _block_joint(U, model, offsets, d, Y, d * stride, joint, stride, n_rows)
+        block_joint(U, model, offsets, d, Y, d * stride, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
             joint, n_components, weight, is_uniform, work, counts, stride, n_rows
         )
@@ -242,7 +247,7 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
     block = softmax.block_rows(1, d)
     stride = block + 8
     model = pack_model(means, factors)
-    offsets = _constants(log_weights, factors, d)
+    offsets = constants(log_weights, factors, d)
     U = softmax.buffer(d * stride)
     Y = softmax.buffer(d * stride)
     joint = softmax.buffer(n_components * stride)
@@ -255,7 +260,7 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
         n_used = min(block, n - start)
         n_rows = softmax.filled(n_used)
         softmax.load_rows(X, start, n_used, n_rows, stride, U)
-        _block_joint(U, model, offsets, d, Y, 0, joint, stride, n_rows)
+        block_joint(U, model, offsets, d, Y, 0, joint, stride, n_rows)
         if by_component.shape[0] > 0:
             if normalise:
                 softmax.responsibilities(

@@ -1,0 +1,300 @@
+"""One sweep of blocked Gibbs sampling, compiled: every part of a mixture from its full conditional.
+
+Given which component each row belongs to, the parts have conditionals in closed form (Diebolt and
+Robert, 1994, doi:10.1111/j.2517-6161.1994.tb01985.x):
+
+===============  =================================================================================
+weights          Dirichlet: concentration + rows of each component
+means            normal; independent ones given the covariances, conjugate ones jointly with them
+covariances      inverse-Wishart (of one variance: inverse-gamma), by Bartlett's decomposition
+hierarchical     Gamma, given the covariances: see :class:`bayesgmm.GammaScale`
+===============  =================================================================================
+
+They are written with the whitened sums of the pass, ``y = W (x - mu)`` under the parameters before
+the sweep, so that far and narrow components lose no digits. Coordinates, ``sizes`` and ``numbers``
+are those of :mod:`bayesgmm.bayes.log_posterior`.
+"""
+
+import numpy as np
+
+from bayesgmm.bayes import log_posterior as density_module
+from bayesgmm.bayes.log_posterior import log_prior, unpack
+from bayesgmm.core.kernels import allocation
+from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
+from bayesgmm.core.kernels.gradient import invert_lower
+from bayesgmm.core.kernels.random_stream import log_gamma, normal
+
+njit = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__).njit
+
+
+@njit(error_model="numpy")
+def run(theta, X, sizes, numbers, stream, thin, draws, log_density):
+    """Write down the state before every sweep, or before one sweep in ``thin``.
+
+    Parameters
+    ----------
+    theta : (P,) in and out
+    X, sizes, numbers : in, as in :func:`~bayesgmm.bayes.log_posterior.log_posterior`
+    stream : (1,) in and out, uint64
+    thin : int
+    draws : (n, P) out
+    log_density : (n,) out
+        The log posterior density, as ``log_posterior`` has it.
+    """
+    for i in range(draws.shape[0]):
+        for j in range(theta.shape[0]):
+            draws[i, j] = theta[j]
+        log_density[i] = log_prior(theta, sizes, numbers)
+        log_density[i] += sweep(theta, X, sizes, numbers, stream)
+        for _ in range(thin - 1):
+            sweep(theta, X, sizes, numbers, stream)
+
+
+@njit(error_model="numpy")
+def sweep(theta, X, sizes, numbers, stream):
+    """Move theta by one sweep; returns the log-likelihood where it was."""
+    k, d, is_triangular, n_factors = sizes[0], sizes[1], sizes[2], sizes[3]
+    concentration = numbers[:k]
+    loc, spread = numbers[k : k + d], numbers[k + d : k + 2 * d]
+    dof = numbers[k + 2 * d]
+    q = k + 2 * d + 1
+    scatter = numbers[q : q + d * d].copy().reshape(d, d)
+    hyper_prior = numbers[q + d * d :]
+    log_weights, means, factors, hyper = unpack(theta, sizes)
+    for i in range(hyper.shape[0]):
+        scatter[i if is_triangular else 0, i] = 2.0 * hyper[i]
+    if is_triangular:
+        value, counts, first, second = allocation.triangular(X, log_weights, means, factors, stream)
+        _draw_triangular(
+            counts, first, second, means, factors, sizes, loc, spread, dof, scatter, stream
+        )
+    else:
+        value, counts, first, squares = allocation.diagonal(
+            X, log_weights, means, factors.reshape(k, d), stream
+        )
+        _draw_diagonal(
+            counts, first, squares, means, factors, sizes, loc, spread, dof, scatter, stream
+        )
+    for j in range(k):
+        log_weights[j] = log_gamma(concentration[j] + counts[j], stream)
+    for i in range(hyper.shape[0]):
+        rate = hyper_prior[1 + i]
+        for f in range(n_factors):
+            for m in range(d if is_triangular else 1):
+                rate += (factors[f, m, i] if is_triangular else factors[f, i, 0]) ** 2
+        hyper[i] = np.exp(log_gamma(hyper_prior[0] + 0.5 * dof * n_factors, stream)) / rate
+    _pack(log_weights, means, factors, hyper, sizes, theta)
+    return value
+
+
+@njit(error_model="numpy")
+def _pack(log_weights, means, factors, hyper, sizes, theta):
+    """Write theta; ``log_weights`` need not be normalised."""
+    k, d, is_triangular, n_factors, is_isotropic = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]
+    for j in range(k - 1):
+        theta[j] = log_weights[j] - log_weights[k - 1]
+    p = k - 1
+    for j in range(k):
+        for i in range(d):
+            theta[p] = means[j, i]
+            p += 1
+    for f in range(n_factors):
+        for i in range(1 if is_isotropic else d):
+            theta[p] = np.log(factors[f, i, i if is_triangular else 0])
+            p += 1
+        if is_triangular:
+            for i in range(d):
+                for j in range(i):
+                    theta[p] = factors[f, i, j]
+                    p += 1
+    for i in range(hyper.shape[0]):
+        theta[p + i] = np.log(hyper[i])
+
+
+@njit(error_model="numpy")
+def _draw_triangular(
+    counts, first, second, means, factors, sizes, loc, spread, dof, scatter, stream
+):
+    """Replace means (K, D) and factors (K, D, D) by draws given the whitened sums.
+
+    ``spread`` holds the prior standard deviations of the means, or in its first place the strength
+    of a conjugate prior.
+    """
+    k, d, n_factors, is_conjugate = sizes[0], sizes[1], sizes[3], sizes[5]
+    total = np.zeros((n_factors, d, d))
+    rows = np.zeros(n_factors)
+    inverse, product = np.empty((d, d)), np.empty((d, d))
+    gap = np.empty(d)
+    for j in range(k):
+        factor, n, a, squares = factors[j], counts[j], first[j], second[j]
+        f = j if n_factors > 1 else 0
+        rows[f] += n
+        before = means[j].copy()
+        if is_conjugate:
+            # With the mean summed out: about the rows' own mean, and that about the prior's.
+            _whitened(factor, before - loc, gap)
+            shrunk = 1.0 / (spread[0] + n)
+            for i in range(d):
+                gap[i] += a[i] / max(n, 1.0)
+                for m in range(i + 1):
+                    within = squares[i, m] - a[i] * a[m] / max(n, 1.0)
+                    product[i, m] = within + spread[0] * n * shrunk * gap[i] * gap[m]
+        else:
+            _draw_mean(factor, n, a, loc, spread, means[j], stream)
+            _whitened(factor, before - means[j], gap)
+            for i in range(d):
+                for m in range(i + 1):
+                    crossed = a[i] * gap[m] + gap[i] * a[m]
+                    product[i, m] = squares[i, m] + crossed + n * gap[i] * gap[m]
+        invert_lower(factor, inverse)
+        _add_congruent(inverse, product, total[f])
+        if is_conjugate:
+            # The centre of the mean's conditional; its spread waits for the covariance.
+            for i in range(d):
+                means[j, i] = loc[i]
+                for m in range(i + 1):
+                    means[j, i] += inverse[i, m] * n * shrunk * gap[m]
+    for f in range(n_factors):
+        _draw_whitening(dof + rows[f], scatter + total[f], factors[f], stream)
+    for f in range(n_factors, k):
+        for i in range(d):
+            for j in range(i + 1):
+                factors[f, i, j] = factors[0, i, j]
+    if is_conjugate:
+        for j in range(k):
+            invert_lower(factors[j], inverse)
+            for m in range(d):
+                e = normal(stream) / np.sqrt(spread[0] + counts[j])
+                for i in range(m, d):
+                    means[j, i] += inverse[i, m] * e
+
+
+@njit(error_model="numpy")
+def _whitened(factor, vector, out):
+    """``out = factor @ vector`` for a lower triangle."""
+    for i in range(vector.shape[0]):
+        out[i] = 0.0
+        for m in range(i + 1):
+            out[i] += factor[i, m] * vector[m]
+
+
+@njit(error_model="numpy")
+def _draw_mean(factor, n, a, loc, spread, mean, stream):
+    """Replace a mean by a draw given its covariance, under Normal(loc, spread^2).
+
+    In units of ``spread`` the information is ``I + n V'V`` with V the factor in those units.
+    """
+    d = loc.shape[0]
+    gap, pull = np.empty(d), np.empty(d)
+    _whitened(factor, mean - loc, gap)
+    information = np.eye(d)
+    for i in range(d):
+        pull[i] = 0.0
+        for m in range(i, d):
+            pull[i] += factor[m, i] * spread[i] * (a[m] + n * gap[m])
+        for j in range(i + 1):
+            for m in range(i, d):
+                information[i, j] += n * factor[m, i] * factor[m, j] * spread[i] * spread[j]
+    root, inverse = np.empty((d, d)), np.empty((d, d))
+    _cholesky(information, root)
+    invert_lower(root, inverse)
+    _whitened(inverse, pull, gap)
+    for i in range(d):
+        gap[i] += normal(stream)
+    for i in range(d):
+        offset = 0.0
+        for m in range(i, d):
+            offset += inverse[m, i] * gap[m]
+        mean[i] = loc[i] + spread[i] * offset
+
+
+@njit(error_model="numpy")
+def _add_congruent(lower, product, out):
+    """``out += lower @ product @ lower'``; of symmetric matrices the lower triangle counts."""
+    d = lower.shape[0]
+    half = np.zeros((d, d))
+    for i in range(d):
+        for m in range(d):
+            for j in range(i + 1):
+                half[i, m] += lower[i, j] * (product[j, m] if j >= m else product[m, j])
+    for i in range(d):
+        for j in range(i + 1):
+            for m in range(j + 1):
+                out[i, j] += half[i, m] * lower[j, m]
+
+
+@njit(error_model="numpy")
+def _cholesky(matrix, out):
+    """Write the Cholesky factor of the matrix whose lower triangle is given, zeros above."""
+    d = matrix.shape[0]
+    for j in range(d):
+        for i in range(j):
+            out[i, j] = 0.0
+        for i in range(j, d):
+            value = matrix[i, j]
+            for m in range(j):
+                value -= out[i, m] * out[j, m]
+            out[i, j] = np.sqrt(value) if i == j else value / out[j, j]
+
+
+@njit(error_model="numpy")
+def _draw_whitening(dof, scatter, factor, stream):
+    """Write the whitening factor of a draw from the inverse-Wishart with these numbers."""
+    d = scatter.shape[0]
+    root, inverse = np.empty((d, d)), np.empty((d, d))
+    _cholesky(scatter, root)
+    invert_lower(root, inverse)
+    bartlett = np.empty(d)
+    for i in range(d):
+        for j in range(i):
+            bartlett[j] = normal(stream)
+        bartlett[i] = np.sqrt(2.0) * np.exp(0.5 * log_gamma(0.5 * (dof - d + i + 1.0), stream))
+        for j in range(d):
+            factor[i, j] = 0.0
+            for m in range(j, i + 1):
+                factor[i, j] += bartlett[m] * inverse[m, j]
+
+
+@njit(error_model="numpy")
+def _draw_diagonal(
+    counts, first, squares, means, factors, sizes, loc, spread, dof, scatter, stream
+):
+    """As :func:`_draw_triangular`, for factors (K, D, 1): feature by feature."""
+    k, d, is_isotropic, is_conjugate = sizes[0], sizes[1], sizes[4], sizes[5]
+    for j in range(k):
+        n = counts[j]
+        shrunk = 1.0 / (spread[0] + n)
+        total, rows = 0.0, 0.0
+        for i in range(d):
+            factor, a, square, before = factors[j, i, 0], first[j, i], squares[j, i], means[j, i]
+            gap = factor * (before - loc[i])
+            if is_conjugate:
+                gap += a / max(n, 1.0)
+                square += spread[0] * n * shrunk * gap * gap - a * a / max(n, 1.0)
+                means[j, i] = loc[i] + n * shrunk * gap / factor
+            else:
+                relative = factor * spread[i]
+                information = 1.0 + n * relative * relative
+                offset = relative * (a + n * gap) / information
+                offset += normal(stream) / np.sqrt(information)
+                means[j, i] = loc[i] + spread[i] * offset
+                gap = factor * (before - means[j, i])
+                square += 2.0 * a * gap + n * gap * gap
+            total += square / (factor * factor)
+            rows += n
+            if not is_isotropic:
+                factors[j, i, 0] = _draw_factor(dof + rows, scatter[0, i] + total, stream)
+                total, rows = 0.0, 0.0
+        if is_isotropic:
+            factor = _draw_factor(dof + rows, scatter[0, 0] + total, stream)
+            for i in range(d):
+                factors[j, i, 0] = factor
+        if is_conjugate:
+            for i in range(d):
+                means[j, i] += normal(stream) * np.sqrt(shrunk) / factors[j, i, 0]
+
+
+@njit(error_model="numpy")
+def _draw_factor(dof, scatter, stream):
+    """One over the sd of a draw from the inverse-gamma with shape dof / 2 and rate scatter / 2."""
+    return np.sqrt(2.0 / scatter) * np.exp(0.5 * log_gamma(0.5 * dof, stream))

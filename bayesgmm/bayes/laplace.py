@@ -1,0 +1,198 @@
+"""Importance sampling from normals at the modes: independent draws, where the posterior is smooth.
+
+Where there are many rows to each component the posterior is nearly normal in the sampler's
+coordinates. Draws of that normal are weighted by what it gets wrong, the largest weights smoothed
+(Vehtari, Simpson, Gelman, Yao and Gabry, 2024, jmlr.org/papers/v25/19-556.html), and resampled.
+The shape k-hat of the weights' upper tail tells whether that can be trusted.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from bayesgmm.bayes import log_posterior as density_module
+from bayesgmm.bayes.chains import run_in_threads
+from bayesgmm.bayes.coordinates import LogPosterior
+from bayesgmm.bayes.log_posterior import log_prior, unpack
+from bayesgmm.bayes.modes import Mode, Optimum, allot, find_modes, shares
+from bayesgmm.bayes.nuts import sample_nuts
+from bayesgmm.bayes.samplers import Importance, PosteriorDraws
+from bayesgmm.bayes.verdicts import MIN_ESS_PER_CHAIN
+from bayesgmm.core.kernels import diagonal, triangular
+from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
+from bayesgmm.exceptions import PosteriorWarning
+
+njit = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__).njit
+
+# k-hat needs a tail to look at.
+MIN_PROPOSALS = 1000
+# The logarithm of a relative weight that is nothing beside the others, but still a number.
+_NO_WEIGHT = -700.0
+# Rows x components x (features^2 + 20) between two looks at the progress bar: a tenth of a second.
+_BIT = 2e8
+
+
+def sample_laplace(
+    posterior: LogPosterior,
+    optima: Sequence[Optimum],
+    *,
+    draws: int,
+    tune: int | None,
+    chains: int,
+    rng: np.random.Generator,
+    progressbar: bool,
+) -> PosteriorDraws:
+    """Draw from the posterior by Pareto-smoothed importance sampling, or else by NUTS.
+
+    Parameters
+    ----------
+    posterior : LogPosterior
+    optima : sequence of (mixture, half the hierarchical scale)
+        Modes of the posterior density, the highest first.
+    draws, chains : int
+        Draws are independent; chains are a way to lay them out.
+    tune : int or None
+        For NUTS only, where it takes over.
+    rng : numpy.random.Generator
+    progressbar : bool
+
+    Warns
+    -----
+    PosteriorWarning
+        If k-hat is 0.7 or more (less where there are few draws), or the draws are worth fewer than
+        100 independent ones a chain, or than half their number, so that NUTS takes over.
+
+    Notes
+    -----
+    The proposal is a mixture of normals, one a mode, weighted by the modes' shares after Laplace.
+    A draw costs one pass over the data, without a gradient.
+
+    An interrupt (Ctrl-C) before NUTS takes over raises KeyboardInterrupt: weights of a part of the
+    proposals say nothing about the rest.
+    """
+    modes = find_modes(posterior, optima)
+    n = max(draws * chains, MIN_PROPOSALS)
+    thetas = _propose(modes, n, rng)
+    log_density = _log_density(posterior, thetas, progressbar)
+    weights, pareto_k = _smoothed_weights(log_density - _log_proposal(modes, thetas))
+    kept, ess = _resample(weights, draws * chains, rng)
+    enough = min(MIN_ESS_PER_CHAIN * chains, draws * chains // 2)
+    reason = _why_not(pareto_k, ess, n, enough)
+    if reason:
+        warnings.warn(
+            f"sampler='laplace' does not do for these data ({reason}); NUTS was run instead.",
+            PosteriorWarning,
+            stacklevel=4,  # the caller of fit
+        )
+        return sample_nuts(
+            posterior,
+            optima,
+            draws=draws,
+            tune=tune,
+            chains=chains,
+            rng=rng,
+            progressbar=progressbar,
+        )
+    kept = kept.reshape(chains, draws)
+    mixture, hyper = posterior.unpack(thetas[kept])
+    stats = {"lp": log_density[kept]}
+    return PosteriorDraws(mixture, hyper, stats, "laplace", Importance(pareto_k, ess))
+
+
+def _propose(modes: Sequence[Mode], n: int, rng: np.random.Generator) -> np.ndarray:
+    which = allot(shares(modes), n)
+    z = rng.standard_normal((n, len(modes[0].place)))
+    of_mode = np.split(z, np.searchsorted(which, np.arange(1, len(modes))))
+    return np.concatenate([
+        mode.place + part @ mode.basis.T for mode, part in zip(modes, of_mode, strict=True)
+    ])  # fmt: skip
+
+
+def _log_proposal(modes: Sequence[Mode], thetas: np.ndarray) -> np.ndarray:
+    """Log density of the mixture of normals, up to a constant."""
+    total = np.full(len(thetas), -np.inf)
+    for mode, share in zip(modes, shares(modes), strict=True):
+        z = np.linalg.solve(mode.basis, (thetas - mode.place).T)
+        log_volume = np.linalg.slogdet(mode.basis)[1]
+        with np.errstate(divide="ignore"):
+            part = np.log(share) - log_volume - 0.5 * np.sum(z**2, axis=0)
+        total = np.logaddexp(total, part)
+    return total
+
+
+def _log_density(posterior: LogPosterior, thetas: np.ndarray, progressbar: bool) -> np.ndarray:
+    out = np.empty(len(thetas))
+    sizes = np.asarray(posterior.sizes, dtype=np.int64)
+    length = max(1, int(_BIT / posterior.cost))
+    n_parts = 16  # more than there are cores, so that none is idle for long
+
+    def evaluate(part: np.ndarray) -> Iterator[int]:
+        for first in range(part[0], part[-1] + 1, length):
+            bit = slice(first, min(first + length, part[-1] + 1))
+            log_densities(thetas[bit], posterior.rows, sizes, posterior.numbers, out[bit])
+            yield bit.stop - bit.start
+
+    work = [evaluate(part) for part in np.array_split(np.arange(len(thetas)), n_parts)]
+    run_in_threads(work, len(thetas), "Laplace, with importance weights", progressbar)
+    return out
+
+
+@njit(error_model="numpy")
+def log_densities(thetas, X, sizes, numbers, out):
+    """Write the log posterior density at each of thetas (n, P): one pass, without a gradient.
+
+    ``X``, ``sizes`` and ``numbers`` as in :func:`~bayesgmm.bayes.log_posterior.log_posterior`.
+    """
+    for i in range(thetas.shape[0]):
+        log_weights, means, factors, _ = unpack(thetas[i], sizes)
+        if sizes[2]:
+            of_rows = triangular.log_density(X, log_weights, means, factors)
+        else:
+            flat = factors.reshape(means.shape)
+            of_rows = diagonal.log_density(X, log_weights, means, flat)
+        out[i] = log_prior(thetas[i], sizes, numbers) + of_rows.sum()
+
+
+def _smoothed_weights(log_ratios: np.ndarray) -> tuple[np.ndarray, float]:
+    """Normalised Pareto-smoothed weights, and k-hat."""
+    from arviz_stats import base
+
+    # Where the density is no number the draw has no weight, or as good as none.
+    finite = np.isfinite(log_ratios)
+    ratios = np.full(len(log_ratios), _NO_WEIGHT)
+    if finite.any():
+        ratios[finite] = np.maximum(log_ratios[finite] - log_ratios[finite].max(), _NO_WEIGHT)
+    statistics = base.array_stats  # pyright: ignore[reportPrivateImportUsage]
+    try:
+        smoothed, pareto_k = statistics.psislw(-ratios)  # it wants them negative
+    except ValueError:  # the tail is all one value: next to no draw has a weight
+        smoothed, pareto_k = ratios, np.inf
+    weights = np.exp(smoothed - smoothed.max())
+    # The tail of weights that are all the same has no shape.
+    return weights / weights.sum(), np.inf if np.isnan(pareto_k) else float(pareto_k)
+
+
+def _resample(weights: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    """Systematic resampling: n indices in random order, and what such draws are worth.
+
+    A draw comes as often as its share of n says, rounded up or down at random; that adds to the
+    error of the weights themselves.
+    """
+    places = (rng.random() + np.arange(n)) / n
+    order = rng.permutation(len(weights))
+    kept = np.searchsorted(np.cumsum(weights[order]), places)
+    kept = order[np.minimum(kept, len(weights) - 1)]
+    rest = (n * weights) % 1.0
+    ess = 1.0 / (np.sum(weights**2) + np.sum(rest * (1.0 - rest)) / n**2)
+    return rng.permutation(kept), float(ess)
+
+
+def _why_not(pareto_k: float, ess: float, n: int, enough: int) -> str:
+    """What is wrong with the weights of n draws, or nothing."""
+    limit = min(0.7, 1.0 - 1.0 / np.log10(n))
+    if not pareto_k < limit:
+        return f"the weights' k-hat is {pareto_k:.2f}, below {limit:.2f} is wanted"
+    if ess < enough:
+        return f"the draws are worth {ess:.0f} independent ones, {enough} are wanted"
+    return ""

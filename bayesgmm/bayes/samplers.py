@@ -1,0 +1,86 @@
+"""The samplers by name, and what each of them returns."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from bayesgmm.core.mixture import Mixture
+
+
+@dataclass(frozen=True)
+class Importance:
+    """What weights say about independent draws that were weighted and resampled.
+
+    Attributes
+    ----------
+    pareto_k : float
+        Shape of the weights' upper tail, k-hat: means are reliable below 0.7 (Vehtari et al., 2024,
+        jmlr.org/papers/v25/19-556.html).
+    ess : float
+        Unweighted independent draws that they are worth.
+    """
+
+    pareto_k: float
+    ess: float
+
+
+@dataclass(frozen=True)
+class PosteriorDraws:
+    """Draws of a mixture, as they came: labels may differ between draws.
+
+    Attributes
+    ----------
+    mixture : Mixture
+        With leading axes (chain, draw), in the units of the data.
+    hyper : (chain, draw, n) array
+        Draws of half the hierarchical scale; n is zero if the scale is fixed.
+    sample_stats : dict of (chain, draw) arrays
+        What this sampler has to say about each draw.
+    sampler : str
+        The name of the sampler that made them.
+    importance : Importance or None
+        Where draws are independent, weighted and resampled, rather than chains.
+    complete : bool
+        False if sampling was interrupted, and these are the draws so far.
+    """
+
+    mixture: Mixture
+    hyper: np.ndarray
+    sample_stats: dict[str, np.ndarray]
+    sampler: str
+    importance: Importance | None = None
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Where the functions of a sampler are, as "module:function".
+
+    Attributes
+    ----------
+    on_density : str
+        Draws from a :class:`~bayesgmm.bayes.coordinates.LogPosterior`, which priors of ours have,
+        given its optima. Called as ``sample_nuts`` is.
+    on_model : str or None
+        Draws from a PyMC model, which any priors have. Called as ``sample_model`` is. None if the
+        sampler needs to know the priors.
+    """
+
+    on_density: str
+    on_model: str | None = None
+
+
+SAMPLERS = {
+    "nuts": Sampler("bayesgmm.bayes.nuts:sample_nuts", "bayesgmm.bayes.model_nuts:sample_model"),
+    "gibbs": Sampler("bayesgmm.bayes.gibbs:sample_gibbs"),
+    "laplace": Sampler("bayesgmm.bayes.laplace:sample_laplace"),
+}
+
+
+def function_at(place: str) -> Callable[..., Any]:
+    """Import the function at "module:function"."""
+    module, name = place.split(":")
+    return getattr(import_module(module), name)

@@ -1,0 +1,132 @@
+"""Chains against posteriors that are known exactly, and in other units."""
+
+import numpy as np
+import pytest
+from posterior_problems import draw, standard_errors_away
+from scipy import stats
+from scipy.special import gammaln
+
+from bayesgmm.priors import (
+    ConjugateMeans,
+    GammaScale,
+    InverseWishart,
+    NormalMeans,
+    Priors,
+    resolve,
+)
+
+
+@pytest.fixture(params=["nuts", "gibbs"])
+def sampler(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def X():
+    rng = np.random.default_rng(5)
+    return rng.normal(size=(25, 2)) @ [[1.5, 0.7], [0.0, 0.4]] + [10.0, -3.0]
+
+
+def test_conjugate_prior_has_the_closed_form_posterior(family, sampler, X):
+    """Normal-inverse-Wishart, or a normal-inverse-gamma a feature."""
+    strength = 3.0
+    priors = Priors(
+        means=ConjugateMeans(loc=[9.0, -2.0], strength=strength),
+        covariances=InverseWishart(dof=7.0, scale=[2.0, 0.5]),
+    )
+    prior = resolve(priors, X, 1, family)
+    found = draw(X, 1, family, priors, sampler=sampler).draws
+    n, d = X.shape
+    centre = (strength * prior.loc + n * X.mean(0)) / (strength + n)
+    offsets = X - X.mean(0)
+    gap = X.mean(0) - prior.loc
+    scatter = offsets.T @ offsets + strength * n / (strength + n) * np.outer(gap, gap)
+    if family in ("full", "tied"):
+        covariance = (prior.scatter + scatter) / (prior.dof + n - d - 1)
+    elif family == "diag":
+        # variance ~ IG((nu + n) / 2, (S + scatter) / 2)
+        covariance = np.diag((prior.scatter + np.diag(scatter)) / (prior.dof + n - 2))
+    else:
+        covariance = np.eye(d) * (prior.scatter + np.trace(scatter)) / (prior.dof + n * d - 2)
+    assert np.all(standard_errors_away(found.means[:, :, 0], centre) < 4.5)
+    assert np.all(standard_errors_away(found.covariances[:, :, 0], covariance) < 4.5)
+    spread = found.means[:, :, 0] - centre
+    of_means = np.einsum("cdi,cdj->cdij", spread, spread)
+    assert np.all(standard_errors_away(of_means, covariance / (strength + n)) < 4.5)
+
+
+def test_independent_means_against_quadrature(family, sampler, X):
+    """One feature: the posterior of (mu, log variance) on a grid."""
+    x = X[:8, :1]
+    priors = Priors(
+        means=NormalMeans(loc=8.0, scale=2.0), covariances=InverseWishart(dof=3.0, scale=1.0)
+    )
+    found = draw(x, 1, family, priors, sampler=sampler)
+    mu, log_v = np.meshgrid(np.linspace(5, 14, 600), np.linspace(-4, 5, 600), indexing="ij")
+    v = np.exp(log_v)
+    density = (
+        -0.5 * ((x[:, 0, None, None] - mu) ** 2 / v + log_v).sum(0)
+        + stats.norm(8.0, 2.0).logpdf(mu)
+        + stats.invgamma(1.5, scale=0.5).logpdf(v)
+        + log_v
+    )
+    p = np.exp(density - density.max())
+    p /= p.sum()
+    draws = found.draws
+    assert standard_errors_away(draws.means[..., 0, 0], np.sum(p * mu)) < 4.5
+    log_draws = np.log(draws.covariances[..., 0, 0, 0])
+    assert standard_errors_away(log_draws, np.sum(p * log_v)) < 4.5
+    assert standard_errors_away(log_draws**2, np.sum(p * log_v**2)) < 4.5
+
+
+def test_hierarchical_scale_against_quadrature(family, sampler, X):
+    """One feature, conjugate mean: given beta the data have a closed marginal likelihood."""
+    x = X[:10, 0]
+    n, strength, loc, a, g, h = len(x), 0.5, 9.0, 2.0, 1.3, 0.8
+    priors = Priors(
+        means=ConjugateMeans(loc=loc, strength=strength),
+        covariances=GammaScale(shape=a, hyper_shape=g, hyper_rate=h),
+    )
+    found = draw(x[:, None], 1, family, priors, sampler=sampler)
+    scatter = ((x - x.mean()) ** 2).sum() + strength * n / (strength + n) * (x.mean() - loc) ** 2
+    beta = np.linspace(1e-4, 40.0, 200_000)
+    log_p = (
+        a * np.log(beta)
+        + gammaln(a + n / 2)
+        - (a + n / 2) * np.log(beta + scatter / 2)
+        + (g - 1) * np.log(beta)
+        - h * beta
+    )
+    p = np.exp(log_p - log_p.max())
+    p /= p.sum()
+    hyper = found.hyper[..., 0]
+    assert standard_errors_away(hyper, np.sum(p * beta)) < 4.5
+    assert standard_errors_away(np.log(hyper), np.sum(p * np.log(beta))) < 4.5
+
+
+def test_weights_of_far_clusters_are_dirichlet(sampler):
+    """Labels certain, so the weights have their conjugate posterior."""
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(size=(12, 1)), rng.normal(size=(28, 1)) + 100.0]
+    found = draw(X, 2, "diag", Priors(), sampler=sampler).draws
+    small = found.weights.min(axis=-1)
+    assert standard_errors_away(small, 13 / 42) < 4.5
+    assert standard_errors_away(small**2, 13 * 14 / (42 * 43)) < 4.5
+
+
+def test_units_and_offsets_change_nothing_but_the_units(family, sampler, X):
+    """The same seed draws the same posterior, in other units."""
+    scale = np.array([1e-6, 1e6]) if family != "spherical" else np.array([1e6, 1e6])
+    here, there = (
+        draw(data, 1, family, Priors(), draws=500, seed=1, sampler=sampler)
+        for data in (X, X * scale + 5 * scale)
+    )
+    power = np.outer(scale, scale)
+    np.testing.assert_allclose(
+        (there.draws.covariances / power).mean((0, 1, 2)),
+        here.draws.covariances.mean((0, 1, 2)),
+        atol=0.25,
+    )
+    np.testing.assert_allclose(
+        (there.draws.means / scale - 5).mean((0, 1, 2)), here.draws.means.mean((0, 1, 2)), atol=0.1
+    )
