@@ -3,7 +3,8 @@
 #
 # Each makes what it needs in .venv first, at the versions of constraints.txt.
 
-PYTEST = .venv/bin/pytest
+# By file, as tests of one file share what they fit.
+PYTEST = .venv/bin/pytest --numprocesses auto --dist loadfile
 SPHINX = .venv/bin/sphinx-build
 DEPENDENCIES = pyproject.toml constraints.txt tools/environment.sh
 

@@ -19,7 +19,7 @@ compiler = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__)
 N_ROWS, N_FEATURES, N_COORDINATES, N_NUMBERS = 0, 1, 2, 3
 ORIGIN, BASIS, ROWS, SIZES, NUMBERS = 4, 5, 6, 7, 8
 N_SLOTS = 9
-N_SIZES = 7
+N_SIZES = 8
 
 # What nutpie takes as "this point has no density, reject it" rather than as a fatal error.
 _RECOVERABLE = 4

@@ -7,6 +7,8 @@ import numpy as np
 
 from bayesgmm.bayes.log_posterior import Sizes, log_posterior
 from bayesgmm.core.covariance import CovarianceFamily
+from bayesgmm.core.kernels import diagonal, triangular
+from bayesgmm.core.kernels.pointers import address_of_sums
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.problem import Problem
 from bayesgmm.priors import ResolvedPriors
@@ -49,6 +51,7 @@ class LogPosterior:
     def sizes(self) -> Sizes:
         """The integers that the compiled functions need."""
         family, d = self.family, self.problem.n_features
+        kernel = triangular if family.structure == "triangular" else diagonal
         n_hyper = 0
         if self.priors.hyper_rate is not None:
             n_hyper = 1 if family.isotropic else d
@@ -60,6 +63,7 @@ class LogPosterior:
             is_isotropic=int(family.isotropic),
             is_conjugate=int(self.priors.scale is None),
             n_hyper=n_hyper,
+            kernel=address_of_sums(kernel.sums),
         )
 
     @cached_property

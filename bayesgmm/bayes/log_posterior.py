@@ -24,14 +24,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayesgmm.core.kernels import diagonal, gradient, triangular
+from bayesgmm.core.kernels import gradient
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
+from bayesgmm.core.kernels.pointers import sums_at
 
 njit = Compiler(*KERNEL_SOURCES, __file__).njit
 
 
 class Sizes(NamedTuple):
-    """The integers of a posterior, in the order the compiled functions expect."""
+    """The integers of a posterior, in the order the compiled functions expect.
+
+    The last is the address of the pass over the data, :func:`sums` of a kernel.
+    """
 
     n_components: int
     n_features: int
@@ -40,6 +44,7 @@ class Sizes(NamedTuple):
     is_isotropic: int
     is_conjugate: int
     n_hyper: int
+    kernel: int
 
     @property
     def factor_length(self) -> int:
@@ -109,22 +114,22 @@ def unpack(theta, sizes):
 
 
 @njit(error_model="numpy")
-def _likelihood(X, log_weights, means, factors, is_triangular):
+def _likelihood(X, log_weights, means, factors, sizes):
     """Log-likelihood and its gradient with respect to log weights, means, and factors."""
-    unweighted = np.empty(0)
-    if is_triangular:
-        value, counts, first, second = triangular.statistics(
-            X, unweighted, log_weights, means, factors
-        )
+    counts, first, second = np.empty(len(means)), np.empty_like(means), np.empty(factors.size)
+    kernel = sums_at(sizes[7], X)
+    unweighted, flat = np.empty(0), factors.reshape(-1)
+    value = kernel(X, unweighted, log_weights, means, flat, np.inf, counts, first, second)
+    if sizes[2]:
+        squares = second.reshape(factors.shape)
         _, d_means, d_factors = gradient.triangular(
-            log_weights, means, factors, counts, first, second
+            log_weights, means, factors, counts, first, squares
         )
         return value, counts, d_means, d_factors
-    k, d = means.shape
-    flat = factors.reshape(k, d)
-    value, counts, first, squares = diagonal.statistics(X, unweighted, log_weights, means, flat)
-    _, d_means, d_flat = gradient.diagonal(log_weights, means, flat, counts, first, squares)
-    return value, counts, d_means, d_flat.reshape(k, d, 1)
+    _, d_means, d_flat = gradient.diagonal(
+        log_weights, means, flat.reshape(means.shape), counts, first, second.reshape(means.shape)
+    )
+    return value, counts, d_means, d_flat.reshape(factors.shape)
 
 
 @njit(error_model="numpy")
@@ -227,7 +232,7 @@ def log_posterior(theta, X, sizes, numbers):
     ----------
     theta : (P,) in
     X : (N, D) in, float64, C order
-    sizes : (7,) in, int64, see :class:`Sizes`
+    sizes : (8,) in, int64, see :class:`Sizes`
     numbers : in, float64: concentration (K), loc (D), scale (D), dof, scatter (D D), and where the
         scale is hierarchical its shape and rates (1 + n_hyper)
 
@@ -245,7 +250,7 @@ def log_posterior(theta, X, sizes, numbers):
     scatter = numbers[q + 1 : q + 1 + d * d].reshape(d, d)
     hyper_prior = numbers[q + 1 + d * d :]
     log_weights, means, factors, hyper = unpack(theta, sizes)
-    value, counts, d_means, d_factors = _likelihood(X, log_weights, means, factors, is_triangular)
+    value, counts, d_means, d_factors = _likelihood(X, log_weights, means, factors, sizes)
     value += _prior_on_means(means, factors, sizes, loc, scale, d_means, d_factors)
     _gather(d_factors, sizes)
     d_hyper = np.zeros(n_hyper)

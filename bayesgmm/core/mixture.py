@@ -296,16 +296,10 @@ class Mixture:
             whitening=change(self.whitening),
         )
 
-    def _kernel(self, name: str, X: np.ndarray) -> np.ndarray:
-        kernel, arguments = kernel_of(self, X)
-        return getattr(kernel, name)(read_only(np.ascontiguousarray(X)), *arguments)
-
     def _map_draws(self, name: str, X: np.ndarray) -> np.ndarray:
-        if not self.batch_shape:
-            return self._kernel(name, X)
-        draws, n = self.flatten(), len(X)
+        draws = self.flatten()
         kernel, arguments = kernel_of(draws, X)
-        by_component = name != "log_density"
+        n, by_component = len(X), name != "log_density"
         densities = np.empty((len(draws), 0 if by_component else n))
         values = np.empty((len(draws), *((n, self.n_components) if by_component else (0, 0))))
         kernel.for_each_draw(

@@ -117,7 +117,7 @@ def test_everything_a_fit_has_comes_back(tmp_path, faithful, family):
 
 
 def test_document_is_as_described(tmp_path, faithful):
-    fit = GaussianMixture(2, covariance_type="VVI", n_init=2, random_state=0).fit(faithful)
+    fit = GaussianMixture(2, covariance_type="VVI", n_init=1, random_state=0).fit(faithful)
     save(fit, tmp_path / "fit.json")
     document = json.loads((tmp_path / "fit.json").read_text(encoding="utf-8"))
 
@@ -132,7 +132,7 @@ def test_document_is_as_described(tmp_path, faithful):
     assert about["n_rows"] == 272
     assert about["log_likelihood"] == pytest.approx(fit.score_samples(faithful).sum(), abs=1e-9)
     assert about["log_posterior"] is None
-    assert about["starts"]["n_starts"] == 2
+    assert about["starts"]["n_starts"] == 1
     assert document["settings"]["covariance_type"] == "VVI"
     assert document["settings"]["random_state"] == 0
 

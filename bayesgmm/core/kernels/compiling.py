@@ -19,7 +19,6 @@ from typing import Any
 
 import numba
 from numba.core import config, event
-from numba.experimental.function_type import _get_wrapper_address
 from numba.misc.appdirs import AppDirs
 
 KERNEL_SOURCES = tuple(sorted(Path(__file__).parent.glob("*.py")))
@@ -75,12 +74,6 @@ class Compiler:
             config.CACHE_DIR = before
 
 
-def address_of(function: Any, signature: Any) -> int:
-    """Where a function of :class:`Compiler` is, compiled for a signature, for calls from C."""
-    function.compile(signature)
-    return _get_wrapper_address(function, signature)
-
-
 def _cache_folder(checksum: str) -> Path:
     """Beside the compiled Python files, or where Numba's user or the system keeps caches.
 
@@ -134,3 +127,11 @@ def _is_watched() -> bool:
 event.register("numba:compile", _Note())
 compiler = Compiler(*KERNEL_SOURCES)
 njit = compiler.njit
+
+
+def inner(**options: Any) -> Callable[[Any], Any]:
+    """As ``njit``, for functions that only compiled code calls.
+
+    Their wrappers for Python and for C, which take as long to compile, are left out.
+    """
+    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)

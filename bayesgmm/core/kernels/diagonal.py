@@ -7,11 +7,11 @@ only the diagonal of ``sum r y y'`` is needed; y is cheap enough to be computed 
 import numpy as np
 
 from bayesgmm.core.kernels import softmax, tiles
-from bayesgmm.core.kernels.compiling import njit
+from bayesgmm.core.kernels.compiling import inner, njit
 from bayesgmm.core.kernels.tiles import TILE
 
 
-@njit()
+@inner()
 def add_moments(resp, r0, U, means, factors, k, d, first, second, stride, n_rows):
     """Add component k's sums of resp * y and resp * y^2 over a block to ``first``, ``second``."""
     for i in range(0, d, TILE):
@@ -29,7 +29,7 @@ def add_moments(resp, r0, U, means, factors, k, d, first, second, stride, n_rows
             tiles.moment_1(resp, r0, U, u0, means, factors, m0, first, second, stride, n_rows)
 
 
-@njit()
+@inner()
 def constants(log_weights, factors, d):
     """What the log joint densities (K,) are where y is zero."""
     n_components = log_weights.shape[0]
@@ -42,7 +42,7 @@ def constants(log_weights, factors, d):
     return out
 
 
-@njit()
+@inner()
 def block_joint(U, means, factors, offsets, d, joint, stride, n_rows):
     """Write the log joint densities (K * stride) of a block U."""
     for k in range(offsets.shape[0]):
@@ -162,26 +162,10 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
 
 
 @njit()
-def log_joint(X, log_weights, means, factors):
-    """``log w_k + log N(x_n | mu_k, diag(sd_k^2))``, (N, K); arguments as in :func:`statistics`."""
-    out = np.empty((X.shape[0], log_weights.shape[0]))
-    _for_each_block(X, log_weights, means, factors, np.empty(0), out, False)
-    return out
-
-
-@njit()
 def log_density(X, log_weights, means, factors):
     """The log density of each row under the mixture, (N,); arguments as in :func:`statistics`."""
     out = np.empty(X.shape[0])
     _for_each_block(X, log_weights, means, factors, out, np.empty((0, 0)), False)
-    return out
-
-
-@njit()
-def responsibilities(X, log_weights, means, factors):
-    """Probability that each row belongs to each component, (N, K); arguments as above."""
-    out = np.empty((X.shape[0], log_weights.shape[0]))
-    _for_each_block(X, log_weights, means, factors, np.empty(0), out, True)
     return out
 
 

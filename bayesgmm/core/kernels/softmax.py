@@ -3,7 +3,7 @@
 import numpy as np
 
 from bayesgmm.core.kernels import simd
-from bayesgmm.core.kernels.compiling import njit
+from bayesgmm.core.kernels.compiling import inner
 
 # Stands for the logarithm of zero: adding finite numbers to it cannot overflow, and the relaxed
 # arithmetic of the vectors never meets an infinity.
@@ -13,7 +13,7 @@ LOG_ZERO = -1e290
 BLOCK_ROWS = 256
 
 
-@njit()
+@inner()
 def block_rows(n_components, d):
     """Rows of a block: as many as let the whitened block stay in the second-level cache."""
     rows = 256
@@ -23,13 +23,13 @@ def block_rows(n_components, d):
     return rows
 
 
-@njit()
+@inner()
 def filled(n_used):
     """Rows that a block of ``n_used`` rows is filled up to: the widest tile takes 64 at a time."""
     return (n_used + 63) // 64 * 64
 
 
-@njit()
+@inner()
 def buffer(n):
     """``n`` uninitialised doubles that begin on a cache line, so that no vector straddles two."""
     memory = np.empty(n + simd.WIDTH)
@@ -37,7 +37,7 @@ def buffer(n):
     return memory[skip : skip + n]
 
 
-@njit()
+@inner()
 def _exponentials(joint, n_components, work, stride, n_rows):
     """Replace ``joint`` by exp(joint - maximum of the row).
 
@@ -59,7 +59,7 @@ def _exponentials(joint, n_components, work, stride, n_rows):
             simd.store(work, stride + v, simd.add(simd.load(work, stride + v), value))
 
 
-@njit()
+@inner()
 def log_sum(joint, n_components, work, out, stride, n_rows):
     """``out[row] = log sum_k exp(joint[k, row])``; ``joint`` (K * stride) is overwritten."""
     _exponentials(joint, n_components, work, stride, n_rows)
@@ -68,7 +68,7 @@ def log_sum(joint, n_components, work, out, stride, n_rows):
         simd.store(out, v, simd.add(simd.load(work, v), total))
 
 
-@njit()
+@inner()
 def responsibilities(joint, n_components, weight, is_uniform, work, counts, stride, n_rows):
     """Turn log joint densities into weighted responsibilities; returns the log-likelihood.
 
@@ -106,7 +106,7 @@ def responsibilities(joint, n_components, weight, is_uniform, work, counts, stri
     return simd.sum_lanes(log_likelihood)
 
 
-@njit()
+@inner()
 def load_rows(X, start, n_used, n_rows, stride, U):
     """Transpose rows ``start`` to ``start + n_used`` of X into the block U; zeros after them."""
     d = X.shape[1]
@@ -128,7 +128,7 @@ def load_rows(X, start, n_used, n_rows, stride, U):
             U[j * stride + i] = 0.0
 
 
-@njit()
+@inner()
 def fill(joint, j0, value, n_rows):
     """``joint[j0 : j0 + n_rows] = value``."""
     copies = simd.broadcast(value)
@@ -136,7 +136,7 @@ def fill(joint, j0, value, n_rows):
         simd.store(joint, j0 + v, copies)
 
 
-@njit()
+@inner()
 def fill_sum(joint, j0, values, constant, n_rows):
     """``joint[j0 : j0 + n_rows] = values + constant``."""
     copies = simd.broadcast(constant)
@@ -144,7 +144,7 @@ def fill_sum(joint, j0, values, constant, n_rows):
         simd.store(joint, j0 + v, simd.add(simd.load(values, v), copies))
 
 
-@njit()
+@inner()
 def load_weights(sample_weight, start, n_used, n_rows, weight):
     """The weights of a block, zero after its rows; returns whether all of them are one."""
     # Loops, as assigning a slice would make Numba compile the formatting of its error message.
@@ -156,7 +156,7 @@ def load_weights(sample_weight, start, n_used, n_rows, weight):
     return not is_given and n_used == n_rows
 
 
-@njit()
+@inner()
 def constants(log_weights, log_determinants, d, out):
     """``out[k]``: the part of the log joint density that no row changes."""
     for k in range(log_weights.shape[0]):

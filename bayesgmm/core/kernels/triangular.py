@@ -10,11 +10,11 @@ cancel.
 import numpy as np
 
 from bayesgmm.core.kernels import softmax, tiles
-from bayesgmm.core.kernels.compiling import njit
+from bayesgmm.core.kernels.compiling import inner, njit
 from bayesgmm.core.kernels.tiles import TILE
 
 
-@njit()
+@inner()
 def _model_size(d):
     """Doubles that the means and factors of one component take as the tiles want them."""
     total = 0
@@ -24,7 +24,7 @@ def _model_size(d):
     return total
 
 
-@njit()
+@inner()
 def pack_model(means, factors):
     """Means, and factors or the one that all share, tile by tile, in the order of their use."""
     n_components, d = means.shape
@@ -41,7 +41,7 @@ def pack_model(means, factors):
     return model
 
 
-@njit()
+@inner()
 def whiten(U, model, m0, d, Y, y0, joint, j0, stride, n_rows):
     """Y = W (U - mean) of one component, tile by tile; ``joint`` loses half the sum of squares."""
     m = m0
@@ -61,18 +61,18 @@ def whiten(U, model, m0, d, Y, y0, joint, j0, stride, n_rows):
         m += (i + height) * (height + 1)
 
 
-@njit()
+@inner()
 def _gram_slots(height):
     """Doubles that a tile's sums and products take, in whole vectors."""
     return (height + height * (height + 1) // 2 + 7) // 8 * 8
 
 
-@njit()
+@inner()
 def _cross_slots(height):
     return (height * TILE + 7) // 8 * 8
 
 
-@njit()
+@inner()
 def packed_slots(d):
     """Doubles that the sums and products of one component take."""
     total = 0
@@ -82,7 +82,7 @@ def packed_slots(d):
     return total
 
 
-@njit()
+@inner()
 def add_products(resp, r0, Y, y0, Z, packed, p0, d, stride, n_rows):
     """Add ``sum r y`` and ``sum r y y'`` over a block, tile by tile, in packed form."""
     p = p0
@@ -115,7 +115,7 @@ def add_products(resp, r0, Y, y0, Z, packed, p0, d, stride, n_rows):
             p += _cross_slots(height)
 
 
-@njit()
+@inner()
 def unpack(packed, p0, d, first, second):
     """Write the packed sums and products of a component into ``first`` (D,), ``second`` (D, D)."""
     p = p0
@@ -137,7 +137,7 @@ def unpack(packed, p0, d, first, second):
             p += _cross_slots(height)
 
 
-@njit()
+@inner()
 def constants(log_weights, factors, d):
     """What the log joint densities (K,) are where y is zero."""
     n_components = log_weights.shape[0]
@@ -150,7 +150,7 @@ def constants(log_weights, factors, d):
     return out
 
 
-@njit()
+@inner()
 def block_joint(U, model, offsets, d, Y, y_step, joint, stride, n_rows):
     """Write a block's log joint densities (K * stride), and y of component k at k * y_step.
 
@@ -276,26 +276,10 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
 
 
 @njit()
-def log_joint(X, log_weights, means, factors):
-    """``log w_k + log N(x_n | mu_k, Sigma_k)``, (N, K); arguments as in :func:`statistics`."""
-    out = np.empty((X.shape[0], log_weights.shape[0]))
-    _for_each_block(X, log_weights, means, factors, np.empty(0), out, False)
-    return out
-
-
-@njit()
 def log_density(X, log_weights, means, factors):
     """The log density of each row under the mixture, (N,); arguments as in :func:`statistics`."""
     out = np.empty(X.shape[0])
     _for_each_block(X, log_weights, means, factors, out, np.empty((0, 0)), False)
-    return out
-
-
-@njit()
-def responsibilities(X, log_weights, means, factors):
-    """Probability that each row belongs to each component, (N, K); arguments as above."""
-    out = np.empty((X.shape[0], log_weights.shape[0]))
-    _for_each_block(X, log_weights, means, factors, np.empty(0), out, True)
     return out
 
 

@@ -8,12 +8,11 @@ from functools import cache
 from types import ModuleType
 
 import numpy as np
-from numba import boolean, float32, float64, types
-from numba.core import cgutils
+from numba import boolean, float64, types
 from numba.extending import intrinsic
 
 from bayesgmm.core.covariance import CovarianceFamily
-from bayesgmm.core.kernels.compiling import address_of
+from bayesgmm.core.kernels.pointers import address_of, address_of_sums, function_at, sums_at
 from bayesgmm.core.statistics import FAR, Pass, kernels_of
 from bayesgmm.em.compiled import diagonal, squarem, triangular, weights
 from bayesgmm.em.compiled.compiling import njit
@@ -24,11 +23,6 @@ _VECTOR, _MATRIX = float64[::1], float64[:, ::1]
 _TASK = (_VECTOR, _MATRIX, _VECTOR, _VECTOR)
 _MAXIMISE = boolean(*_TASK, _VECTOR, _MATRIX, _VECTOR, _VECTOR, _VECTOR)
 _LOG_PRIOR = float64(*_TASK, _VECTOR)
-
-
-def _sums(rows: types.Array) -> types.Type:
-    weight = types.Array(float64, 1, "C", readonly=True)
-    return float64(rows, weight, _VECTOR, _MATRIX, _VECTOR, float64, _VECTOR, _MATRIX, _VECTOR)
 
 
 def step(
@@ -100,24 +94,14 @@ def _addresses(
         address_of(module.log_prior, _LOG_PRIOR) if has_prior else 0,
     ]
     if kernel is not None:
-        rows = types.Array(float32 if dtype == "f" else float64, 2, "C", readonly=True)
-        addresses.append(address_of(kernels_of(family)[kernel], _sums(rows)))
+        addresses.append(address_of_sums(kernels_of(family)[kernel], dtype))
     return np.array(addresses)
-
-
-def _function_at(context, builder, kind: types.FunctionType, address):
-    """A function pointer from an address, as Numba holds it."""
-    function = cgutils.create_struct_proxy(kind)(context, builder)
-    pointer = context.get_value_type(types.voidptr)
-    function.c_addr = builder.inttoptr(address, pointer)
-    function.py_addr = function.jit_addr = pointer(None)
-    return function._getvalue()
 
 
 @intrinsic
 def _maximise_at(typingctx, address):
     kind = types.FunctionType(_MAXIMISE)
-    return kind(address), lambda context, builder, signature, arguments: _function_at(
+    return kind(address), lambda context, builder, signature, arguments: function_at(
         context, builder, kind, arguments[0]
     )
 
@@ -125,15 +109,7 @@ def _maximise_at(typingctx, address):
 @intrinsic
 def _log_prior_at(typingctx, address):
     kind = types.FunctionType(_LOG_PRIOR)
-    return kind(address), lambda context, builder, signature, arguments: _function_at(
-        context, builder, kind, arguments[0]
-    )
-
-
-@intrinsic
-def _kernel_at(typingctx, address, X):
-    kind = types.FunctionType(_sums(X))
-    return kind(address, X), lambda context, builder, signature, arguments: _function_at(
+    return kind(address), lambda context, builder, signature, arguments: function_at(
         context, builder, kind, arguments[0]
     )
 
@@ -188,7 +164,7 @@ def _follow(
     far,
     n_passes,
 ):
-    kernel = _kernel_at(addresses[2], X)
+    kernel = sums_at(addresses[2], X)
     n_components, d = len(concentration), X.shape[1]
     start = n_components + n_components * d
     counts, first = np.empty(n_components), np.empty((n_components, d))
@@ -204,8 +180,9 @@ def _follow(
         )
         if np.isnan(log_likelihood):
             return squarem.TOO_FAR
-        status = _advance(
-            addresses,
+        status = squarem.advance(
+            _maximise_at(addresses[0]),
+            _log_prior_at(addresses[1]),
             numbers,
             table,
             concentration,

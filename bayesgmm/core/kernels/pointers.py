@@ -1,0 +1,54 @@
+"""Kernels called through pointers, and not compiled once more into each of their callers."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from numba import float64, types
+from numba.core import cgutils
+from numba.experimental.function_type import _get_wrapper_address
+from numba.extending import intrinsic
+
+_VECTOR, _MATRIX = float64[::1], float64[:, ::1]
+
+
+def address_of(function: Any, signature: Any) -> int:
+    """Where a compiled function is, compiled for a signature, for callers that trust it.
+
+    The caller in turn must have arrays of that type and order; whether they are read-only makes no
+    difference.
+    """
+    function.compile(signature)
+    return _get_wrapper_address(function, signature)
+
+
+@cache
+def address_of_sums(kernel: Callable[..., float], dtype: str = "d") -> int:
+    """Where the function ``sums`` of a kernel is, for rows of "d" (float64) or "f" (float32)."""
+    rows = types.Array(types.float32 if dtype == "f" else types.float64, 2, "C", readonly=True)
+    return address_of(kernel, _sums(rows))
+
+
+def _sums(rows: types.Array) -> Any:
+    weight = types.Array(types.float64, 1, "C", readonly=True)
+    return float64(rows, weight, _VECTOR, _MATRIX, _VECTOR, float64, _VECTOR, _MATRIX, _VECTOR)
+
+
+def function_at(context: Any, builder: Any, kind: types.FunctionType, address: Any) -> Any:
+    """In an intrinsic: a function as Numba holds it, from its address."""
+    function = cgutils.create_struct_proxy(kind)(context, builder)
+    pointer = context.get_value_type(types.voidptr)
+    function.c_addr = builder.inttoptr(address, pointer)
+    function.py_addr = function.jit_addr = pointer(None)
+    return function._getvalue()
+
+
+@intrinsic
+def sums_at(typingctx, address, X):
+    """In compiled code: the function ``sums`` at an address, for rows like X."""
+    kind = types.FunctionType(_sums(types.Array(X.dtype, 2, "C", readonly=True)))
+
+    def codegen(context, builder, signature, arguments):
+        return function_at(context, builder, kind, arguments[0])
+
+    return kind(address, X), codegen
