@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bayesgmm import BayesianGaussianMixture, GaussianMixture, load_dataset
+from bayesgmm.bayes.user_priors import interpreted
 
 DOCS = Path(__file__).parents[1] / "docs"
 ARVIZ_PAGE = (DOCS / "guide" / "arviz.md").read_text(encoding="utf-8")
@@ -59,11 +60,23 @@ def names() -> dict[str, Any]:
 def test_examples_run(page, names, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace = dict(names)
-    for block in blocks(page):
-        exec(compile(block, page.name, "exec"), namespace)
+    with interpreted():
+        for block in blocks(page):
+            exec(compile(block, page.name, "exec"), namespace)
 
 
-@pytest.mark.parametrize("code", ARVIZ_CALLS)
+QUICK_PLOTS = ("az.plot_trace(", "az.plot_forest(", "az.plot_pair(", "az.plot_khat(")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(code, marks=pytest.mark.slow)
+        if code.startswith("az.plot_") and not code.startswith(QUICK_PLOTS)
+        else code
+        for code in ARVIZ_CALLS
+    ],
+)
 def test_arviz_takes_the_draws(code, names, tmp_path, monkeypatch):
     import arviz as az
     import matplotlib.pyplot as plt
