@@ -44,6 +44,13 @@ def limit(n_threads: int) -> Iterator[None]:
         _LIMIT.reset(token)
 
 
+def share(n_jobs: int | None) -> int:
+    """The number of threads for each of ``n_jobs`` fits, as joblib counts them, at a time."""
+    from joblib import effective_n_jobs
+
+    return max(1, count() // effective_n_jobs(1 if n_jobs is None else n_jobs))
+
+
 def run_all[T](function: Callable[[int], T], numbers: Iterable[int]) -> Iterator[T]:
     """``function(i)`` for every i, in threads if allowed; results come in order.
 

@@ -72,11 +72,12 @@ def bootstrap(
     would stop where it began, and the replicates would hardly differ.
     """
     seeds = rng.integers(2**63, size=n_boot)
+    n_threads = threads.share(n_jobs)
     mixtures, n_collapsed = [], 0
     with threads.single_blas(), Progress(progressbar, n_boot) as advance:
         advance("bootstrap")
         refits: Any = Parallel(n_jobs, prefer="threads", return_as="generator")(
-            delayed(_refit)(problem, mixture, kind, int(seed)) for seed in seeds
+            delayed(_refit)(problem, mixture, kind, int(seed), n_threads) for seed in seeds
         )
         for refit in refits:
             if refit is None:
@@ -95,13 +96,16 @@ def bootstrap(
     return Replicates(draws.permute(matching_order(draws, mixture, problem.X)), n_collapsed)
 
 
-def _refit(problem: Problem, mixture: Mixture, kind: str, seed: int) -> Mixture | None:
+def _refit(
+    problem: Problem, mixture: Mixture, kind: str, seed: int, n_threads: int
+) -> Mixture | None:
     resampled = RESAMPLERS[kind](problem, mixture, np.random.default_rng(seed))
     try:
-        found = run_accelerated(resampled, mixture, MAX_PASSES).mixture
+        with threads.limit(n_threads):
+            found = run_accelerated(resampled, mixture, MAX_PASSES).mixture
+            return None if find_spikes(found, resampled) else found
     except np.linalg.LinAlgError:
         return None
-    return None if find_spikes(found, resampled) else found
 
 
 def _weighted(problem: Problem, mixture: Mixture, rng: np.random.Generator) -> Problem:

@@ -255,7 +255,7 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         n_jobs: int | None = None,
         progressbar: bool = False,
     ) -> StandardErrors:
-        """Standard errors of the weights, means and covariances.
+        """Standard errors of the weights, means and covariances: zero for ``fixed`` ones.
 
         Parameters
         ----------
@@ -298,11 +298,6 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             raise DataError(
                 f"X must be the rows that were fitted, which weigh {self.n_rows_:g}, got rows that "
                 f"weigh {n:g}; give the same X, and sample_weight if fit had it."
-            )
-        if self.fixed:
-            raise DataError(
-                "standard errors are those of a fit whose parts are all free, got "
-                f"fixed={self.fixed}; fit again without it (warm_start=True stays at this optimum)."
             )
         problem = self._problem(Data(rows), weight)
         rng = as_generator(self.random_state)

@@ -5,6 +5,7 @@ information less the variance of the complete-data score given each row, summed 
 is exact: there are no differences whose step has to be chosen.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +59,7 @@ def curvature(problem: Problem, mixture: Mixture) -> Curvature:
         What was maximised. With priors it is the log posterior density, with respect to Lebesgue
         measure on weights, means and covariances, whose information is taken; a hierarchical scale
         is at its mode given the covariances, which gives what inverting the information on all of
-        them together would.
+        them together would. What is fixed is known, and has no error.
     mixture : Mixture
         The fit, without leading axes.
 
@@ -85,8 +86,10 @@ def curvature(problem: Problem, mixture: Mixture) -> Curvature:
     # From here on in units of the complete data's information.
     information /= np.outer(scale, scale)
     score /= scale
-    free = _Constrained(mixture.weights / scale[: mixture.n_components])
+    free = _Free(problem.fixed, local, scale)
     information, score = free.reduce(information), free.reduce_vector(score)
+    if not len(score):
+        return Curvature(np.zeros((local.layout.size,) * 2), gain=0.0)
     lower, failed = dpotrf(information, lower=True, clean=True)
     if failed or np.diag(lower).min() ** 2 < FLAT:
         values, vectors = np.linalg.eigh(information)
@@ -188,27 +191,40 @@ def _most_moved(local: Local, direction: np.ndarray) -> int:
     return int(np.argmax([np.sum(direction[local.places(j)] ** 2) for j in range(k)]))
 
 
-class _Constrained:
-    """Directions along which the weights' sum stays what it is: one coordinate less.
+class _Free:
+    """Directions that keep what is fixed, and the sum of the weights: fewer coordinates.
 
     Parameters
     ----------
-    gradient : (K,) array
-        Of the sum of the weights.
+    fixed : collection of str
+        Parts of the mixture that are known.
+    local : Local
+    scale : (P,) array
+        The units of the coordinates.
     """
 
-    def __init__(self, gradient: np.ndarray):
-        self.basis = null_space(gradient[None])
+    def __init__(self, fixed: Collection[str], local: Local, scale: np.ndarray):
+        layout, self.size = local.layout, local.layout.size
+        self.k = layout.n_components
+        gradient = local.mixture.weights / scale[: self.k]
+        self.basis = np.zeros((self.k, 0)) if "weights" in fixed else null_space(gradient[None])
+        is_free = np.ones(self.size, dtype=bool)
+        is_free[: self.k] = False
+        is_free[self.k : layout.n_before_covariances] = "means" not in fixed
+        is_free[layout.n_before_covariances :] = "covariances" not in fixed
+        self.others = np.flatnonzero(is_free)
 
     def reduce_vector(self, vector: np.ndarray) -> np.ndarray:
         """To the free directions, along the first axis."""
-        k = len(self.basis)
-        return np.concatenate([self.basis.T @ vector[:k], vector[k:]])
+        return np.concatenate([self.basis.T @ vector[: self.k], vector[self.others]])
 
     def expand_vector(self, vector: np.ndarray) -> np.ndarray:
         """Back to all coordinates, along the first axis."""
-        free = self.basis.shape[1]
-        return np.concatenate([self.basis @ vector[:free], vector[free:]])
+        n = self.basis.shape[1]
+        out = np.zeros((self.size, *vector.shape[1:]))
+        out[: self.k] = self.basis @ vector[:n]
+        out[self.others] = vector[n:]
+        return out
 
     def reduce(self, matrix: np.ndarray) -> np.ndarray:
         """A symmetric matrix on the free directions."""

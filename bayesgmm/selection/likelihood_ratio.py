@@ -16,6 +16,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from bayesgmm import __version__
+from bayesgmm.core import threads
 from bayesgmm.core.covariance import get_family
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.core.random_state import as_seed
@@ -258,26 +259,27 @@ class _Samples:
     n_rows: int
     seed: list[int]
 
-    def ratio(self, sample: int) -> tuple[int, float | None]:
+    def ratio(self, sample: int, n_threads: int) -> tuple[int, float | None]:
         """The number of a sample and its statistic; None if there is no fit to compare with."""
         k, seed = self.null.n_components, [*self.seed, sample]
         X, _ = self.null.sample(self.n_rows, np.random.default_rng([*seed, 0]))
-        smaller = self.fitter.best(X, k, [*seed, 1])
-        if smaller is None:
-            return sample, None
-        return sample, _ratio(smaller, self.fitter.best(X, k + 1, [*seed, 2]))
+        with threads.limit(n_threads):
+            smaller = self.fitter.best(X, k, [*seed, 1])
+            if smaller is None:
+                return sample, None
+            return sample, _ratio(smaller, self.fitter.best(X, k + 1, [*seed, 2]))
 
     def ratios(self, n: int, n_jobs: int | None, journal: Journal, progressbar: bool) -> np.ndarray:
         """The statistics of ``n`` samples, those from the journal and the others."""
         k = self.null.n_components
         found = {e["sample"]: e["statistic"] for e in journal.entries if e["n_components"] == k}
         left = [sample for sample in range(n) if sample not in found]
-        what = f"{k} against {k + 1} components"
+        what, n_threads = f"{k} against {k + 1} components", threads.share(n_jobs)
         with Progress(progressbar, len(left)) as advance:
             advance(what)
             # Processes, not threads: short fits are mostly Python, which holds the lock.
             arriving: Any = Parallel(n_jobs, return_as="generator_unordered")(
-                delayed(self.ratio)(sample) for sample in left
+                delayed(self.ratio)(sample, n_threads) for sample in left
             )
             for sample, statistic in arriving:
                 found[sample] = statistic

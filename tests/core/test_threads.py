@@ -56,3 +56,9 @@ def test_a_forked_process_has_threads_of_its_own():
     with threads.limit(2):
         list(threads.run_all(abs, range(4)))
         assert threads._pool(2, os.getpid()) is not threads._pool(2, -1)
+
+
+@pytest.mark.parametrize(("n_jobs", "n_threads"), [(None, 8), (1, 8), (2, 4), (3, 2), (20, 1)])
+def test_fits_side_by_side_share_the_threads(n_jobs, n_threads):
+    with threads.limit(8):
+        assert threads.share(n_jobs) == n_threads

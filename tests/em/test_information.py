@@ -191,6 +191,33 @@ def test_gain_is_what_a_fit_still_has_before_it(family):
     assert curvature(problem, near).gain == pytest.approx(best - value, rel=0.1)
 
 
+@pytest.mark.parametrize("fixed", [{"weights"}, {"means"}, {"covariances"}, {"weights", "means"}])
+def test_what_is_fixed_has_no_error_and_is_known_to_the_others(family, fixed):
+    """Errors given the fixed parts: those of a normal distribution that is conditioned on them."""
+    problem, mixture = fitted(two_clusters(), family, kind="default")
+    layout = Layout.of(mixture)
+    sizes = [2, 4, layout.size - 6]
+    parts = np.repeat(["weights", "means", "covariances"], sizes)
+    known = np.isin(parts, list(fixed))
+    whole = curvature(problem, mixture).covariance
+    found = curvature(replace(problem, fixed=frozenset(fixed)), mixture).covariance
+    np.testing.assert_array_equal(found[known], 0.0)
+    np.testing.assert_array_equal(found[:, known], 0.0)
+    # One weight says what the other is.
+    given = np.flatnonzero(known & (np.arange(layout.size) != 1))
+    left = np.flatnonzero(~known)
+    gain = whole[np.ix_(left, given)] @ np.linalg.inv(whole[np.ix_(given, given)])
+    expected = whole[np.ix_(left, left)] - gain @ whole[np.ix_(given, left)]
+    scale = np.sqrt(np.outer(np.diag(whole)[left], np.diag(whole)[left]))
+    np.testing.assert_allclose(found[np.ix_(left, left)] / scale, expected / scale, atol=1e-9)
+
+
+def test_where_all_is_fixed_nothing_has_an_error():
+    problem, mixture = fitted(two_clusters(), "full")
+    everything = frozenset({"weights", "means", "covariances"})
+    assert not curvature(replace(problem, fixed=everything), mixture).covariance.any()
+
+
 def test_flat_directions_are_found(family):
     """Two components in one place: what one loses the other gains."""
     problem, one = fitted(two_clusters(), family, k=1)

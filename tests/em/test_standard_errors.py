@@ -246,6 +246,18 @@ def test_priors_steady_the_fit_and_its_errors(X):
     np.testing.assert_allclose(b.means, refits.means, rtol=0.3)
 
 
+@pytest.mark.parametrize("method", ["information", "weighted"])
+def test_fixed_parts_have_no_error(method, X):
+    means = [[0.0, 0.0], [2.5, 1.5]]
+    fit = GaussianMixture(2, means_init=means, fixed=("means",), n_init=2, random_state=0).fit(X)
+    errors = fit.standard_errors(X, method=method, n_boot=10)
+    np.testing.assert_array_equal(errors.means, 0.0)
+    assert np.all(errors.weights > 0)
+    assert np.all(errors.covariances > 0)
+    table = errors.table.query("parameter == 'mean'")
+    np.testing.assert_array_equal(table["lower"], table["upper"])
+
+
 # The bootstrap's manners ------------------------------------------------------------------------
 
 

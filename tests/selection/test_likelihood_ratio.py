@@ -192,7 +192,7 @@ def counting(monkeypatch):
     monkeypatch.setattr(
         likelihood_ratio._Samples,
         "ratio",
-        lambda self, sample: calls.append(sample) or ratio(self, sample),
+        lambda self, sample, *rest: calls.append(sample) or ratio(self, sample, *rest),
     )
     return calls
 
@@ -250,10 +250,10 @@ def test_an_interrupt_keeps_whole_results_only(clusters, tmp_path, monkeypatch):
     path = tmp_path / "lrt.jsonl"
     ratio, calls = likelihood_ratio._Samples.ratio, iter(range(100))
 
-    def stop_at_the_third(self, sample):
+    def stop_at_the_third(*args):
         if next(calls) == 2:
             raise KeyboardInterrupt
-        return ratio(self, sample)
+        return ratio(*args)
 
     monkeypatch.setattr(likelihood_ratio._Samples, "ratio", stop_at_the_third)
     with pytest.raises(KeyboardInterrupt):
