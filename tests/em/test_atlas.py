@@ -26,7 +26,7 @@ def test_every_start_is_in_one_place(iris_fit):
     kept, *others = atlas.sound
     assert kept.moved == 0.0
     np.testing.assert_array_equal(kept.mixture.means, fit.means_)
-    for optimum in atlas.optima:
+    for optimum in atlas.sound:
         value = oracle.log_likelihood(X.to_numpy(), optimum.mixture)
         assert optimum.objective == pytest.approx(value, abs=1e-5 * abs(value))
         assert optimum.mixture.feature_names == tuple(X.columns)
@@ -161,17 +161,51 @@ def test_row_numbers_are_those_of_the_user():
         GaussianMixture(2, n_init=1, weights_init=[0.95, 0.05], **start).fit(X, None, weight)
 
 
-def test_a_rival_that_was_left_behind_says_so(monkeypatch):
-    """Two leaders of a race at different places: the lower one is scored, not finished."""
+@pytest.fixture
+def noise(monkeypatch):
+    """One cloud that five components share in many ways, on the path of large data."""
     from bayesgmm.em import race as race_module
 
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(1_500, 2))
     monkeypatch.setattr(race_module, "RACE_ROWS", 1_000)
-    fits = [GaussianMixture(5, random_state=seed).fit(X) for seed in range(4)]
-    rivals = [o for fit in fits for o in fit.starts_.optima[1:]]
-    assert rivals
-    assert all(fit.starts_.optima[0].settled for fit in fits)
-    assert not all(rival.settled for rival in rivals)
-    for fit in fits:
-        assert fit.starts_.n_outrun + fit.starts_.n_starts == race_module.N_RACERS
+    return np.random.default_rng(0).normal(size=(1_500, 2)), race_module.N_RACERS
+
+
+def test_a_rival_that_loses_a_race_is_scored_but_not_finished(line, monkeypatch):
+    from bayesgmm.em import search as search_module
+    from bayesgmm.em.race import Finalists
+
+    found = Finalists([(mixture(), 2), (mixture(shift=40.0), 1)], [], 13)
+    monkeypatch.setattr(search_module, "race", lambda *_: found)
+    monkeypatch.setattr(search_module, "is_large", lambda *_: True)
+    atlas = GaussianMixture(2, random_state=0).fit(line.X).starts_
+    kept, rival = atlas.optima
+    assert (kept.n_starts, kept.settled) == (2, True)
+    assert (rival.n_starts, rival.settled) == (1, False)
+    value = oracle.log_likelihood(line.X, mixture(shift=40.0))
+    assert rival.objective == pytest.approx(value)
+    assert atlas.n_outrun == 13
+
+
+def test_a_rival_that_is_ahead_already_is_finished(line, monkeypatch):
+    from bayesgmm.em import search as search_module
+    from bayesgmm.em.race import Finalists
+
+    far = GaussianMixture(1).fit(line.X).mixture_
+    poor = type(far)(
+        np.array([0.5, 0.5]), np.repeat(far.means, 2, 0), np.repeat(far.whitening, 2, 0)
+    )
+    found = Finalists([(poor, 1), (mixture(), 1)], [], 0)
+    monkeypatch.setattr(search_module, "race", lambda *_: found)
+    monkeypatch.setattr(search_module, "is_large", lambda *_: True)
+    fit = GaussianMixture(2, random_state=0).fit(line.X)
+    assert fit.starts_.optima[0].settled
+    assert fit.lower_bound_ > oracle.log_likelihood(line.X, mixture()) / len(line.X)
+
+
+def test_losers_of_a_race_are_called_back_where_its_leaders_collapse(noise):
+    """Its two leaders end on twenty rows."""
+    X, n_racers = noise
+    atlas = GaussianMixture(5, random_state=0).fit(X).starts_
+    assert atlas.n_spikes > 0
+    assert not atlas.all_collapsed
+    assert atlas.n_outrun + atlas.n_starts == n_racers
