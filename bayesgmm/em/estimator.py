@@ -61,13 +61,21 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     max_iter : int, default 2000
         Most passes over the data in one run of EM. Zero returns the start.
     n_init : int or "auto", default "auto"
-        Number of starts. "auto" takes up to thirty of mixed kinds, fewer where they agree; on more
-        than 10,000 rows they race on a subsample and the leaders finish on all rows.
+        Number of starts. "auto" takes up to thirty of mixed kinds, fewer where they agree. On more
+        than 10,000 rows, or for ten components and more, sixteen race on a subsample, moves that
+        merge and split components improve the leaders, and the best finishes on all rows.
     init_params : str, default "mixed"
-        Kind of start: "mixed", "kmeans", "k-means++", "random" or "random_from_data".
+        Kind of start: "mixed", "kmeans", "k-means++", "hierarchical" (Ward's, on whitened columns),
+        "random" or "random_from_data".
     weights_init, means_init, precisions_init : array_like, optional
         Parts of the start that are given: (K,), (K, D), and inverse covariances in the family's own
         shape.
+    labels_init : (N,) or (N, K) array_like, optional
+        The whole start: the component of each row, from 0 to K - 1, or its memberships. What is
+        given in full is run once, whatever ``n_init``.
+    fixed : tuple of str, default ()
+        Of "weights", "means" and "covariances" those that stay as they are at the start, which must
+        then give them. The criteria do not count them as parameters.
     random_state : int, numpy.random.Generator, numpy.random.RandomState, optional
         Seed of the starts. The global NumPy state is read only if this is None, never changed
         otherwise.
@@ -96,7 +104,8 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     lower_bounds_ : list of float
         The same after each pass of the best run.
     starts_ : Atlas
-        How many starts were run, reached the fit, or collapsed.
+        The local optima that the starts found: how many ended at each, how far they are apart,
+        which are spurious and why. ``starts_.table()`` is a table.
     n_rows_ : float
         Rows that were fitted: the sum of their weights.
     n_features_in_ : int

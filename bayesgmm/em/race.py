@@ -46,11 +46,14 @@ class Finalists:
     ----------
     ends : list of (Mixture, int)
         The distinct ones, best first, and how many leaders came there.
+    reserves : list of Mixture
+        Where those came to that were given up last, best first.
     n_outrun : int
-        Starts that were given up on the way.
+        Starts that were given up on the way, with the reserves.
     """
 
     ends: list[tuple[Mixture, int]]
+    reserves: list[Mixture]
     n_outrun: int
 
 
@@ -82,7 +85,7 @@ def race(
     """
     small = subsample(problem, RACE_ROWS, rng)
     starts = list(islice(starts_for(small), N_RACERS))
-    leaders = heats(small, starts)
+    leaders, reserves = heats(small, starts)
     if may_move:
         leaders = [climb(small, run, rng, small) for run in leaders]
     ends = _distinct([(run, 1) for run in leaders], small)
@@ -94,19 +97,22 @@ def race(
     n_outrun = len(starts) - sum(end.n_starts for end in ends)
     if not ends:
         # No start gets far; on all rows the error will say so.
-        return Finalists([(starts[0], 1)], n_outrun - 1)
-    return Finalists([(end.run.mixture, end.n_starts) for end in ends], n_outrun)
+        return Finalists([(starts[0], 1)], [], n_outrun - 1)
+    return Finalists([(end.run.mixture, end.n_starts) for end in ends], reserves, n_outrun)
 
 
-def heats(problem: Problem, starts: Iterable[Mixture]) -> list[Run]:
-    """The leaders among runs from many starts: a few passes each, and longer for ever fewer."""
+def heats(problem: Problem, starts: Iterable[Mixture]) -> tuple[list[Run], list[Mixture]]:
+    """The leaders among runs from many starts, and who was given up last, both best first.
+
+    All make a few passes, and ever fewer go on for longer.
+    """
     candidates, runs = list(starts), []
     for n_passes, n_keep in HEATS:
         found = [_run(problem, start, n_passes) for start in candidates]
         ends = _ranked([(run, 1) for run in found if run is not None], problem)
-        runs = [end.run for end in ends[:n_keep]]
-        candidates = [run.mixture for run in runs]
-    return runs
+        runs, candidates = [end.run for end in ends], [end.run.mixture for end in ends[:n_keep]]
+    n_leaders = len(candidates)
+    return runs[:n_leaders], [run.mixture for run in runs[n_leaders:]]
 
 
 def _run(problem: Problem, start: Mixture, n_passes: int) -> Run | None:

@@ -148,6 +148,11 @@ def _finish_race(runs: "_Runs", rng: np.random.Generator, given: Given | None) -
     runs.add(first, n_starts)
     for start, n_starts in others:
         runs.add_rival(start, n_starts)
+    for start in finalists.reserves:
+        if not runs.all_collapsed:
+            break
+        runs.add(start)
+        runs.n_outrun -= 1
 
 
 def _try_all(runs: "_Runs", rng: np.random.Generator, given: Given | None) -> None:
@@ -271,8 +276,8 @@ class _Runs:
             self.n_returned += 1
 
     def add_rival(self, start: Mixture, n_starts: int) -> None:
-        """Run to the end only what is above the best end before it has begun."""
-        if not self.finished:
+        """Run to the end only what is above the best sound end before it has begun."""
+        if self.all_collapsed:
             self.add(start, n_starts)
             return
         statistics = self.problem.expectation(start)

@@ -27,7 +27,8 @@ fit                 ``n_rows`` (sum of the sample weights), ``log_likelihood`` (
                     null for a fit with priors), ``log_posterior`` (null for one without),
                     ``converged``, ``n_iter`` (passes over the data), ``lower_bound`` and
                     ``lower_bounds`` (nats a row, at the end and after every pass), ``starts``
-                    (``n_starts``, ``n_at_best``, ``n_spikes``, ``log_likelihoods``)
+                    (counts, and ``optima``: for each its ``objective``, ``n_starts``, ``moved``,
+                    ``settled``, ``why_spurious``, ``weights``, ``means`` and ``whitening``)
 settings            the arguments of the constructor; priors as ``{"prior": name, argument: value}``
                     by slot; a random generator is written as null
 ==================  ================================================================================

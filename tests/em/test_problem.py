@@ -1,5 +1,7 @@
 """One step of EM, and where steps lead: never down, and to the mode."""
 
+from dataclasses import replace
+
 import numpy as np
 import oracle
 import pytest
@@ -83,6 +85,41 @@ def test_accelerated_runs_never_fall_and_end_at_a_fixed_point(seed, n, d, k, fam
     if run.converged:
         further = run_plain(problem, run.mixture, 50, 0.0)
         assert further.objective - run.objective < 2e-7 * problem.n
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    n=st.integers(20, 200),
+    d=st.integers(1, 4),
+    k=st.integers(1, 5),
+    family=families,
+    kind=st.sampled_from(sorted(KINDS)),
+    weighted=st.booleans(),
+    max_passes=st.integers(1, 400),
+)
+def test_what_is_kept_is_never_below_what_was_seen(
+    seed, n, d, k, family, kind, weighted, max_passes
+):
+    """Without a ridge, which is no part of the likelihood, only rounding may be lost.
+
+    ``history`` tells the best so far; so the objective of every mixture that a run stands on is
+    looked at here, and that of the last one.
+    """
+    problem, start = random_problem(seed, n, d, k, family, kind, weighted)
+    problem = replace(problem, reg_covar=0.0)
+    told = []
+    try:
+        run = run_accelerated(problem, start, max_passes, lambda _, value: told.append(value))
+    except np.linalg.LinAlgError:
+        return
+    history = np.array(run.history)
+    rounding = 1e-11 * (np.abs(history).max() + problem.n)
+    assert run.n_passes <= max_passes
+    assert np.all(np.diff(history) >= -rounding)
+    assert run.objective >= history.max() - rounding
+    np.testing.assert_array_equal(np.array(told), history / problem.n)
+    at_end = problem.expectation(run.mixture)
+    assert problem.objective(at_end, run.mixture) == pytest.approx(run.objective, rel=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -201,6 +238,34 @@ def test_slow_convergence_is_not_taken_for_arrival():
     assert exact.objective - ours.objective < 1e-9 * len(X)
     assert exact.objective - plain.objective > 1e-3
     assert ours.n_passes < plain.n_passes
+
+
+SLOW = {
+    "two that overlap": (1, 2, "full", 1.8),
+    "two that nearly coincide": (1, 2, "full", 0.8),
+    "one too many": (2, 3, "full", 3.0),
+    "tied": (2, 2, "tied", 1.0),
+    "diag": (3, 3, "diag", 1.5),
+    "spherical": (2, 3, "spherical", 1.2),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", SLOW)
+@pytest.mark.parametrize("seed", range(3))
+def test_fits_are_as_good_as_fifty_thousand_plain_passes(case, seed):
+    """Where a rule on the last step stops far too early (scikit-learn's issue 10122)."""
+    d, k, family, separation = SLOW[case]
+    rng = np.random.default_rng(seed)
+    X = np.r_[rng.normal(size=(150, d)), rng.normal(size=(150, d)) + separation / np.sqrt(d)]
+    problem = Problem(X, family)
+    start = next(proposals(problem, k, "kmeans", rng))
+    run = run_accelerated(problem, start, 50_000)
+    assert run.converged
+    limit = run_plain(problem, start, 50_000, 0.0)
+    assert limit.objective - run.objective < 1e-6 * problem.n
+    from_there = run_plain(problem, run.mixture, 5_000, 0.0)
+    assert from_there.objective - run.objective < 1e-6 * problem.n
 
 
 def test_first_step_after_an_extrapolation_does_not_hide_the_slow_directions():

@@ -116,8 +116,9 @@ def test_heats_pass_over_starts_that_collapse():
     problem = Problem(X, "full")
     spike = from_responsibilities(problem, one_hot(np.repeat([0, 1], [60, 3]), 2))
     sound = from_responsibilities(problem, one_hot((X[:, 0] > 0).astype(int), 2))
-    leaders = heats(problem, [spike] * 9 + [sound])
+    leaders, reserves = heats(problem, [spike] * 9 + [sound])
     assert leaders[0].mixture.weights.min() > 0.1
+    assert len(leaders) + len(reserves) == race_module.HEATS[0][1]
 
 
 def many(n=3_000, k=12, seed=0):
