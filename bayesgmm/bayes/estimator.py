@@ -303,6 +303,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
                 "pareto_k": drawn.importance.pareto_k,
                 "importance_ess": drawn.importance.ess,
             }
+        if drawn.log_evidence is not None:
+            attributes |= _evidence(drawn.log_evidence)
         if isinstance(drawn.priors, ResolvedPriors):
             others = covariance_dataset(mixture, drawn.priors, drawn.hyper)
         else:
@@ -333,6 +335,17 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         self.posterior_, self.mixture_, self.diagnostics_ = tree, mixture, diagnostics
         self.map_ = replace(drawn.map, feature_names=names)
         self.priors_ = drawn.priors
+
+
+def _evidence(log_evidence: np.ndarray) -> dict[str, float]:
+    """The logarithm of the chains' mean evidence, and its standard error where there are several."""
+    n = len(log_evidence)
+    relative = np.exp(log_evidence - log_evidence.max())
+    found = {"log_evidence": float(log_evidence.max() + np.log(relative.mean()))}
+    if n > 1:
+        error = relative.std(ddof=1) / (relative.mean() * np.sqrt(n))
+        found["log_evidence_error"] = float(error)
+    return found
 
 
 # Arguments of scikit-learn's variational class, and what takes their place here.
