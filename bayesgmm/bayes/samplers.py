@@ -81,6 +81,7 @@ SAMPLERS = {
     "nuts": Sampler("bayesgmm.bayes.nuts:sample_nuts", "bayesgmm.bayes.model_nuts:sample_model"),
     "gibbs": Sampler("bayesgmm.bayes.gibbs:sample_gibbs"),
     "laplace": Sampler("bayesgmm.bayes.laplace:sample_laplace"),
+    "vi": Sampler("bayesgmm.bayes.vi:sample_vi"),
     "smc": Sampler("bayesgmm.bayes.smc:sample_smc"),
 }
 

@@ -24,9 +24,9 @@ PARTICLES_A_COORDINATE = 5
 # Share of the particles that the weights of one step leave, in effective number.
 KEPT = 0.5
 # Moves go on until ranks before and after are correlated by less than this ...
-CORRELATION = 0.1
+CORRELATION = 0.2
 # ... or there have been so many.
-MAX_MOVES = 30
+MAX_MOVES = 15
 # Length of a move where the density is standard normal: a quarter of a period.
 _LENGTH = np.pi / 2
 _ACCEPTANCE = 0.8
