@@ -2,14 +2,13 @@
 
 The likelihood is raised to powers that grow from nothing to one (Neal, 2001,
 doi:10.1023/A:1008923215028; Del Moral, Doucet and Jasra, 2006,
-doi:10.1111/j.1467-9868.2006.00553.x). At each power the particles are weighted, resampled and moved.
-The mean weights multiply up to the evidence, the density of the data under the prior.
+doi:10.1111/j.1467-9868.2006.00553.x). At each power the particles are weighted, resampled and
+moved. The mean weights multiply up to the evidence, the density of the data under the prior.
 """
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.special import logsumexp
 from scipy.stats import rankdata
 
 from bayesgmm.bayes.chains import run_in_threads
@@ -150,10 +149,10 @@ class _Population:
 
         def log_weights(increment: float) -> np.ndarray:
             found = increment * (log_likelihood - log_likelihood.max())
-            return found - logsumexp(found)
+            return found - np.logaddexp.reduce(found)
 
         def leaves_enough(increment: float) -> bool:
-            return np.exp(-logsumexp(2.0 * log_weights(increment))) >= KEPT * n
+            return np.exp(-np.logaddexp.reduce(2.0 * log_weights(increment))) >= KEPT * n
 
         increment = 1.0 - self.power
         if not leaves_enough(increment):
@@ -166,7 +165,7 @@ class _Population:
             self.power += increment
         else:
             self.power = 1.0
-        self.log_evidence += logsumexp(increment * log_likelihood) - np.log(n)
+        self.log_evidence += np.logaddexp.reduce(increment * log_likelihood) - np.log(n)
         weights = np.exp(log_weights(increment))
         places = (self.rng.random() + np.arange(n)) / n
         kept = np.minimum(np.searchsorted(np.cumsum(weights), places), n - 1)

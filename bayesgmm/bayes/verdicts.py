@@ -87,7 +87,7 @@ def messages(found: "Diagnostics", n_wanted: int | None = None) -> tuple[str, ..
         )
     if found.importance is not None and not found.importance.pareto_k < MAX_PARETO_K:
         out.append(
-            f"The approximation is too far from the posterior for weights to mend it: k-hat is "
+            "The approximation is too far from the posterior for weights to mend it: k-hat is "
             f"{found.importance.pareto_k:.2f} (below {MAX_PARETO_K:.2f} is wanted). Means, "
             "intervals and the effective sample size may be off by any amount; use "
             "sampler='nuts'."
@@ -177,7 +177,8 @@ def _chains(found: "Diagnostics") -> str:
     if found.importance is not None:
         return (
             f"{found.n_draws} independent draws, weighted and resampled, are worth {ess:.0f} "
-            f"unweighted ones (k-hat {found.importance.pareto_k:.2f}, below {MAX_PARETO_K:.2f} is wanted)"
+            f"unweighted ones (k-hat {found.importance.pareto_k:.2f}, below {MAX_PARETO_K:.2f} is "
+            "wanted)"
         )
     if found.chains["mode"].to_numpy().any():
         return f"{n_chains} chains sit in different modes: {chains_by_mode(found)}"

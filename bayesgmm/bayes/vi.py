@@ -74,7 +74,7 @@ def sample_vi(
 
 
 def _fixed_draws(n: int, p: int, rng: np.random.Generator) -> np.ndarray:
-    """About n standard normal draws of p coordinates, evenly spread, of mean zero and unit variance.
+    """About n standard normal draws of p coordinates, evenly spread, of mean 0 and variance 1.
 
     By a scrambled Sobol sequence (Buchholz, Wenzel and Mandt, 2018, arXiv:1807.01604).
     """

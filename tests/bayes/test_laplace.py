@@ -9,8 +9,8 @@ from posterior_problems import KINDS, draw, posterior_of, random_theta
 from bayesgmm import BayesianGaussianMixture, GaussianMixture, Priors
 from bayesgmm.bayes import laplace
 from bayesgmm.bayes.coordinates import LogPosterior
-from bayesgmm.em.problem import Problem
 from bayesgmm.bayes.samplers import Importance
+from bayesgmm.em.problem import Problem
 from bayesgmm.exceptions import PosteriorWarning
 from bayesgmm.priors import ConjugateMeans, InverseWishart, resolve
 

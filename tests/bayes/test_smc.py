@@ -56,7 +56,7 @@ def test_evidence_of_one_component_is_the_closed_form(family, X):
 def test_far_clusters_count_once_for_each_labelling():
     """Two allocations have all of the evidence, and the weights are Dirichlet given them."""
     rng = np.random.default_rng(0)
-    parts = rng.normal(size=(8, 2)) + [3.0, -2.0], rng.normal(size=(16, 2)) + [15.0, -2.0]
+    parts = rng.normal([3.0, -2.0], size=(8, 2)), rng.normal([15.0, -2.0], size=(16, 2))
     found = draw(np.concatenate(parts), 2, "diag", conjugate(0.05), sampler="smc", chains=2)
     allocated = gammaln(9) + gammaln(17) - gammaln(26)
     expected = np.log(2.0) + allocated + sum(log_evidence(part, "diag", 0.05) for part in parts)
