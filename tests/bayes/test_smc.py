@@ -162,9 +162,12 @@ def test_relatives_are_neighbours():
     population.values = np.stack([np.arange(1000.0), np.random.default_rng(0).normal(size=1000)], 1)
     population.slopes = np.zeros((1000, 2, 1))
     population.values[:, 1] *= 5.0
+    before = population.values[:, 1].mean()
     population._reweight()
     assert 0.0 < population.power < 1.0
     assert np.all(np.diff(population.thetas[:, 0]) >= 0.0)
     np.testing.assert_array_equal(population.thetas[:, 0], population.values[:, 0])
+    # The sd of the log-likelihood is 5: halving the particles takes the mean up by 4.2, 0.83 sds.
+    assert population.values[:, 1].mean() - before == pytest.approx(4.2, abs=0.6)
     n_kept = len(np.unique(population.thetas))
     assert 300 < n_kept < 800
