@@ -65,8 +65,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
           to each component; where the weights say that it does not do (k-hat 0.7 or more), NUTS
           takes over with a warning.
         - "vi": variational inference, independent draws from the normals nearest to the posterior,
-          weighted and resampled as those of "laplace". Fitting one costs up to 200 times 256
-          passes (or eight a coordinate), a draw costs one. For priors of ours, where "laplace" just fails, and as a
+          weighted and resampled as those of "laplace". A fit costs up to 200 times 256 passes (or
+          eight a coordinate), a draw one. For priors of ours, where "laplace" just fails, and as a
           quick look. It is taken whatever the weights say, so read them: with a k-hat of 0.7 or
           more, of which a warning tells, the error has no bound.
         - "smc": sequential Monte Carlo, particles moved from the prior to the posterior. A particle

@@ -8,7 +8,7 @@ from scipy.special import gammaln, multigammaln
 from bayesgmm import BayesianGaussianMixture, load, save
 from bayesgmm.bayes import smc
 from bayesgmm.bayes.conditionals import draw_prior
-from bayesgmm.bayes.tempering import evaluate
+from bayesgmm.bayes.tempering import evaluate, move
 from bayesgmm.core import threads
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import ConjugateMeans, InverseWishart, Priors, resolve
@@ -81,6 +81,25 @@ def test_draws_of_the_prior_have_its_density(family, kind):
     evaluate(thetas, posterior.rows[:0], sizes, numbers, values, slopes)
     scores = slopes[:, 0]
     for zeros in (scores, 1.0 + (thetas - thetas.mean(0)) * scores):
+        error = zeros.std(axis=0) / np.sqrt(n)
+        assert np.all(np.abs(zeros.mean(axis=0)) < 4.5 * error)
+
+
+def test_moves_leave_a_density_as_it_is():
+    """Draws of the prior, moved with steps so long that a third is refused, are of the prior."""
+    posterior = posterior_of("diag", "default", k=1)
+    sizes, numbers = np.asarray(posterior.sizes, dtype=np.int64), posterior.numbers
+    n, p, stream = 20_000, posterior.sizes.n_coordinates, np.array([7], dtype=np.uint64)
+    particles = np.empty((n, p)), np.empty((n, 2)), np.empty((n, 2, p))
+    thetas, _, slopes = particles
+    draw_prior(sizes, numbers, stream, thetas)
+    problem = posterior.rows[:0], sizes, numbers
+    evaluate(thetas, *problem, *particles[1:])
+    shape = np.diag(thetas.std(axis=0))
+    for _ in range(5):
+        n_accepted = move(*particles, 1.0, *problem, shape, 1.2, 2, stream)
+    assert 0.4 < n_accepted / n < 0.95
+    for zeros in (slopes[:, 0], 1.0 + (thetas - thetas.mean(0)) * slopes[:, 0]):
         error = zeros.std(axis=0) / np.sqrt(n)
         assert np.all(np.abs(zeros.mean(axis=0)) < 4.5 * error)
 
