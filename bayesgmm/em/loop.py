@@ -124,6 +124,7 @@ def _run(
     while status == squarem.GO_ON:
         # Large problems come back after each pass, small ones after many: for progress, and for
         # the keyboard.
+        state = squarem.with_room(state, LOOK_EVERY)
         if one_pass.is_small:
             status = passes.make_passes(one_pass, task, state, LOOK_EVERY)
         else:

@@ -6,7 +6,9 @@ import pytest
 
 from bayesgmm.em.compiled import coordinates, passes
 from bayesgmm.em.compiled.task import flat, mixture_of
+from bayesgmm.em.loop import run_accelerated, run_plain
 from bayesgmm.em.problem import Problem
+from bayesgmm.em.starts import proposals
 from bayesgmm.priors import ConjugateMeans, Dirichlet, GammaScale, InverseWishart, Priors, resolve
 
 PRIORS = {
@@ -71,13 +73,28 @@ def test_steps_do_not_depend_on_units(family, rng):
 
 
 def test_a_covariance_that_turns_singular_is_an_error(family):
-    """Two components on two rows each, without a ridge."""
-    X = np.array([[0.0, 0.0], [0.0, 0.0], [5.0, 5.0], [5.0, 5.0]])
+    """Both components lie on rows that are all the same, without a ridge."""
+    X = np.tile([1.0, 2.0], (6, 1))
     mixture = oracle.random_mixture(family, 2, 2, np.random.default_rng(0))
-    at = flat(mixture)
-    at[2:6] = [0.0, 0.0, 5.0, 5.0]
-    here = mixture_of(at, mixture)
-    problem = Problem(X, family, reg_covar=0.0, sample_weight=np.array([1.0, 1.0, 1e-300, 1e-300]))
+    problem = Problem(X, family, reg_covar=0.0)
+    sums = problem.expectation(mixture)
     with pytest.raises(np.linalg.LinAlgError):
-        for _ in range(50):
-            here = problem.maximisation(problem.expectation(here), here)
+        problem.maximisation(sums, mixture)
+
+
+def test_limits_without_end_take_no_memory(rows):
+    problem = Problem(rows, "diag")
+    start = next(proposals(problem, 2, "kmeans", np.random.default_rng(0)))
+    runs = [run_accelerated(problem, start, limit) for limit in (2_000, 10**12)]
+    assert runs[0].history == runs[1].history
+    plain = run_plain(problem, start, 700, 0.0)
+    assert len(plain.history) == 700  # more than a run begins with room for
+    assert np.isfinite(plain.history).all()
+
+
+def test_points_that_are_no_numbers_are_left(family, rows, rng):
+    mixture = oracle.random_mixture(family, 2, 3, rng)
+    at = flat(mixture)
+    at[2] = np.inf
+    with np.errstate(all="ignore"), pytest.raises(np.linalg.LinAlgError):
+        run_accelerated(Problem(rows, family), mixture_of(at, mixture), 50)

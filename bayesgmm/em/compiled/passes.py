@@ -59,15 +59,13 @@ def make_passes(one_pass: Pass, task: Task, state: State, n_passes: int) -> int:
     n_passes : int
         At most.
     """
-    status = squarem.TOO_FAR
-    for i in range(len(kernels_of(one_pass.family))):
+    family, rows = one_pass.family, one_pass.rows
+    status, n_kernels = squarem.TOO_FAR, len(kernels_of(family))
+    for i in range(n_kernels):
         if status == squarem.TOO_FAR:
-            addresses = _addresses(
-                one_pass.family, i, one_pass.rows.dtype.char, bool(task.numbers[HAS_PRIOR])
-            )
-            status = _follow(
-                addresses, *task, *state, one_pass.rows, one_pass.weight, FAR, n_passes
-            )
+            addresses = _addresses(family, i, rows.dtype.char, bool(task.numbers[HAS_PRIOR]))
+            far = np.inf if i == n_kernels - 1 else FAR
+            status = _follow(addresses, *task, *state, rows, one_pass.weight, far, n_passes)
     return status
 
 
@@ -178,7 +176,7 @@ def _follow(
         log_likelihood = kernel(
             X, sample_weight, log_weights, means, mixture[start:], far, counts, first, second
         )
-        if np.isnan(log_likelihood):
+        if far < np.inf and np.isnan(log_likelihood):
             return squarem.TOO_FAR
         status = squarem.advance(
             _maximise_at(addresses[0]),

@@ -49,8 +49,8 @@ class State(NamedTuple):
     memory : (15,) array
     mixtures, vectors : (4, P) arrays
         x0, x1, x2 and the extrapolated point, and what they are as vectors.
-    history : (max_passes,) array
-        The best objective so far after each pass.
+    history : array
+        The best objective so far after each pass; at least as long as there are passes.
     """
 
     memory: np.ndarray
@@ -76,12 +76,22 @@ def begin(
     """
     # What a task keeps stands in all the mixtures.
     mixtures = np.tile(start, (4, 1))
-    state = State(np.zeros(15), mixtures, np.empty_like(mixtures), np.empty(max_passes))
+    state = State(np.zeros(15), mixtures, np.empty_like(mixtures), np.empty(0))
     memory = state.memory
     memory[PHASE] = LAST if max_passes == 0 else FIRST if tol is None else PLAIN
     memory[MAX_PASSES], memory[LONGEST] = max_passes, GROWTH
     memory[TOL], memory[VALUE] = np.nan if tol is None else tol, previous
     return state
+
+
+def with_room(state: State, n_passes: int) -> State:
+    """The same state with a history that has room for so many more passes."""
+    used = int(state.memory[N_PASSES])
+    if len(state.history) >= used + n_passes:
+        return state
+    history = np.empty(2 * (used + n_passes))
+    history[:used] = state.history[:used]
+    return state._replace(history=history)
 
 
 @njit(error_model="numpy")
