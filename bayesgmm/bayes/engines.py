@@ -1,10 +1,12 @@
 """From data and priors to draws: which sampler runs, and on what."""
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesgmm.bayes.checkpoint import Checkpoint, fingerprint
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.nuts import NEAR, sample_nuts
 from bayesgmm.core.mixture import Mixture
@@ -63,6 +65,7 @@ def draw_posterior(
     chains: int,
     rng: np.random.Generator,
     progressbar: bool,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> EngineResult:
     """Draw from the posterior of a mixture.
 
@@ -79,7 +82,18 @@ def draw_posterior(
     tune : int or None
     rng : numpy.random.Generator
     progressbar : bool
+    checkpoint : str or path, optional
+        File in which the draws so far are kept, and gone on from.
+
+    Raises
+    ------
+    DataError
+        If the checkpoint cannot be used.
     """
+    kept = None
+    if checkpoint is not None:
+        key = fingerprint(X, n_components, covariance_type, priors, chains)
+        kept = Checkpoint(checkpoint, key)
     if not priors.is_ours:
         from bayesgmm.bayes.model_nuts import sample_model
 
@@ -93,6 +107,7 @@ def draw_posterior(
             chains=chains,
             rng=rng,
             progressbar=progressbar,
+            checkpoint=kept,
         )
     resolved = resolve(priors, X, n_components, covariance_type)
     problem = Problem(X, covariance_type, priors=resolved)
@@ -110,6 +125,7 @@ def draw_posterior(
         chains=chains,
         rng=rng,
         progressbar=progressbar,
+        checkpoint=kept,
     )
     return EngineResult(
         drawn.mixture,
