@@ -122,9 +122,10 @@ class Checkpoint:
 
     def _read(self) -> None:
         import zarr
+        from zarr.storage import ZipStore
 
         try:
-            with zarr.storage.ZipStore(self.path, mode="r") as store:
+            with ZipStore(self.path, mode="r") as store:
                 root = zarr.open_group(store, mode="r")
                 about: dict[str, Any] = dict(root.attrs)
                 if about.get("format") != _FORMAT or about.get("format_version") != _VERSION:
@@ -145,9 +146,10 @@ class Checkpoint:
 
     def _write(self) -> None:
         import zarr
+        from zarr.storage import ZipStore
 
         part = self.path.with_name(f"{self.path.name}.part")
-        with zarr.storage.ZipStore(part, mode="w") as store:
+        with ZipStore(part, mode="w") as store:
             about = {"format": _FORMAT, "format_version": _VERSION, "key": self.key}
             root = zarr.create_group(store, attributes=about)
             for name, chains in self._runs.items():
