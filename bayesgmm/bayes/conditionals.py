@@ -298,3 +298,41 @@ def _draw_diagonal(
 def _draw_factor(dof, scatter, stream):
     """One over the sd of a draw from the inverse-gamma with shape dof / 2 and rate scatter / 2."""
     return np.sqrt(2.0 / scatter) * np.exp(0.5 * log_gamma(0.5 * dof, stream))
+
+
+@njit(error_model="numpy")
+def draw_prior(sizes, numbers, stream, thetas):
+    """Write independent draws from the prior (n, P): conditionals given no rows.
+
+    A hierarchical scale is drawn before the covariances that it is the scale of.
+    """
+    k, d, is_triangular = sizes[0], sizes[1], sizes[2]
+    concentration = numbers[:k]
+    loc, spread = numbers[k : k + d], numbers[k + d : k + 2 * d]
+    dof = numbers[k + 2 * d]
+    q = k + 2 * d + 1
+    scatter = numbers[q : q + d * d].copy().reshape(d, d)
+    hyper_prior = numbers[q + d * d :]
+    none, first = np.zeros(k), np.zeros((k, d))
+    second = np.zeros((k, d, d))
+    log_weights, means, hyper = np.empty(k), np.empty((k, d)), np.empty(sizes[6])
+    factors = np.empty((k, d, d if is_triangular else 1))
+    for n in range(thetas.shape[0]):
+        for i in range(hyper.shape[0]):
+            hyper[i] = np.exp(log_gamma(hyper_prior[0], stream)) / hyper_prior[1 + i]
+            scatter[i if is_triangular else 0, i] = 2.0 * hyper[i]
+        for j in range(k):
+            log_weights[j] = log_gamma(concentration[j], stream)
+            for i in range(d):
+                means[j, i] = loc[i]
+                for m in range(factors.shape[2]):
+                    factors[j, i, m] = 1.0 if m == i or not is_triangular else 0.0
+        if is_triangular:
+            _draw_triangular(
+                none, first, second, means, factors, sizes, loc, spread, dof, scatter, stream
+            )
+        else:
+            _draw_diagonal(
+                none, first, first, means, factors, sizes, loc, spread, dof, scatter, stream
+            )
+        _pack(log_weights, means, factors, hyper, sizes, thetas[n])

@@ -43,6 +43,8 @@ class EngineResult:
     priors : ResolvedPriors or Priors
     importance : Importance or None
         Where the draws are no chains, but independent, weighted and resampled.
+    log_evidence : (chain,) array or None
+        Logarithm of the density of the data under the prior, as each chain estimates it.
     extra : xarray.Dataset or None
         Of draws from the PyMC model: all its variables but weights, means and covariances, with
         leading dims (chain, draw).
@@ -59,6 +61,7 @@ class EngineResult:
     map: Mixture
     priors: ResolvedPriors | Priors
     importance: Importance | None = None
+    log_evidence: np.ndarray | None = None
     extra: "xr.Dataset | None" = None
     constants: "xr.Dataset | None" = None
     complete: bool = True
@@ -142,5 +145,6 @@ def draw_posterior(
         found.run.mixture,
         resolved,
         importance=drawn.importance,
+        log_evidence=drawn.log_evidence,
         complete=drawn.complete,
     )

@@ -72,13 +72,11 @@ def sample_laplace(
     proposals say nothing about the rest.
     """
     modes = find_modes(posterior, optima)
-    n = max(draws * chains, MIN_PROPOSALS)
-    thetas = _propose(modes, n, rng)
-    log_density = _log_density(posterior, thetas, progressbar)
-    weights, pareto_k = _smoothed_weights(log_density - _log_proposal(modes, thetas))
-    kept, ess = _resample(weights, draws * chains, rng)
+    label = "Laplace, with importance weights"
+    drawn = weigh(posterior, modes, draws, chains, rng, progressbar, "laplace", label)
+    assert drawn.importance is not None
     enough = min(MIN_ESS_PER_CHAIN * chains, draws * chains // 2)
-    reason = _why_not(pareto_k, ess, n, enough)
+    reason = _why_not(drawn.importance, max(draws * chains, MIN_PROPOSALS), enough)
     if reason:
         warnings.warn(
             f"sampler='laplace' does not do for these data ({reason}); NUTS was run instead.",
@@ -94,10 +92,31 @@ def sample_laplace(
             rng=rng,
             progressbar=progressbar,
         )
+    return drawn
+
+
+def weigh(
+    posterior: LogPosterior,
+    modes: Sequence[Mode],
+    draws: int,
+    chains: int,
+    rng: np.random.Generator,
+    progressbar: bool,
+    sampler: str,
+    label: str,
+) -> PosteriorDraws:
+    """Draw from normals at modes, weight by what they get wrong, and resample.
+
+    ``sampler`` is the name that the draws go by, ``label`` stands beside the progress bar.
+    """
+    thetas = _propose(modes, max(draws * chains, MIN_PROPOSALS), rng)
+    log_density = _log_density(posterior, thetas, progressbar, label)
+    weights, pareto_k = _smoothed_weights(log_density - _log_proposal(modes, thetas))
+    kept, ess = _resample(weights, draws * chains, rng)
     kept = kept.reshape(chains, draws)
     mixture, hyper = posterior.unpack(thetas[kept])
     stats = {"lp": log_density[kept]}
-    return PosteriorDraws(mixture, hyper, stats, "laplace", Importance(pareto_k, ess))
+    return PosteriorDraws(mixture, hyper, stats, sampler, Importance(pareto_k, ess))
 
 
 def _propose(modes: Sequence[Mode], n: int, rng: np.random.Generator) -> np.ndarray:
@@ -121,7 +140,9 @@ def _log_proposal(modes: Sequence[Mode], thetas: np.ndarray) -> np.ndarray:
     return total
 
 
-def _log_density(posterior: LogPosterior, thetas: np.ndarray, progressbar: bool) -> np.ndarray:
+def _log_density(
+    posterior: LogPosterior, thetas: np.ndarray, progressbar: bool, label: str = ""
+) -> np.ndarray:
     out = np.empty(len(thetas))
     sizes = np.asarray(posterior.sizes, dtype=np.int64)
     length = max(1, int(_BIT / posterior.cost))
@@ -134,7 +155,7 @@ def _log_density(posterior: LogPosterior, thetas: np.ndarray, progressbar: bool)
             yield bit.stop - bit.start
 
     work = [evaluate(part) for part in np.array_split(np.arange(len(thetas)), n_parts)]
-    run_in_threads(work, len(thetas), "Laplace, with importance weights", progressbar)
+    run_in_threads(work, len(thetas), label, progressbar)
     return out
 
 
@@ -188,11 +209,11 @@ def _resample(weights: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np
     return rng.permutation(kept), float(ess)
 
 
-def _why_not(pareto_k: float, ess: float, n: int, enough: int) -> str:
+def _why_not(found: Importance, n: int, enough: int) -> str:
     """What is wrong with the weights of n draws, or nothing."""
     limit = min(0.7, 1.0 - 1.0 / np.log10(n))
-    if not pareto_k < limit:
-        return f"the weights' k-hat is {pareto_k:.2f}, below {limit:.2f} is wanted"
-    if ess < enough:
-        return f"the draws are worth {ess:.0f} independent ones, {enough} are wanted"
+    if not found.pareto_k < limit:
+        return f"the weights' k-hat is {found.pareto_k:.2f}, below {limit:.2f} is wanted"
+    if found.ess < enough:
+        return f"the draws are worth {found.ess:.0f} independent ones, {enough} are wanted"
     return ""

@@ -43,6 +43,9 @@ class PosteriorDraws:
         The name of the sampler that made them.
     importance : Importance or None
         Where draws are independent, weighted and resampled, rather than chains.
+    log_evidence : (chain,) array or None
+        Logarithm of the density of the data under the prior, in nats and the units of the data, as
+        each chain estimates it; where the sampler does.
     complete : bool
         False if sampling was interrupted, and these are the draws so far.
     """
@@ -52,6 +55,7 @@ class PosteriorDraws:
     sample_stats: dict[str, np.ndarray]
     sampler: str
     importance: Importance | None = None
+    log_evidence: np.ndarray | None = None
     complete: bool = True
 
 
@@ -84,6 +88,8 @@ SAMPLERS = {
     ),
     "gibbs": Sampler("bayesgmm.bayes.gibbs:sample_gibbs"),
     "laplace": Sampler("bayesgmm.bayes.laplace:sample_laplace"),
+    "vi": Sampler("bayesgmm.bayes.vi:sample_vi"),
+    "smc": Sampler("bayesgmm.bayes.smc:sample_smc"),
 }
 
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 # Thresholds of Vehtari et al. (2021), doi:10.1214/20-BA1221: R-hat, and ESS a chain.
 MAX_RHAT = 1.01
 MIN_ESS_PER_CHAIN = 100
+# Shape of importance weights above which they tell nothing, not even how wrong they are: Vehtari et
+# al. (2024), jmlr.org/papers/v25/19-556.html.
+MAX_PARETO_K = 0.7
 # Share of draws relabelled above which the names of the components are not stable.
 MANY_SWITCHES = 0.01
 # Share of draws below which methods of relabelling do not agree on the names.
@@ -81,6 +84,13 @@ def messages(found: "Diagnostics", n_wanted: int | None = None) -> tuple[str, ..
         out.append(
             f"The draws do not move: the {stuck} is the same in all of them, or not "
             "finite. Try another seed (random_state=), or fewer components."
+        )
+    if found.importance is not None and not found.importance.pareto_k < MAX_PARETO_K:
+        out.append(
+            "The approximation is too far from the posterior for weights to mend it: k-hat is "
+            f"{found.importance.pareto_k:.2f} (below {MAX_PARETO_K:.2f} is wanted). Means, "
+            "intervals and the effective sample size may be off by any amount; use "
+            "sampler='nuts'."
         )
     name, rhat, ess = found.worst("invariant")
     if found.chains["mode"].to_numpy().any():
@@ -167,7 +177,8 @@ def _chains(found: "Diagnostics") -> str:
     if found.importance is not None:
         return (
             f"{found.n_draws} independent draws, weighted and resampled, are worth {ess:.0f} "
-            f"unweighted ones (k-hat {found.importance.pareto_k:.2f}, below 0.70 is wanted)"
+            f"unweighted ones (k-hat {found.importance.pareto_k:.2f}, below {MAX_PARETO_K:.2f} is "
+            "wanted)"
         )
     if found.chains["mode"].to_numpy().any():
         return f"{n_chains} chains sit in different modes: {chains_by_mode(found)}"

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 FAMILIES = ("full", "tied", "diag", "spherical")
-SAMPLERS = ("nuts", "gibbs", "laplace")
+SAMPLERS = ("nuts", "gibbs", "laplace", "vi", "smc")
 
 
 class Names(click.ParamType):
@@ -141,7 +141,8 @@ def sampler(command: Callable) -> Callable:
         show_default=True,
         help="How to sample: nuts (good everywhere), gibbs (a draw is cheap, but resembles the one "
         "before where components overlap), laplace (cheapest where there are many rows to each "
-        "component; where it does not do, nuts takes over).",
+        "component; where it does not do, nuts takes over), vi (a quick approximation, says how "
+        "near it is), smc (slow, needs no modes to start at).",
     )(command)
 
 

@@ -20,10 +20,10 @@ MIXED = (
     "random_from_data",
     "carved",
     "random",
-    "k-means++",
-    "carved",
-    "random_from_data",
     "whitened k-means++",
+    "random_from_data",
+    "carved",
+    "random",
 )
 
 

@@ -272,7 +272,7 @@ def test_impossible_arguments_are_refused(options, X):
 def test_error_about_a_sampler_names_all_of_them(X):
     with pytest.raises(ValueError, match=r"'sampler'.* must be a str among") as error:
         BayesianGaussianMixture(sampler="hmc").fit(X)
-    for name in ("nuts", "gibbs", "laplace"):
+    for name in ("nuts", "gibbs", "laplace", "vi", "smc"):
         assert repr(name) in str(error.value)
 
 

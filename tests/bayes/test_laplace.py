@@ -9,6 +9,7 @@ from posterior_problems import KINDS, draw, posterior_of, random_theta
 from bayesgmm import BayesianGaussianMixture, GaussianMixture, Priors
 from bayesgmm.bayes import laplace
 from bayesgmm.bayes.coordinates import LogPosterior
+from bayesgmm.bayes.samplers import Importance
 from bayesgmm.em.problem import Problem
 from bayesgmm.exceptions import PosteriorWarning
 from bayesgmm.priors import ConjugateMeans, InverseWishart, resolve
@@ -120,7 +121,7 @@ def test_draws_without_a_density_have_no_weight():
         weights, k = laplace._smoothed_weights(ratios)
         assert k == np.inf
         assert weights.sum() == pytest.approx(1.0)
-        assert laplace._why_not(k, 1e9, 1000, 100)
+        assert laplace._why_not(Importance(k, 1e9), 1000, 100)
 
 
 def test_few_overlapping_rows_go_to_nuts_with_a_message(monkeypatch):

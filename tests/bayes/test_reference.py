@@ -61,6 +61,9 @@ def occupied(mixture, X, rng):
     params=[
         *((name, sampler) for name in PRIORS for sampler in ("nuts", "gibbs")),
         ("F1_faithful_K2", "laplace"),
+        ("F1_faithful_K2", "vi"),
+        ("F1_faithful_K2", "smc"),
+        ("RG_galaxies_K4", "smc"),
     ],
     ids="-".join,
 )
@@ -68,12 +71,12 @@ def run(request, reference_posteriors):
     name, sampler = request.param
     reference = reference_posteriors[name]
     X = load_dataset(reference["gibbs"]["data"]).to_numpy(float)
-    chains = 4 if name.startswith("F1") else 8
+    chains = 8 if name.startswith("RG") and sampler != "smc" else 4
     model = BayesianGaussianMixture(
         reference["gibbs"]["K"],
         priors=PRIORS[name],
         sampler=sampler,
-        draws=2500,
+        draws=1000 if sampler == "smc" else 2500,
         chains=chains,
         random_state=0,
         progressbar=False,
@@ -150,9 +153,9 @@ def test_predictive_criteria(run):
 def test_the_sampler_moved_between_modes(run):
     """R-hat of what no labelling changes: eight chains at different modes would show it."""
     fit, _, _ = run
-    if fit.sampler == "laplace":
-        # Its draws are no chains.
-        assert fit.posterior_["posterior"].attrs["sampler"] == "laplace"
+    if fit.sampler in ("laplace", "vi"):
+        # Their draws are no chains.
+        assert fit.posterior_["posterior"].attrs["sampler"] == fit.sampler
         return
     invariant = fit.diagnostics_.table.query("kind == 'invariant'")
     assert invariant["rhat"].max() < 1.01

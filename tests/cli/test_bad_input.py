@@ -115,7 +115,7 @@ def test_command_lines_that_are_wrong(refuse):
     assert "see 'bayesgmm fit --help'" in refuse("fit", "iris", "-k", 2, "--colour", "red")
     assert "--draws" in refuse("sample", "iris", "-k", 2, "--draws", 1)
     message = refuse("sample", "iris", "-k", 2, "--sampler", "hmc")
-    assert "'hmc' is not one of 'nuts', 'gibbs', 'laplace'" in message
+    assert "'hmc' is not one of 'nuts', 'gibbs', 'laplace', 'vi', 'smc'" in message
 
 
 class TestPredict:

@@ -116,7 +116,7 @@ def test_sample_prints_intervals_and_a_verdict(run, folder):
 def test_sample_by_other_samplers(run, folder):
     assert set(SAMPLERS) == set(KNOWN_SAMPLERS)
     last = {}
-    for sampler in ("gibbs", "laplace"):
+    for sampler in ("gibbs", "laplace", "vi"):
         result = run(
             "sample", "faithful", "-k", 1, "--sampler", sampler, "--draws", 400, "-q", "-o", "f.nc"
         )
@@ -126,6 +126,7 @@ def test_sample_by_other_samplers(run, folder):
         last[sampler] = result.stdout.splitlines()[-1]
     assert re.fullmatch(r"largest R-hat 1\.0\d\d, least effective sample size \d+", last["gibbs"])
     assert re.fullmatch(r"least effective sample size \d+", last["laplace"])
+    assert re.fullmatch(r"least effective sample size \d+", last["vi"])
 
 
 def test_warnings_are_one_line_each(run):
