@@ -15,6 +15,7 @@ from posterior_problems import posterior_of
 from bayesgmm import BayesianGaussianMixture, Covariances, Priors
 from bayesgmm.bayes import nutpie_adapter, nuts
 from bayesgmm.bayes.checkpoint import Checkpoint, fingerprint
+from bayesgmm.bayes.modes import find_modes
 from bayesgmm.bayes.nutpie_adapter import RawDraws
 from bayesgmm.bayes.samplers import SAMPLERS
 from bayesgmm.exceptions import DataError, PosteriorWarning
@@ -142,7 +143,7 @@ def test_a_second_longer_run_goes_on_too(tmp_path, monkeypatch):
 
     def sample_to(reached):
         def sample(density, expand, block, starts, *, draws, tune, keep, **options):
-            calls.append((len(starts), draws, tune))
+            calls.append((starts, draws, tune))
             shape = (len(starts), draws)
             theta = mode + 1e-3 * np.arange(draws)[:, None] + np.zeros((*shape, n))
             theta[0] += 0.5  # the chains do not agree
@@ -168,10 +169,15 @@ def test_a_second_longer_run_goes_on_too(tmp_path, monkeypatch):
 
     assert not sample_to(70).complete
     found = sample_to(200)
-    first, longer, rest = calls  # the first run is not made again
-    assert first == (3, 20, nuts.TUNE)
-    assert longer == (3, 200, nuts.LONG_TUNE)
-    assert rest == (3, 130, nuts.LONG_TUNE)
+    # The first run is not made again.
+    assert [call[1:] for call in calls] == [
+        (20, nuts.TUNE),
+        (200, nuts.LONG_TUNE),
+        (130, nuts.LONG_TUNE),
+    ]
+    (around,) = find_modes(posterior, [(mixture, None)])
+    last = mode + 1e-3 * 69 + np.array([0.5, 0.0, 0.0])[:, None]
+    np.testing.assert_allclose(around.place + calls[2][0] @ around.basis.T, last, rtol=1e-9)
     assert found.complete
     assert np.all(found.sample_stats["n_steps"] == 10)
     assert found.sample_stats["lp"][0].tolist() == [*range(9, 70, 10), *range(9, 130, 10)]
