@@ -105,8 +105,8 @@ def search(
 
     With ``n_init="auto"`` all starts run to the end on small problems; on large ones they race on a
     subsample and the leaders finish on all rows. A number means that many full runs. Of mixed
-    starts the last two thirds are moves on the best fit so far. ``given`` are the parts of a start that
-    the user gives; where they are all of it, there is one run.
+    starts the last two thirds are moves on the best fit so far. ``given`` are the parts of a start
+    that the user gives; where they are all of it, there is one run.
     """
     runs = _Runs(problem, settings, watch)
     # Clusterings of a few thousand rows lose more by waking threads than they gain.
