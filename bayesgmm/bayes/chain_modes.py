@@ -1,5 +1,6 @@
 """Chains that sit in different modes of the posterior: which ones, and what each mode is worth."""
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,9 +61,12 @@ def weigh_modes(
     step = -(-n_rows // _MAX_ROWS)
     values = log_likelihood(slice(None, None, step))
     found = {}
-    for mode in range(modes.max() + 1):
-        chains = np.flatnonzero(modes == mode)
-        own = values[chains]
-        found[mode] = elpd.loo(lambda rows, own=own: own[..., rows], own.shape[-1],
-                               posterior.isel(chain=chains))  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of bad Pareto k: the weights are rough in any case
+        for mode in range(modes.max() + 1):
+            chains = np.flatnonzero(modes == mode)
+            own = values[chains]
+            found[mode] = elpd.loo(
+                lambda rows, own=own: own[..., rows], own.shape[-1], posterior.isel(chain=chains)
+            )
     return np.array(list(elpd.stacking_weights(found).values()))

@@ -69,7 +69,7 @@ def most_draws(counts: np.ndarray) -> tuple[np.ndarray, int]:
     """
     order = np.argsort(-counts, kind="stable")
     totals = counts[order] * np.arange(1, len(counts) + 1)
-    n_kept = len(counts) - int(np.argmax(totals[::-1]))
+    n_kept = len(counts) - int(np.argmax(totals[::-1]))  # of equal totals that with more chains
     n = int(counts[order[n_kept - 1]])
     if n < MIN_DRAWS:
         raise KeyboardInterrupt

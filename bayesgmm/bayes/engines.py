@@ -1,10 +1,12 @@
 """From data and priors to draws: which sampler runs, and on what."""
 
+import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesgmm.bayes.checkpoint import Checkpoint, fingerprint
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.samplers import SAMPLERS, Importance, function_at
 from bayesgmm.core.mixture import Mixture
@@ -77,6 +79,7 @@ def draw_posterior(
     chains: int,
     rng: np.random.Generator,
     progressbar: bool,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> EngineResult:
     """Draw from the posterior of a mixture.
 
@@ -94,20 +97,30 @@ def draw_posterior(
     tune : int or None
     rng : numpy.random.Generator
     progressbar : bool
+    checkpoint : str or path, optional
+        File in which the draws so far are kept, and gone on from.
 
     Raises
     ------
     DataError
-        If the sampler cannot take these priors.
+        If the sampler cannot take these priors, or the checkpoint cannot be used.
     """
     places = SAMPLERS[sampler]
-    options = {
+    options: dict[str, Any] = {
         "draws": draws,
         "tune": tune,
         "chains": chains,
         "rng": rng,
         "progressbar": progressbar,
     }
+    if checkpoint is not None:
+        if not places.takes_checkpoint:
+            raise DataError(
+                f"sampler='{sampler}' keeps no checkpoint, got checkpoint={str(checkpoint)!r}; use "
+                "sampler='nuts', or leave it out."
+            )
+        key = fingerprint(X, n_components, covariance_type, priors, chains)
+        options["checkpoint"] = Checkpoint(checkpoint, key)
     if not priors.is_ours:
         if places.on_model is None:
             raise DataError(

@@ -1,5 +1,6 @@
 """The Bayesian estimator."""
 
+import os
 import warnings
 from dataclasses import replace
 from functools import cached_property
@@ -87,6 +88,12 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         Seed. The global NumPy state is never touched.
     progressbar : bool, default True
         Show the progress of the chains.
+    checkpoint : str or path, optional
+        File in which the draws so far are kept every 20 seconds (a Zarr archive). Where it exists,
+        a fit of the same data, model, priors and number of chains goes on from there: each chain
+        from its last draw kept, with the sampler tuned anew. Its draws are then others than without
+        the interruption, of the same posterior. A finished one goes on to more `draws`. Functions
+        in `priors` are known by their names only. For ``sampler="nuts"`` alone.
 
     Attributes
     ----------
@@ -138,6 +145,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         "chains": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state", np.random.Generator],
         "progressbar": ["boolean"],
+        "checkpoint": [str, os.PathLike, None],
     }
 
     def __init__(
@@ -152,6 +160,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         chains: int = 4,
         random_state: Any = None,
         progressbar: bool = True,
+        checkpoint: str | os.PathLike[str] | None = None,
         **other: Any,
     ):
         _refuse(other)
@@ -164,6 +173,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         self.chains = chains
         self.random_state = random_state
         self.progressbar = progressbar
+        self.checkpoint = checkpoint
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Draw from the posterior.
@@ -176,7 +186,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         Raises
         ------
         DataError
-            If the data cannot be used or an argument does not fit them.
+            If the data cannot be used, an argument does not fit them, or the checkpoint is one of
+            another fit or the sampler keeps none.
 
         Warns
         -----
@@ -217,6 +228,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             chains=self.chains,
             rng=as_generator(self.random_state),
             progressbar=self.progressbar,
+            checkpoint=self.checkpoint,
         )
         names = data.feature_names or tuple(f"x{i}" for i in range(data.n_features))
         self._keep(result, data.values, names)

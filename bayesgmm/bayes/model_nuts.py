@@ -12,10 +12,9 @@ compilation: starts, the mixture at each draw, the mode.
 # pyright: reportOptionalIterable=false, reportOptionalMemberAccess=false
 # pyright: reportPrivateImportUsage=false, reportReturnType=false, reportAssignmentType=false
 
-import threading
 import warnings
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from pytensor.gradient import grad
 from scipy.optimize import minimize
 
 from bayesgmm.bayes import nutpie_adapter
+from bayesgmm.bayes.checkpoint import Checkpoint
 from bayesgmm.bayes.engines import EngineResult
 from bayesgmm.bayes.model import AssembledModel, assemble
 from bayesgmm.bayes.model_starts import em_solution, values_at
@@ -53,6 +53,7 @@ def sample_model(
     chains: int,
     rng: np.random.Generator,
     progressbar: bool,
+    checkpoint: Checkpoint | None = None,
 ) -> EngineResult:
     """Draw from the posterior under priors of which some are users' functions.
 
@@ -67,6 +68,8 @@ def sample_model(
         None takes 1000.
     rng : numpy.random.Generator
     progressbar : bool
+    checkpoint : Checkpoint, optional
+        Where the draws so far are kept, and gone on from.
 
     Returns
     -------
@@ -86,16 +89,19 @@ def sample_model(
     assembled = assemble(X, n_components, covariance_type, priors)
     with interpreted():
         density = Density(assembled)
-        starts = _Starts(density, em_solution(X, n_components, covariance_type, priors, rng))
-        raw = nutpie_adapter.sample_model(
+        around = _Starts(density, em_solution(X, n_components, covariance_type, priors, rng))
+        starts = np.array([around.draw(rng) for _ in range(chains)])
+        sample = partial(
+            nutpie_adapter.sample_model,
             assembled.model,
-            starts,
-            draws=draws,
             tune=TUNE if tune is None else tune,
-            chains=chains,
-            seed=int(rng.integers(2**31)),
             progressbar=progressbar,
         )
+        seed = int(rng.integers(2**31))
+        if checkpoint is None:
+            raw = sample(starts, draws=draws, seed=seed).even()
+        else:
+            raw = checkpoint.run("chains", sample, starts, draws, seed, lambda point: point).even()
         mixture, others = density.expand(raw.draws)
         best = np.unravel_index(np.nanargmax(raw.sample_stats["lp"]), raw.draws.shape[:2])
         mode = _mode(density, raw.draws, best, mixture[best], X)
@@ -132,8 +138,6 @@ class Density:
                 "sample; marginalise it, or sample build_model(...) with pm.sample."
             )
         self.inputs = [model.rvs_to_values[rv] for rv in model.free_RVs]
-        # Starts are asked for from several threads, and a function of PyTensor's serves one.
-        self._lock = threading.Lock()
         first = self.initial_point({})
         self.shapes = [first[value.name].shape for value in self.inputs]
 
@@ -157,7 +161,7 @@ class Density:
     def terms(self, theta: np.ndarray) -> dict[str, float]:
         """The log-density of each variable (Jacobians included), by name."""
         names = [variable.name for variable in [*self.model.basic_RVs, *self.model.potentials]]
-        with self._lock, np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):
             values = self._terms(*self.split(theta))
         return {name: float(np.sum(v)) for name, v in zip(names, values, strict=True)}
 
@@ -214,7 +218,7 @@ class Density:
 
 
 class _Starts:
-    """Starting points by seed: around the EM solution, wherever the density is finite."""
+    """Starting points: around the EM solution, wherever the density is finite."""
 
     def __init__(
         self, density: Density, solution: tuple[Mixture, np.ndarray | None] | None
@@ -232,8 +236,9 @@ class _Starts:
             for value, shape in zip(density.inputs, density.shapes, strict=True)
         ])  # fmt: skip
 
-    def __call__(self, seed: Any) -> np.ndarray:
-        offset = np.random.default_rng(seed).uniform(-1.0, 1.0, len(self.point)) * self.lengths
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """One of them, flat and unconstrained."""
+        offset = rng.uniform(-1.0, 1.0, len(self.point)) * self.lengths
         for _ in range(_MAX_HALVINGS):
             if self._is_finite(self.point + offset):
                 return self.point + offset

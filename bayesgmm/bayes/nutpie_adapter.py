@@ -16,6 +16,9 @@ from bayesgmm.bayes.chains import most_draws
 if TYPE_CHECKING:
     import pymc as pm
 
+# Seconds between two times that the draws so far are kept.
+KEEP_EVERY = 20.0
+
 
 @dataclass(frozen=True)
 class RawDraws:
@@ -28,28 +31,49 @@ class RawDraws:
     sample_stats : dict of (chain, draw) arrays
         "diverging", "lp", "n_steps", "step_size", "tree_depth", "energy".
     complete : bool
-        False if sampling was interrupted (Ctrl-C): then these are the draws so far, as many of each
-        chain, and chains that had hardly begun are left out.
+        False if sampling was interrupted (Ctrl-C): then these are the draws so far, and coordinates
+        of draws that a chain has not reached are NaN.
     """
 
     draws: np.ndarray
     sample_stats: dict[str, np.ndarray]
     complete: bool = True
 
+    @property
+    def counts(self) -> np.ndarray:
+        """How many draws each chain has, (chain,)."""
+        return np.isfinite(self.draws).all(axis=-1).sum(axis=1)
+
+    def even(self) -> "RawDraws":
+        """The same with as many draws of each chain, and without chains that have hardly begun.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If no chain has four draws.
+        """
+        if self.complete:
+            return self
+        chains, n = most_draws(self.counts)
+        stats = {name: values[chains, :n] for name, values in self.sample_stats.items()}
+        return RawDraws(self.draws[chains, :n], stats, complete=False)
+
+
+Keep = Callable[[RawDraws], None]
+
 
 def sample(
     density: Any,
     expand: Any,
     block: np.ndarray,
-    n_coordinates: int,
     starts: np.ndarray,
     *,
     draws: int,
     tune: int,
-    chains: int,
     target_accept: float,
     seed: int,
     progressbar: bool,
+    keep: Keep | None = None,
 ) -> RawDraws:
     """Run NUTS on compiled C functions.
 
@@ -59,22 +83,101 @@ def sample(
         As in :mod:`bayesgmm.bayes.callbacks`.
     block : (n,) array of int64
         Handed to both on every call; what it points to must stay alive.
-    n_coordinates : int
     starts : (chains, P) array
         Where the chains start.
-    draws, tune, chains, seed : int
+    draws, tune, seed : int
     target_accept : float
     progressbar : bool
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If sampling is interrupted before any chain has four draws.
+    keep : callable, optional
+        Called with the draws so far, now and then.
     """
-    import nutpie
     from nutpie.compile_pymc import CompiledPyMCModel
 
-    shape = (n_coordinates,)
+    n = starts.shape[1]
+
+    def model(start: Callable[[int], np.ndarray]) -> Any:
+        return CompiledPyMCModel(
+            dims={},
+            _coords={},
+            _n_dim=n,
+            _shapes={"theta": (n,)},
+            compiled_logp_func=density,
+            compiled_expand_func=expand,
+            initial_point_func=start,
+            shared_data={},
+            shared_var_keys={},
+            user_data=block,
+            n_expanded=n,
+            shape_info=(["theta"], [slice(0, n)], [(n,)]),
+            logp_func=None,
+            expand_func=None,
+            reparameterized_names=[],
+        )
+
+    options = {"draws": draws, "tune": tune, "seed": seed, "target_accept": target_accept}
+    return _run(model, starts, _theta, options, progressbar, keep)
+
+
+def sample_model(
+    model: "pm.Model",
+    starts: np.ndarray,
+    *,
+    draws: int,
+    tune: int,
+    seed: int,
+    progressbar: bool,
+    keep: Keep | None = None,
+) -> RawDraws:
+    """Compile a PyMC model with Numba and run NUTS on it.
+
+    Parameters
+    ----------
+    model : pymc.Model
+    starts : (chains, P) array
+        Flat unconstrained points.
+    draws, tune, seed : int
+    progressbar : bool
+    keep : callable, optional
+        Called with the draws so far, now and then.
+
+    Returns
+    -------
+    RawDraws
+        Flat unconstrained points: the values of the free variables, in the model's order.
+    """
+    import nutpie
+
+    # Without names nothing but the density is compiled; the points are kept whole instead.
+    compiled = nutpie.compile_pymc_model(model, backend="numba", var_names=[])
+    options = {"draws": draws, "tune": tune, "seed": seed, "store_unconstrained": True}
+    return _run(
+        lambda start: replace(compiled, initial_point_func=start),
+        starts,
+        _unconstrained,
+        options,
+        progressbar,
+        keep,
+    )
+
+
+def _theta(tree: Any) -> np.ndarray:
+    return tree["posterior"]["theta"].values
+
+
+def _unconstrained(tree: Any) -> np.ndarray:
+    return tree["sample_stats"].to_dataset()["unconstrained_draw"].values
+
+
+def _run(
+    model: Callable[[Callable[[int], np.ndarray]], Any],
+    starts: np.ndarray,
+    points: Callable[[Any], np.ndarray],
+    options: dict[str, Any],
+    progressbar: bool,
+    keep: Keep | None,
+) -> RawDraws:
+    import nutpie
+
     seeds: list[int] = []
 
     def remember(chain_seed: int) -> np.ndarray:
@@ -84,122 +187,53 @@ def sample(
     def start_of(chain_seed: int) -> np.ndarray:
         return starts[seeds.index(chain_seed)].copy()
 
-    def run(start, draws: int, tune: int, cores: int | None, progressbar: bool) -> tuple[Any, bool]:
-        model = CompiledPyMCModel(
-            dims={},
-            _coords={},
-            _n_dim=n_coordinates,
-            _shapes={"theta": shape},
-            compiled_logp_func=density,
-            compiled_expand_func=expand,
-            initial_point_func=start,
-            shared_data={},
-            shared_var_keys={},
-            user_data=block,
-            n_expanded=n_coordinates,
-            shape_info=(["theta"], [slice(0, n_coordinates)], [shape]),
-            logp_func=None,
-            expand_func=None,
-            reparameterized_names=[],
-        )
-        sampler = nutpie.sample(
-            model,
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            cores=cores,
-            seed=seed,
-            target_accept=target_accept,
-            progress_bar=progressbar,
+    def sampler(start: Callable[[int], np.ndarray], **more: Any) -> Any:
+        return nutpie.sample(
+            model(start),
+            chains=len(starts),
             save_warmup=False,
             blocking=False,
+            **options | more,
         )
-        return _wait_for(sampler)
 
     # nutpie tells a chain's start only the seed it made for that chain, and asks from several
     # threads. A few draws, one chain after another, tell which seed belongs to which chain.
-    _, complete = run(remember, chains + 1, 1, 1, False)
-    if not complete:
+    n = len(starts) + 1  # ArviZ wants more draws than chains
+    few = sampler(remember, draws=n, tune=n, cores=1, progress_bar=False)
+    if not _wait_for(few, points, None).complete:
         raise KeyboardInterrupt
-    tree, complete = run(start_of, draws, tune, None, progressbar)
-    return _raw(tree["posterior"]["theta"].values, tree, complete)
+    return _wait_for(sampler(start_of, progress_bar=progressbar), points, keep)
 
 
-def sample_model(
-    model: "pm.Model",
-    start: Callable[[Any], np.ndarray],
-    *,
-    draws: int,
-    tune: int,
-    chains: int,
-    seed: int,
-    progressbar: bool,
-) -> RawDraws:
-    """Compile a PyMC model with Numba and run NUTS on it.
-
-    Parameters
-    ----------
-    model : pymc.Model
-    start : callable
-        A flat unconstrained point (P,) from a chain's seed; it is called from several threads.
-    draws, tune, chains, seed : int
-    progressbar : bool
-
-    Returns
-    -------
-    RawDraws
-        Flat unconstrained points: the values of the free variables, in the model's order.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If sampling is interrupted before any chain has four draws.
-    """
-    import nutpie
-
-    # Without names nothing but the density is compiled; the points are kept whole instead.
-    compiled = nutpie.compile_pymc_model(model, backend="numba", var_names=[])
-    sampler = nutpie.sample(
-        replace(compiled, initial_point_func=start),
-        draws=draws,
-        tune=tune,
-        chains=chains,
-        seed=seed,
-        progress_bar=progressbar,
-        save_warmup=False,
-        store_unconstrained=True,
-        blocking=False,
-    )
-    tree, complete = _wait_for(sampler)
-    points = tree["sample_stats"].to_dataset()["unconstrained_draw"].values
-    return _raw(points, tree, complete)
-
-
-def _wait_for(sampler: Any) -> tuple[Any, bool]:
-    """What a sampler returns, and whether that is all that was asked for."""
+def _wait_for(sampler: Any, points: Callable[[Any], np.ndarray], keep: Keep | None) -> RawDraws:
     try:
-        return sampler.wait(), True
-    except KeyboardInterrupt:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # ArviZ does not expect so few draws
+        while True:
             try:
-                return sampler.abort(), False
-            except ValueError:
-                # It had begun to hand over its draws, and they are gone.
-                raise KeyboardInterrupt from None
+                return _raw(sampler.wait(timeout=KEEP_EVERY if keep else None), points, True)
+            except TimeoutError:
+                assert keep is not None
+                keep(_unfinished(sampler.inspect, points))
+    except KeyboardInterrupt:
+        try:
+            return _unfinished(sampler.abort, points)
+        except ValueError:
+            # It had begun to hand over its draws, and they are gone.
+            raise KeyboardInterrupt from None
     except BaseException:
         sampler.cancel()
         raise
 
 
-def _raw(points: np.ndarray, tree: Any, complete: bool) -> RawDraws:
+def _unfinished(tree: Callable[[], Any], points: Callable[[Any], np.ndarray]) -> RawDraws:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # ArviZ does not expect so few draws
+        return _raw(tree(), points, False)
+
+
+def _raw(tree: Any, points: Callable[[Any], np.ndarray], complete: bool) -> RawDraws:
     stats = tree["sample_stats"]
     kept = {ours: stats[theirs].values for ours, theirs in _STATS.items() if theirs in stats}
-    if complete:
-        return RawDraws(points, kept)
-    chains, n = most_draws(np.isfinite(points).all(axis=-1).sum(axis=1))
-    cut = {name: values[chains, :n] for name, values in kept.items()}
-    return RawDraws(points[chains, :n], cut, complete=False)
+    return RawDraws(points(tree), kept, complete)
 
 
 # ArviZ's names of the sampler's statistics, and nutpie's.

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from bayesgmm.bayes import nutpie_adapter
+from bayesgmm.bayes.checkpoint import Checkpoint
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.mixing import THIN, should_run_longer
 from bayesgmm.bayes.modes import Optimum, find_modes, spread_starts
@@ -28,6 +30,7 @@ def sample_nuts(
     chains: int,
     rng: np.random.Generator,
     progressbar: bool,
+    checkpoint: Checkpoint | None = None,
 ) -> PosteriorDraws:
     """Draw from the posterior.
 
@@ -41,6 +44,8 @@ def sample_nuts(
         None takes 400.
     rng : numpy.random.Generator
     progressbar : bool
+    checkpoint : Checkpoint, optional
+        Where the draws so far are kept, and gone on from.
 
     Notes
     -----
@@ -64,30 +69,34 @@ def sample_nuts(
     head = [*posterior.rows.shape, n, len(posterior.numbers)]
     block = np.array([*head, *addresses], dtype=np.int64)
 
-    def run(draws: int, tune: int, target_accept: float) -> nutpie_adapter.RawDraws:
-        return nutpie_adapter.sample(
+    def as_start(theta: np.ndarray) -> np.ndarray:
+        return np.linalg.solve(basis, theta - mode)
+
+    def run(name: str, draws: int, tune: int, target_accept: float) -> nutpie_adapter.RawDraws:
+        sample = partial(
+            nutpie_adapter.sample,
             callbacks.density,
             callbacks.expand,
             block,
-            n,
-            starts,
-            draws=draws,
             tune=tune,
-            chains=chains,
             target_accept=target_accept,
-            seed=int(rng.integers(2**31)),
             progressbar=progressbar,
         )
+        seed = int(rng.integers(2**31))
+        if checkpoint is None:
+            return sample(starts, draws=draws, seed=seed).even()
+        return checkpoint.run(name, sample, starts, draws, seed, as_start).even()
 
-    raw = run(draws, TUNE if tune is None else tune, TARGET_ACCEPT)
+    raw = run("chains", draws, TUNE if tune is None else tune, TARGET_ACCEPT)
     mixture, hyper = posterior.unpack(raw.draws)
     n_passes = float(raw.sample_stats["n_steps"].sum())
     if raw.complete and should_run_longer(posterior, mixture, raw.sample_stats, n_passes):
+        long_tune = LONG_TUNE if tune is None else tune
         try:
-            longer = run(THIN * draws, LONG_TUNE if tune is None else tune, LONG_TARGET_ACCEPT)
+            longer = run("longer", THIN * draws, long_tune, LONG_TARGET_ACCEPT)
         except KeyboardInterrupt:
             longer = None
-        if longer is None or longer.draws.shape[:1] != (chains,) or longer.draws.shape[1] < draws:
+        if longer is None or len(longer.draws) < chains or longer.draws.shape[1] < draws:
             raw = replace(raw, complete=False)
         else:
             raw = _thinned(longer, draws)

@@ -71,14 +71,21 @@ class Sampler:
     on_model : str or None
         Draws from a PyMC model, which any priors have. Called as ``sample_model`` is. None if the
         sampler needs to know the priors.
+    takes_checkpoint : bool
+        Whether the functions take a :class:`~bayesgmm.bayes.checkpoint.Checkpoint`.
     """
 
     on_density: str
     on_model: str | None = None
+    takes_checkpoint: bool = False
 
 
 SAMPLERS = {
-    "nuts": Sampler("bayesgmm.bayes.nuts:sample_nuts", "bayesgmm.bayes.model_nuts:sample_model"),
+    "nuts": Sampler(
+        "bayesgmm.bayes.nuts:sample_nuts",
+        "bayesgmm.bayes.model_nuts:sample_model",
+        takes_checkpoint=True,
+    ),
     "gibbs": Sampler("bayesgmm.bayes.gibbs:sample_gibbs"),
     "laplace": Sampler("bayesgmm.bayes.laplace:sample_laplace"),
     "vi": Sampler("bayesgmm.bayes.vi:sample_vi"),

@@ -92,7 +92,10 @@ def _groups(fit: BayesianGaussianMixture) -> "dict[str, xr.Dataset]":
     about = {
         "covariance_type": fit.mixture_.covariance_type,
         "has_feature_names": int(hasattr(fit, "feature_names_in_")),
-        "settings": json.dumps(plain(fit.get_params(deep=False)), allow_nan=False),
+        # A checkpoint is a file of the machine that sampled.
+        "settings": json.dumps(
+            plain(fit.get_params(deep=False) | {"checkpoint": None}), allow_nan=False
+        ),
         "priors": json.dumps(plain(fit.priors_), allow_nan=False),
     }
     names = list(fit.mixture_.feature_names or ())

@@ -59,6 +59,16 @@ def test_weights_are_those_of_the_best_mixture_of_predictions(rng, monkeypatch):
     np.testing.assert_allclose(found, [np.mean(seen < 3), np.mean(seen > 3)], atol=0.02)
 
 
+@pytest.mark.filterwarnings("error")
+def test_rows_that_loo_predicts_badly_are_no_warning(rng):
+    X = np.append(rng.normal(size=30), 40.0)
+    centres = np.array([[[0.0]], [[6.0]]]) + rng.normal(size=(2, 200, 1))
+    values = stats.norm(centres, 1.0).logpdf(X)
+    posterior = xr.Dataset({"mu": (("chain", "draw"), centres[..., 0])})
+    found = weigh_modes(np.array([0, 1]), lambda rows: values[..., rows], len(X), posterior)
+    assert found.sum() == pytest.approx(1.0)
+
+
 def test_a_mode_that_predicts_worse_everywhere_weighs_nothing(rng):
     X = rng.normal(size=60)
     values, posterior = predictions([0.0, 5.0], X, rng)

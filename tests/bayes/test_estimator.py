@@ -225,6 +225,7 @@ def test_clone_parameters_and_pickle(X):
         "chains",
         "random_state",
         "progressbar",
+        "checkpoint",
     }
 
 

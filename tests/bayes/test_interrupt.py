@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 
+from bayesgmm import BayesianGaussianMixture
 from bayesgmm.bayes import nutpie_adapter, nuts
 from bayesgmm.bayes.chains import most_draws
 from bayesgmm.bayes.nutpie_adapter import RawDraws
@@ -112,6 +113,24 @@ def test_an_interrupt_keeps_the_draws_so_far(sampler, seconds):
 
 
 @pytest.mark.slow
+def test_an_interrupted_fit_goes_on_from_its_checkpoint(tmp_path):
+    path = str(tmp_path / "run.zarr.zip")
+    found = interrupted(3.0, draws=3_000_000, tune=50, checkpoint=path)
+    _, draws = found["shapes"]["posterior"]
+    assert found["complete"] == 0
+    rng = np.random.default_rng(0)
+    X = np.r_[rng.normal(size=(30, 1)), rng.normal(size=(20, 1)) + 9.0]
+    model = BayesianGaussianMixture(
+        2, covariance_type="diag", draws=draws + 300, random_state=1, progressbar=False,
+        checkpoint=path,
+    ).fit(X)  # fmt: skip
+    assert model.diagnostics_.complete
+    assert model.diagnostics_.max_rhat < 1.02
+    assert model.mixture_.batch_shape == (4, draws + 300)
+    assert sorted(model.mixture_.means.mean((0, 1))[:, 0]) == pytest.approx([0.0, 9.0], abs=0.6)
+
+
+@pytest.mark.slow
 def test_an_interrupt_while_the_sampler_is_tuned_leaves_nothing_half_done():
     found = interrupted(1.0, draws=2000, tune=5_000_000)
     assert found == {"interrupted": True, "as_it_was": True}
@@ -137,6 +156,28 @@ def test_as_many_draws_as_possible_with_as_many_of_each_chain(counts, chains, n)
     assert found == n
 
 
+def ragged(counts):
+    rng = np.random.default_rng(0)
+    shape = (len(counts), max(counts))
+    reached = np.arange(shape[1]) < np.array(counts)[:, None]
+    draws = np.where(reached[..., None], rng.normal(size=(*shape, 2)), np.nan)
+    return RawDraws(draws, {"lp": np.where(reached, rng.normal(size=shape), 0)}, complete=False)
+
+
+def test_chains_of_unequal_length_are_cut_to_one():
+    raw = ragged([8, 10, 0])
+    assert raw.counts.tolist() == [8, 10, 0]
+    found = raw.even()
+    assert not found.complete
+    np.testing.assert_array_equal(found.draws, raw.draws[:2, :8])
+    np.testing.assert_array_equal(found.sample_stats["lp"], raw.sample_stats["lp"][:2, :8])
+
+
+def test_complete_draws_are_even():
+    raw = RawDraws(np.zeros((2, 3, 1)), {})
+    assert raw.even() is raw
+
+
 def test_three_draws_are_no_result():
     with pytest.raises(KeyboardInterrupt):
         most_draws(np.array([3, 3, 3, 3]))
@@ -148,7 +189,8 @@ class Sampler:
     def __init__(self, counts, error=None):
         self.counts, self.error = counts, error
 
-    def wait(self):
+    def wait(self, timeout):
+        assert timeout is None
         raise KeyboardInterrupt
 
     def abort(self):
@@ -156,34 +198,24 @@ class Sampler:
             raise self.error
         import xarray as xr
 
-        n = max(self.counts)
-        shape = (len(self.counts), n)
-        reached = np.arange(n) < np.array(self.counts)[:, None]
-        theta = np.where(
-            reached[..., None], np.random.default_rng(0).normal(size=(*shape, 2)), np.nan
-        )
-        stats = {"logp": np.where(reached, 1.0, np.nan), "n_steps": reached * 3}
+        raw = ragged(self.counts)
         return xr.DataTree.from_dict({
-            "posterior": xr.Dataset({"theta": (("chain", "draw", "i"), theta)}),
-            "sample_stats": xr.Dataset({k: (("chain", "draw"), v) for k, v in stats.items()}),
+            "posterior": xr.Dataset({"theta": (("chain", "draw", "i"), raw.draws)}),
+            "sample_stats": xr.Dataset({"logp": (("chain", "draw"), raw.sample_stats["lp"])}),
         })  # fmt: skip
 
 
-def test_ragged_chains_are_cut_to_one_length():
-    tree, complete = nutpie_adapter._wait_for(Sampler([8, 10, 0]))
-    found = nutpie_adapter._raw(tree["posterior"]["theta"].values, tree, complete)
+def test_an_interrupted_sampler_hands_over_what_it_has():
+    found = nutpie_adapter._wait_for(Sampler([8, 10, 0]), nutpie_adapter._theta, None)
     assert not found.complete
-    assert found.draws.shape == (2, 8, 2)
-    assert np.all(np.isfinite(found.draws))
-    assert {name: values.shape for name, values in found.sample_stats.items()} == {
-        "lp": (2, 8),
-        "n_steps": (2, 8),
-    }
+    assert found.counts.tolist() == [8, 10, 0]
+    assert found.sample_stats["lp"].shape == (3, 10)
 
 
 def test_an_interrupt_while_draws_are_handed_over_is_passed_on():
+    sampler = Sampler([8], ValueError("Sampler has no results to take"))
     with pytest.raises(KeyboardInterrupt):
-        nutpie_adapter._wait_for(Sampler([8], ValueError("Sampler has no results to take")))
+        nutpie_adapter._wait_for(sampler, nutpie_adapter._theta, None)
 
 
 # --- the second, longer run --------------------------------------------------------------------
@@ -201,7 +233,8 @@ def two_runs(monkeypatch):
     def fit(second):
         runs = []
 
-        def sample(*arguments, draws, chains, **options):
+        def sample(density, expand, block, starts, *, draws, **options):
+            chains = len(starts)
             runs.append(draws)
             if len(runs) == 2 and isinstance(second, BaseException):
                 raise second

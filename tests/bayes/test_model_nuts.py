@@ -84,11 +84,11 @@ def test_starts_are_spread_by_seed_and_finite():
     sds = np.sqrt(solution[0].covariances.diagonal(axis1=1, axis2=2))
     density = Density(assemble(X, K, "full", Priors(means=narrow)))
     starts = model_nuts._Starts(density, solution)
-    points = np.array([starts(seed) for seed in range(12)])
+    points = np.array([starts.draw(np.random.default_rng(seed)) for seed in range(12)])
     assert all(np.isfinite(sum(density.terms(point).values())) for point in points)
     assert len(np.unique(points, axis=0)) == 12
     assert not np.any(np.all(points == starts.point, axis=1))
-    np.testing.assert_array_equal(points[3], starts(3))
+    np.testing.assert_array_equal(points[3], starts.draw(np.random.default_rng(3)))
     # spread in units of the components: tenths of a sd, not tenths of a unit
     means = np.array([density.expand(point)[0].means for point in points])
     spread = (means.std(axis=0) / sds).ravel()
@@ -172,11 +172,11 @@ def test_a_mode_that_is_a_spike_is_replaced_with_a_warning():
 
 @pytest.fixture
 def unsampled(monkeypatch):
-    """In nutpie's place: each draw is a starting point."""
+    """In nutpie's place: draws around the starting points."""
 
-    def sample(model, start, *, draws, tune, chains, seed, progressbar):
-        n = draws * chains
-        points = np.array([start(seed + i) for i in range(n)]).reshape(chains, draws, -1)
+    def sample(model, starts, *, draws, tune, seed, progressbar):
+        chains, n = starts.shape
+        points = starts[:, None] + 0.1 * np.random.default_rng(seed).normal(size=(chains, draws, n))
         stats = {"lp": np.zeros((chains, draws)), "diverging": np.zeros((chains, draws), bool)}
         return nutpie_adapter.RawDraws(points, stats)
 

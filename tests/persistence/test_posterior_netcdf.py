@@ -67,11 +67,21 @@ def test_what_the_fit_says_of_itself_comes_back(pair):
     assert after.get_params() == before.get_params()
     assert list(after.feature_names_in_) == ["eruptions", "waiting"]
     pd.testing.assert_frame_equal(after.diagnostics_.table, before.diagnostics_.table)
-    for name in ("n_divergences", "n_draws", "switched", "messages"):
+    pd.testing.assert_frame_equal(after.diagnostics_.chains, before.diagnostics_.chains)
+    for name in ("n_divergences", "n_draws", "switched", "messages", "overlapping", "n_namings",
+                 "agreement", "complete", "verdict"):  # fmt: skip
         assert getattr(after.diagnostics_, name) == getattr(before.diagnostics_, name)
     assert after.priors_.describe() == before.priors_.describe()
     for name, value in vars(before.priors_).items():
         np.testing.assert_array_equal(getattr(after.priors_, name), value, strict=True)
+
+
+def test_a_checkpoint_stays_on_its_machine(X, tmp_path):
+    before = draw(X, "diag", checkpoint=tmp_path / "run.zarr.zip")
+    save(before, tmp_path / "fit.nc")
+    after = load(tmp_path / "fit.nc")
+    assert after.checkpoint is None
+    np.testing.assert_array_equal(after.mixture_.means, before.mixture_.means)
 
 
 def test_loo_and_waic_are_the_same(pair):
