@@ -130,8 +130,9 @@ def _run(
         else:
             status = _pass_over_many(one_pass, task, state)
         n_passes = int(memory[squarem.N_PASSES])
-        for i in range(n_told, n_passes if watch else 0):
-            watch(i + 1, state.history[i] / problem.n)
+        if watch is not None:
+            for i in range(n_told, n_passes):
+                watch(i + 1, state.history[i] / problem.n)
         n_told = n_passes
         if status == squarem.GO_ON and tol is None and n_passes >= look:
             look += LOOK_EVERY

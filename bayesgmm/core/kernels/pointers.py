@@ -43,8 +43,7 @@ def function_at(context: Any, builder: Any, kind: types.FunctionType, address: A
     return function._getvalue()
 
 
-@intrinsic
-def sums_at(typingctx, address, X):
+def _sums_at(typingctx, address, X):
     """In compiled code: the function ``sums`` at an address, for rows like X."""
     kind = types.FunctionType(_sums(types.Array(X.dtype, 2, "C", readonly=True)))
 
@@ -52,3 +51,7 @@ def sums_at(typingctx, address, X):
         return function_at(context, builder, kind, arguments[0])
 
     return kind(address, X), codegen
+
+
+# Callers do not give the typing context.
+sums_at: Any = intrinsic(_sums_at)

@@ -6,6 +6,7 @@ with the loop, for every family.
 
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numba import boolean, float64, types
@@ -96,20 +97,21 @@ def _addresses(
     return np.array(addresses)
 
 
-@intrinsic
-def _maximise_at(typingctx, address):
-    kind = types.FunctionType(_MAXIMISE)
-    return kind(address), lambda context, builder, signature, arguments: function_at(
-        context, builder, kind, arguments[0]
-    )
+def _at(kind: types.FunctionType) -> Any:
+    """In compiled code: the function of that kind at an address."""
+
+    @intrinsic
+    def convert(typingctx, address):
+        def codegen(context, builder, signature, arguments):
+            return function_at(context, builder, kind, arguments[0])
+
+        return kind(address), codegen
+
+    return convert
 
 
-@intrinsic
-def _log_prior_at(typingctx, address):
-    kind = types.FunctionType(_LOG_PRIOR)
-    return kind(address), lambda context, builder, signature, arguments: function_at(
-        context, builder, kind, arguments[0]
-    )
+_maximise_at = _at(types.FunctionType(_MAXIMISE))
+_log_prior_at = _at(types.FunctionType(_LOG_PRIOR))
 
 
 @njit(error_model="numpy")
