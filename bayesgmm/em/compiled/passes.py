@@ -58,7 +58,7 @@ def make_passes(one_pass: Pass, task: Task, state: State, n_passes: int) -> int:
     state : State
         Changed in place.
     n_passes : int
-        At most.
+        At most, and no more than the history has room for.
     """
     family, rows = one_pass.family, one_pass.rows
     status, n_kernels = squarem.TOO_FAR, len(kernels_of(family))
@@ -171,6 +171,8 @@ def _follow(
     second = np.empty(mixtures.shape[1] - start)
     log_weights = np.empty(n_components)
     for _ in range(n_passes):
+        if memory[squarem.N_PASSES] >= len(history):
+            return squarem.GO_ON
         mixture = mixtures[int(memory[squarem.AT])]
         for k in range(n_components):
             log_weights[k] = np.log(mixture[k])
