@@ -47,9 +47,9 @@ class LogPosterior:
         assert self.problem.priors is not None
         return self.problem.priors
 
-    @cached_property
+    @property
     def sizes(self) -> Sizes:
-        """The integers that the compiled functions need."""
+        """The integers that the compiled functions need; the kernel's address is this process's."""
         family, d = self.family, self.problem.n_features
         kernel = triangular if family.structure == "triangular" else diagonal
         n_hyper = 0

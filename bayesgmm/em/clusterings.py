@@ -47,7 +47,10 @@ class Rows:
     def probability(self) -> np.ndarray | None:
         """The chance of each row to be chosen, (N,); None if all are alike."""
         weight = self.problem.sample_weight
-        return None if weight is None else weight / weight.sum()
+        if weight is None:
+            return None
+        # None may be zero: as many different rows as there are can be asked for.
+        return np.maximum(weight / weight.sum(), np.finfo(float).tiny)
 
     @cached_property
     def tree(self) -> np.ndarray:

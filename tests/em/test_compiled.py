@@ -4,7 +4,9 @@ import numpy as np
 import oracle
 import pytest
 
-from bayesgmm.em.compiled import coordinates, passes
+from bayesgmm.core.mixture import Mixture
+from bayesgmm.core.statistics import Pass
+from bayesgmm.em.compiled import coordinates, passes, squarem
 from bayesgmm.em.compiled.task import flat, mixture_of
 from bayesgmm.em.loop import run_accelerated, run_plain
 from bayesgmm.em.problem import Problem
@@ -98,3 +100,39 @@ def test_points_that_are_no_numbers_are_left(family, rows, rng):
     at[2] = np.inf
     with np.errstate(all="ignore"), pytest.raises(np.linalg.LinAlgError):
         run_accelerated(Problem(rows, family), mixture_of(at, mixture), 50)
+
+
+def test_passes_end_where_the_history_is_full(rows):
+    problem = Problem(rows, "spherical")
+    start = next(proposals(problem, 2, "random", np.random.default_rng(0)))
+    state = squarem.with_room(squarem.begin(flat(start), 1_000, 0.0), 5)
+    one_pass = Pass(rows, problem.family, 2, None)
+    status = passes.make_passes(one_pass, problem.task(2), state, 50)
+    assert status == squarem.GO_ON
+    assert state.memory[squarem.N_PASSES] == len(state.history) < 50
+
+
+@pytest.mark.parametrize("size", [1e-20, 1e-12, 1e200])
+def test_size_of_the_weights_makes_no_difference(family, size, rng):
+    mixture = oracle.random_mixture(family, 2, 2, rng)
+    X = oracle.random_data(mixture, 100)
+    found = []
+    for weight in (1.0, size):
+        problem = Problem(X, family, sample_weight=np.full(100, weight))
+        found.append(problem.maximisation(problem.expectation(mixture), mixture))
+    for part in ("weights", "means", "whitening"):
+        np.testing.assert_allclose(getattr(found[1], part), getattr(found[0], part), rtol=1e-11)
+
+
+def test_a_run_that_changes_kernels_keeps_to_its_history():
+    """A component that shrinks onto three rows: its feature form gives up after many passes."""
+    rng = np.random.default_rng(9)
+    tight = np.full((3, 2), 0.3) + 1e-9 * rng.normal(size=(3, 2))
+    X = np.r_[rng.normal(size=(200, 2)), tight]
+    means = 0.1 * rng.normal(size=(2, 2)) + [[0, 0], [0.3, 0.3]]
+    start = Mixture.from_covariances(
+        np.full(2, 0.5), means, np.array([[1.0, 1.0], [0.303, 0.303]]), "diag"
+    )
+    run = run_plain(Problem(X, "diag", reg_covar=1e-14), start, 2_000, 0.0)
+    assert len(run.history) == 2_000
+    assert np.isfinite(run.history).all()

@@ -67,7 +67,7 @@ def maximise(numbers, table, concentration, scatter, counts, first, second, old,
             within[j] = second[k * n_each + j]
         # About the mean that the rows have, and from there to the one that is taken.
         for j in range(d):
-            within[j % n_each] -= first[k, j] ** 2 / max(count, TINY)
+            within[j % n_each] -= first[k, j] * (first[k, j] / max(count, TINY))
         for j in range(n_each):
             within[j] = max(within[j], 0.0)
         for j in range(d):

@@ -13,7 +13,8 @@ def maximise(numbers, concentration, counts, new):
         return
     total = 0.0
     for k in range(len(counts)):
-        new[k] = max(counts[k] + concentration[k] - 1.0, 0.0)
+        # In this order, so that small counts are not rounded away where there is no prior.
+        new[k] = max(counts[k] + (concentration[k] - 1.0), 0.0)
         total += new[k]
     for k in range(len(counts)):
         new[k] /= total
