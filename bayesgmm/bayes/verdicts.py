@@ -97,9 +97,9 @@ def messages(found: "Diagnostics", n_wanted: int | None = None) -> tuple[str, ..
         out.append(_modes_message(found))
     elif rhat > MAX_RHAT:
         out.append(
-            f"The chains disagree: R-hat is {rhat:.3f} for the {name} (1.01 at most is wanted). "
-            "They may sit in different modes; run longer (draws=), or lower the number of "
-            "components."
+            f"The chains disagree: R-hat is {_above(rhat)} for the {name} (1.01 at most is "
+            "wanted). They may sit in different modes; run longer (draws=), or lower the number "
+            "of components."
         )
     if ess < enough:
         out.append(
@@ -115,7 +115,8 @@ def messages(found: "Diagnostics", n_wanted: int | None = None) -> tuple[str, ..
             f"effective sample size {ess:.0f}): densities, WAIC and LOO hold if nothing else is "
             "said here, but read component-wise numbers as rough."
         )
-    if found.switched > MANY_SWITCHES:
+    # Samplers that begin everywhere give names at random; that says something of overlap only.
+    if found.switched > MANY_SWITCHES and found.overlapping:
         out.append(
             f"Labels switched in {100 * found.switched:.0f}% of the draws: the components "
             "overlap. They were relabelled; quantities that no labelling changes are not affected."
@@ -162,6 +163,11 @@ def _modes_message(found: "Diagnostics") -> str:
     )
 
 
+def _above(rhat: float) -> str:
+    """An R-hat above the limit, with as many digits as show that it is."""
+    return next(text for n in range(3, 17) if float(text := f"{rhat:.{n}f}") > MAX_RHAT)
+
+
 def _stuck(found: "Diagnostics") -> str:
     table = found.table
     # A count may well be the same in all draws.
@@ -183,7 +189,7 @@ def _chains(found: "Diagnostics") -> str:
     if found.chains["mode"].to_numpy().any():
         return f"{n_chains} chains sit in different modes: {chains_by_mode(found)}"
     if rhat > MAX_RHAT:
-        return f"{n_chains} chains disagree (R-hat {rhat:.3f} for the {name})"
+        return f"{n_chains} chains disagree (R-hat {_above(rhat)} for the {name})"
     few = ess < MIN_ESS_PER_CHAIN * n_chains
     worth = f"worth only {plural(int(ess), 'independent draw')}" if few else ""
     if n_chains == 1:

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from bayesgmm.bayes import verdicts
 from bayesgmm.bayes.diagnostics import diagnose
 from bayesgmm.bayes.labels import Relabelling
 from bayesgmm.core.mixture import Mixture
@@ -124,13 +125,24 @@ def test_components_that_trade_places_do_not_discredit_the_density(rng):
     orders = np.broadcast_to([0, 1], (CHAINS, DRAWS, 2)).copy()
     orders[2:] = [1, 0]
     away = {"switched": 0.4, "weigh_modes": lambda modes: np.array([0.5, 0.5])}
-    found = diagnosed(mixture.permute(orders), log_likelihood, **away)
+    overlap = np.array([[0.6, 0.4], [0.4, 0.6]])
+    found = diagnosed(mixture.permute(orders), log_likelihood, overlap=overlap, **away)
     assert any("Components are not stable" in text for text in found.messages)
     assert any("switched in 40% of the draws" in text for text in found.messages)
     assert not any("chains disagree" in text for text in found.messages)
     quantity, rhat, _ = found.worst("component")
     assert rhat > 1.5
     assert quantity.startswith("mean")
+
+
+def test_names_given_at_random_say_nothing_of_separated_components(rng):
+    found = diagnosed(*chains(rng), switched=0.4)
+    assert found.ok
+    assert not found.messages
+
+
+def test_an_rhat_above_the_limit_is_shown_above_it():
+    assert [verdicts._above(rhat) for rhat in (1.2, 1.01004)] == ["1.200", "1.01004"]
 
 
 @pytest.mark.parametrize(("n", "words"), [(1, "So few matter little"), (40, "may be missing")])

@@ -42,7 +42,7 @@ def shift_sentence(what: str, em: str, mean: str, shift: float, n_over: int, n_t
     if n_over:
         many = f"{in_words(n_over)} of {n_total} estimates"
         text = f"{text} In all, {many} shift{'s' if n_over == 1 else ''} by more than one sd."
-    return f"{text} EM reports no uncertainty of its own; the intervals come from the posterior."
+    return f"{text} The intervals are those of the posterior."
 
 
 def prior_heading(pull: float | None) -> str:
