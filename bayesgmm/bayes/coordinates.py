@@ -7,9 +7,9 @@ import numpy as np
 
 from bayesgmm.bayes.log_posterior import Sizes, log_posterior
 from bayesgmm.core.covariance import CovarianceFamily
-from bayesgmm.core.kernels import diagonal, triangular
 from bayesgmm.core.kernels.pointers import address_of_sums
 from bayesgmm.core.mixture import Mixture
+from bayesgmm.core.statistics import kernels_of
 from bayesgmm.em.problem import Problem
 from bayesgmm.priors import ResolvedPriors
 
@@ -17,6 +17,9 @@ from bayesgmm.priors import ResolvedPriors
 # what the default priors alone supply.
 INFORMATION_FLOOR = 0.05
 _STEP = 1e-5
+# Rows x components x (features^2 + 20) between two looks at the progress bar and the keyboard:
+# under a tenth of a second.
+BIT = 2e8
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,6 @@ class LogPosterior:
     def sizes(self) -> Sizes:
         """The integers that the compiled functions need; the kernel's address is this process's."""
         family, d = self.family, self.problem.n_features
-        kernel = triangular if family.structure == "triangular" else diagonal
         n_hyper = 0
         if self.priors.hyper_rate is not None:
             n_hyper = 1 if family.isotropic else d
@@ -63,7 +65,8 @@ class LogPosterior:
             is_isotropic=int(family.isotropic),
             is_conjugate=int(self.priors.scale is None),
             n_hyper=n_hyper,
-            kernel=address_of_sums(kernel.sums),
+            # The last of a family's kernels is exact everywhere.
+            kernel=address_of_sums(kernels_of(family)[-1]),
         )
 
     @cached_property
@@ -96,10 +99,19 @@ class LogPosterior:
         return np.concatenate(parts, dtype=float)
 
     @property
+    def arguments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rows, sizes and numbers, as every compiled function of the density takes them."""
+        return self.rows, np.asarray(self.sizes, dtype=np.int64), self.numbers
+
+    @property
     def cost(self) -> float:
         """How long a pass over the data takes, in rows x components x (features^2 + 20)."""
         n, d = self.problem.X.shape
         return n * self.n_components * (d * d + 20.0)
+
+    def length_of_a_bit(self, n_passes: float = 1.0) -> int:
+        """How often so many passes can be made between two looks at what the user wants."""
+        return max(1, int(BIT / (n_passes * self.cost)))
 
     @property
     def _hyper_unit(self) -> np.ndarray:
@@ -108,8 +120,7 @@ class LogPosterior:
 
     def value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """The log density at theta, up to a constant, and its gradient."""
-        sizes = np.asarray(self.sizes, dtype=np.int64)
-        return log_posterior(theta, self.rows, sizes, self.numbers)
+        return log_posterior(theta, *self.arguments)
 
     def pack(self, mixture: Mixture, hyper: np.ndarray | None = None) -> np.ndarray:
         """Coordinates of a mixture (without draws), and of half the hierarchical scale."""

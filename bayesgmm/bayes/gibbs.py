@@ -12,9 +12,6 @@ from bayesgmm.bayes.samplers import PosteriorDraws
 
 # There is nothing to tune, but the start is to be forgotten.
 TUNE = 400
-# A chain looks up from its sweeps after this many rows x components x (features^2 + 20): under a
-# tenth of a second.
-_BIT = 2e8
 
 
 def sample_gibbs(
@@ -86,7 +83,6 @@ class _Chains:
     def __init__(self, posterior: LogPosterior, starts: np.ndarray, rng: np.random.Generator):
         self.posterior, self.thetas = posterior, starts
         self.streams = rng.integers(2**64, size=(len(starts), 1), dtype=np.uint64)
-        self.sizes = np.asarray(posterior.sizes, dtype=np.int64)
 
     def run(self, draws: int, *, thin: int = 1, progressbar: bool) -> None:
         """Go on, and keep one in ``thin`` of the states on the way."""
@@ -105,8 +101,8 @@ class _Chains:
     def _chain(self, c: int, thin: int) -> Iterator[int]:
         from bayesgmm.bayes.conditionals import run
 
-        problem = self.posterior.rows, self.sizes, self.posterior.numbers
-        length = max(1, int(_BIT / (thin * self.posterior.cost)))
+        problem = self.posterior.arguments
+        length = self.posterior.length_of_a_bit(thin)
         for first in range(0, self.draws.shape[1], length):
             bit = slice(first, first + length)
             out, log_density = self.draws[c, bit], self.log_density[c, bit]

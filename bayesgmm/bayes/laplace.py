@@ -29,8 +29,6 @@ njit = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__).njit
 MIN_PROPOSALS = 1000
 # The logarithm of a relative weight that is nothing beside the others, but still a number.
 _NO_WEIGHT = -700.0
-# Rows x components x (features^2 + 20) between two looks at the progress bar: a tenth of a second.
-_BIT = 2e8
 
 
 def sample_laplace(
@@ -144,14 +142,13 @@ def _log_density(
     posterior: LogPosterior, thetas: np.ndarray, progressbar: bool, label: str = ""
 ) -> np.ndarray:
     out = np.empty(len(thetas))
-    sizes = np.asarray(posterior.sizes, dtype=np.int64)
-    length = max(1, int(_BIT / posterior.cost))
+    arguments, length = posterior.arguments, posterior.length_of_a_bit()
     n_parts = 16  # more than there are cores, so that none is idle for long
 
     def evaluate(part: np.ndarray) -> Iterator[int]:
         for first in range(part[0], part[-1] + 1, length):
             bit = slice(first, min(first + length, part[-1] + 1))
-            log_densities(thetas[bit], posterior.rows, sizes, posterior.numbers, out[bit])
+            log_densities(thetas[bit], *arguments, out[bit])
             yield bit.stop - bit.start
 
     work = [evaluate(part) for part in np.array_split(np.arange(len(thetas)), n_parts)]

@@ -63,8 +63,7 @@ def sample_nuts(
     mode, basis = modes[0].place, modes[0].basis
     n = len(mode)
     starts = np.linalg.solve(basis, (spread_starts(modes, chains, rng) - mode).T).T.copy()
-    sizes = np.asarray(posterior.sizes, dtype=np.int64)
-    arrays = (mode, basis, posterior.rows, sizes, posterior.numbers)
+    arrays = (mode, basis, *posterior.arguments)
     addresses = [array.ctypes.data for array in arrays]
     head = [*posterior.rows.shape, n, len(posterior.numbers)]
     block = np.array([*head, *addresses], dtype=np.int64)

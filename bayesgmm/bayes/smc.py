@@ -32,8 +32,6 @@ _ACCEPTANCE = 0.8
 # Curvatures below this, in coordinates of standardised data, are taken for it.
 INFORMATION_FLOOR = 1e-3
 _MAX_STEPS = 16
-# Rows x components x (features^2 + 20) between two looks at the progress bar: a tenth of a second.
-_BIT = 2e8
 _PROGRESS = 1000
 
 
@@ -114,9 +112,7 @@ class _Population:
     def __init__(self, posterior: LogPosterior, n: int, seed: int) -> None:
         self.posterior, self.rng = posterior, np.random.default_rng(seed)
         self.stream = self.rng.integers(2**64, size=1, dtype=np.uint64)
-        self.problem = (
-            posterior.rows, np.asarray(posterior.sizes, dtype=np.int64), posterior.numbers
-        )  # fmt: skip
+        self.problem = posterior.arguments
         p = posterior.sizes.n_coordinates
         self.thetas, self.values, self.slopes = (
             np.empty((n, p)),
@@ -196,6 +192,6 @@ class _Population:
 
     def _bits(self, n_passes: int) -> Iterator[slice]:
         """Parts of the particles, each moved in a moment."""
-        length = max(1, int(_BIT / (n_passes * self.posterior.cost)))
+        length = self.posterior.length_of_a_bit(n_passes)
         for first in range(0, len(self.thetas), length):
             yield slice(first, min(first + length, len(self.thetas)))

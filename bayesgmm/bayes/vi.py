@@ -26,8 +26,6 @@ from bayesgmm.bayes.samplers import PosteriorDraws
 N_FIXED = 256
 FIXED_A_COORDINATE = 8
 MAX_ITERATIONS = 200
-# Rows x components x (features^2 + 20) between two looks at an interrupt: a tenth of a second.
-_BIT = 2e8
 
 
 def sample_vi(
@@ -130,15 +128,12 @@ def _evaluate(posterior: LogPosterior, thetas: np.ndarray) -> tuple[np.ndarray, 
     from bayesgmm.bayes.tempering import evaluate
 
     values, slopes = np.empty((len(thetas), 2)), np.empty((len(thetas), 2, thetas.shape[1]))
-    sizes = np.asarray(posterior.sizes, dtype=np.int64)
-    length = max(1, int(_BIT / posterior.cost))
+    arguments, length = posterior.arguments, posterior.length_of_a_bit()
 
     def part(places: np.ndarray) -> Iterator[int]:
         for first in range(places[0], places[-1] + 1, length):
             bit = slice(first, min(first + length, places[-1] + 1))
-            evaluate(
-                thetas[bit], posterior.rows, sizes, posterior.numbers, values[bit], slopes[bit]
-            )
+            evaluate(thetas[bit], *arguments, values[bit], slopes[bit])
             yield bit.stop - bit.start
 
     work = [part(places) for places in np.array_split(np.arange(len(thetas)), 16)]

@@ -139,24 +139,18 @@ class Problem:
 
     def hyper(self, mixture: Mixture) -> np.ndarray | None:
         """The mode of half the prior's scale given the covariances, where it has a prior."""
-        prior = self.priors
-        if prior is None or prior.hyper_rate is None:
+        if self.priors is None:
             return None
-        d = mixture.n_features
-        covariances = mixture.native_covariances
-        if self.family.structure == "diagonal":
-            precision = (1.0 / covariances).sum(axis=0)
-        else:
-            full = covariances.reshape(-1, d, d)
-            precision = np.linalg.inv(full).diagonal(axis1=1, axis2=2).sum(axis=0)
-        return self.hyper_count(mixture) / (prior.hyper_rate + precision)
+        from bayesgmm.em.compiled.hyper import hyper_at
 
-    def hyper_count(self, mixture: Mixture) -> float:
+        return hyper_at(self.task(mixture.n_components), mixture, self.priors)
+
+    def hyper_count(self, n_components: int) -> float:
         """The power of half the prior's scale in its density given the covariances."""
         prior = self.priors
         assert prior is not None
         assert prior.hyper_shape is not None
-        n_covariances = 1 if self.family.shared else mixture.n_components
+        n_covariances = 1 if self.family.shared else n_components
         return n_covariances * prior.dof / 2.0 + prior.hyper_shape - 1.0
 
 

@@ -11,6 +11,8 @@ module             question
 ``diagonal``       M-step and prior density of diagonal and spherical covariances
 ``coordinates``    mixtures as vectors in which steps can be extrapolated
 ``weights``        M-step and prior density of the weights
+``hyper``          the hyperparameter of a prior on the covariances
+``functions``      the functions of a family, by their addresses
 ``squarem``        which mixture the next pass is for, and when to stop
 ``passes``         many passes over few rows without leaving compiled code
 =================  =======================================================================

@@ -8,6 +8,7 @@ units of the data.
 import numpy as np
 
 from bayesgmm.em.compiled.compiling import njit
+from bayesgmm.em.compiled.hyper import hyper_of
 from bayesgmm.em.compiled.task import (
     CONSTANT,
     DIVISOR,
@@ -19,27 +20,12 @@ from bayesgmm.em.compiled.task import (
     KEEPS_COVARIANCES,
     KEEPS_MEANS,
     LOC,
-    N_HYPER,
     RIDGE,
     SPREAD,
     STRENGTH,
 )
 
 TINY = np.finfo(float).tiny
-
-
-@njit(error_model="numpy")
-def hyper_of(numbers, table, factors, n_components):
-    """The mode of half the prior's scale given the covariances; of length 0 if it is fixed."""
-    n_hyper = int(numbers[N_HYPER])
-    out = np.zeros(n_hyper)
-    if n_hyper > 0:
-        power = n_components * numbers[DOF] / 2.0 + numbers[HYPER_SHAPE] - 1.0
-        for f in range(len(factors)):
-            out[f % n_hyper] += factors[f] ** 2
-        for j in range(n_hyper):
-            out[j] = power / (table[HYPER_RATE, j] + out[j])
-    return out
 
 
 @njit(error_model="numpy")
@@ -57,7 +43,7 @@ def maximise(numbers, table, concentration, scatter, counts, first, second, old,
     factors = n_components + n_components * d
     # Variances of a component: one for each feature, or one for all.
     n_each = (len(old) - factors) // n_components
-    hyper = hyper_of(numbers, table, old[factors:], n_components)
+    hyper = hyper_of(numbers, table, old[factors:])
     n_hyper = len(hyper)
     mean_ridge = table[RIDGE].mean()
     within = np.empty(n_each)
@@ -107,7 +93,7 @@ def log_prior(numbers, table, concentration, scatter, mixture):
     n_components, d = len(concentration), table.shape[1]
     factors = n_components + n_components * d
     n_each = (len(mixture) - factors) // n_components
-    hyper = hyper_of(numbers, table, mixture[factors:], n_components)
+    hyper = hyper_of(numbers, table, mixture[factors:])
     n_hyper = len(hyper)
     total = numbers[CONSTANT]
     for j in range(n_hyper):

@@ -1,29 +1,15 @@
-"""Steps and whole runs in compiled code.
-
-The functions of a family are called through pointers: compiled in, each would be compiled once more
-with the loop, for every family.
-"""
-
-from functools import cache
-from types import ModuleType
-from typing import Any
+"""Steps and whole runs in compiled code."""
 
 import numpy as np
-from numba import boolean, float64, types
-from numba.extending import intrinsic
 
 from bayesgmm.core.covariance import CovarianceFamily
-from bayesgmm.core.kernels.pointers import address_of, address_of_sums, function_at, sums_at
+from bayesgmm.core.kernels.pointers import sums_at
 from bayesgmm.core.statistics import FAR, Pass, kernels_of
-from bayesgmm.em.compiled import diagonal, squarem, triangular, weights
+from bayesgmm.em.compiled import squarem, weights
 from bayesgmm.em.compiled.compiling import njit
+from bayesgmm.em.compiled.functions import addresses_of, module_of
 from bayesgmm.em.compiled.squarem import State
 from bayesgmm.em.compiled.task import HAS_PRIOR, Task
-
-_VECTOR, _MATRIX = float64[::1], float64[:, ::1]
-_TASK = (_VECTOR, _MATRIX, _VECTOR, _VECTOR)
-_MAXIMISE = boolean(*_TASK, _VECTOR, _MATRIX, _VECTOR, _VECTOR, _VECTOR)
-_LOG_PRIOR = float64(*_TASK, _VECTOR)
 
 
 def step(
@@ -38,13 +24,13 @@ def step(
     """
     new = old.copy()
     weights.maximise(task.numbers, task.concentration, sums[0], new)
-    is_regular = _module(family).maximise(*task, *sums, old, new)
+    is_regular = module_of(family).maximise(*task, *sums, old, new)
     return new if is_regular else None
 
 
 def log_prior(family: CovarianceFamily, task: Task, mixture: np.ndarray) -> float:
     """The log prior density of a mixture, in nats."""
-    own = _module(family).log_prior(*task, mixture)
+    own = module_of(family).log_prior(*task, mixture)
     return own + weights.log_prior(task.concentration, mixture)
 
 
@@ -61,10 +47,11 @@ def make_passes(one_pass: Pass, task: Task, state: State, n_passes: int) -> int:
         At most, and no more than the history has room for.
     """
     family, rows = one_pass.family, one_pass.rows
+    has_prior = bool(task.numbers[HAS_PRIOR])
     status, n_kernels = squarem.TOO_FAR, len(kernels_of(family))
     for i in range(n_kernels):
         if status == squarem.TOO_FAR:
-            addresses = _addresses(family, i, rows.dtype.char, bool(task.numbers[HAS_PRIOR]))
+            addresses = addresses_of(family, has_prior, i, rows.dtype.char)
             far = np.inf if i == n_kernels - 1 else FAR
             status = _follow(addresses, *task, *state, rows, one_pass.weight, far, n_passes)
     return status
@@ -74,78 +61,8 @@ def take_sums(
     family: CovarianceFamily, task: Task, state: State, log_likelihood: float, *sums: np.ndarray
 ) -> int:
     """Take the sums of one pass over many rows; returns what it led to."""
-    addresses = _addresses(family, None, "d", bool(task.numbers[HAS_PRIOR]))
-    return _advance(addresses, *task, *state, log_likelihood, *sums)
-
-
-def _module(family: CovarianceFamily) -> ModuleType:
-    return diagonal if family.structure == "diagonal" else triangular
-
-
-@cache
-def _addresses(
-    family: CovarianceFamily, kernel: int | None, dtype: str, has_prior: bool
-) -> np.ndarray:
-    """Addresses of the M-step, the prior density and a kernel."""
-    module = _module(family)
-    addresses = [
-        address_of(module.maximise, _MAXIMISE),
-        address_of(module.log_prior, _LOG_PRIOR) if has_prior else 0,
-    ]
-    if kernel is not None:
-        addresses.append(address_of_sums(kernels_of(family)[kernel], dtype))
-    return np.array(addresses)
-
-
-def _at(kind: types.FunctionType) -> Any:
-    """In compiled code: the function of that kind at an address."""
-
-    @intrinsic
-    def convert(typingctx, address):
-        def codegen(context, builder, signature, arguments):
-            return function_at(context, builder, kind, arguments[0])
-
-        return kind(address), codegen
-
-    return convert
-
-
-_maximise_at = _at(types.FunctionType(_MAXIMISE))
-_log_prior_at = _at(types.FunctionType(_LOG_PRIOR))
-
-
-@njit(error_model="numpy")
-def _advance(
-    addresses,
-    numbers,
-    table,
-    concentration,
-    scatter,
-    memory,
-    mixtures,
-    vectors,
-    history,
-    log_likelihood,
-    counts,
-    first,
-    second,
-):
-    return squarem.advance(
-        _maximise_at(addresses[0]),
-        _log_prior_at(addresses[1]),
-        numbers,
-        table,
-        concentration,
-        scatter,
-        memory,
-        mixtures,
-        vectors,
-        history,
-        log_likelihood,
-        counts,
-        first,
-        second,
-    )
+    addresses = addresses_of(family, bool(task.numbers[HAS_PRIOR]))
+    return squarem.advance(addresses, *task, *state, log_likelihood, *sums)
 
 
 @njit(error_model="numpy")
@@ -183,8 +100,7 @@ def _follow(
         if far < np.inf and np.isnan(log_likelihood):
             return squarem.TOO_FAR
         status = squarem.advance(
-            _maximise_at(addresses[0]),
-            _log_prior_at(addresses[1]),
+            addresses,
             numbers,
             table,
             concentration,

@@ -20,6 +20,7 @@ import numpy as np
 
 from bayesgmm.em.compiled import coordinates, weights
 from bayesgmm.em.compiled.compiling import njit
+from bayesgmm.em.compiled.functions import log_prior_at, maximise_at
 from bayesgmm.em.compiled.task import HAS_PRIOR, N
 
 FIRST, SECOND, TRIED, LAST, PLAIN = range(5)
@@ -96,8 +97,7 @@ def with_room(state: State, n_passes: int) -> State:
 
 @njit(error_model="numpy")
 def advance(
-    maximise,
-    log_prior,
+    addresses,
     numbers,
     table,
     concentration,
@@ -118,7 +118,7 @@ def advance(
 
     Parameters
     ----------
-    maximise, log_prior : of the family's structure, as pointers
+    addresses : in, of :func:`~bayesgmm.em.compiled.functions.addresses_of`
     numbers, table, concentration, scatter : in, a :class:`~bayesgmm.em.compiled.task.Task`
     memory, mixtures, vectors, history : in and out, a :class:`State`
     log_likelihood, counts, first, second : in, what the pass left
@@ -126,6 +126,7 @@ def advance(
     n_components, at, phase = len(counts), int(memory[AT]), memory[PHASE]
     value = log_likelihood
     if numbers[HAS_PRIOR]:
+        log_prior = log_prior_at(addresses[1])
         value += log_prior(numbers, table, concentration, scatter, mixtures[at])
         value += weights.log_prior(concentration, mixtures[at])
     if phase == LAST:
@@ -145,6 +146,7 @@ def advance(
     memory[N_PASSES] += 1
     is_over = memory[N_PASSES] == memory[MAX_PASSES]
     into = 2 if phase == SECOND else 1
+    maximise = maximise_at(addresses[0])
     is_regular = is_higher and maximise(
         numbers, table, concentration, scatter, counts, first, second, mixtures[at], mixtures[into]
     )

@@ -9,7 +9,8 @@ from bayesgmm.em.problem import Problem
 
 # Places in ``numbers``.
 N, IS_DIAGONAL, KEEPS_WEIGHTS, KEEPS_MEANS, KEEPS_COVARIANCES = range(5)
-HAS_PRIOR, IS_CONJUGATE, N_HYPER, STRENGTH, DOF, DIVISOR, HYPER_SHAPE, CONSTANT = range(5, 13)
+HAS_PRIOR, IS_CONJUGATE, STRENGTH, DOF, DIVISOR, CONSTANT = range(5, 11)
+N_HYPER, HYPER_SHAPE, HYPER_COUNT = range(11, 14)
 # Rows of ``table``.
 CENTRE, SCALE, RIDGE, LOC, SPREAD, HYPER_RATE = range(6)
 
@@ -21,7 +22,7 @@ class Task(NamedTuple):
 
     Attributes
     ----------
-    numbers : (13,) array
+    numbers : (14,) array
         Number of rows; the family's structure; what no step changes; and of the prior
         (:class:`bayesgmm.priors.ResolvedPriors`) whether there is one, its scalars, the length of
         its hyperparameter, and what its log density has that no parameter changes.
@@ -63,7 +64,7 @@ def mixture_of(array: np.ndarray, like: Mixture) -> Mixture:
 def task_of(problem: Problem, n_components: int) -> Task:
     """The task that a problem poses."""
     prior, d = problem.priors, problem.n_features
-    numbers, table = np.zeros(13), np.zeros((6, d))
+    numbers, table = np.zeros(14), np.zeros((6, d))
     numbers[N], numbers[IS_DIAGONAL] = problem.n, problem.family.structure == "diagonal"
     for part in problem.fixed:
         numbers[_KEEPS[part]] = True
@@ -76,6 +77,7 @@ def task_of(problem: Problem, n_components: int) -> Task:
     table[LOC], table[SPREAD] = prior.loc, 1.0 if prior.scale is None else prior.scale
     if prior.hyper_rate is not None:
         numbers[N_HYPER], numbers[HYPER_SHAPE] = np.size(prior.hyper_rate), prior.hyper_shape
+        numbers[HYPER_COUNT] = problem.hyper_count(n_components)
         table[HYPER_RATE] = prior.hyper_rate
     scatter = np.array(prior.scatter, dtype=float).reshape(-1)
     task = Task(numbers, table, np.array(prior.concentration), scatter)
@@ -86,6 +88,7 @@ def task_of(problem: Problem, n_components: int) -> Task:
 def _constant(problem: Problem, task: Task) -> float:
     """The log prior density of some mixture, less what the compiled function says of it."""
     from bayesgmm.em.compiled import passes
+    from bayesgmm.em.compiled.hyper import hyper_at
 
     prior, k = problem.priors, len(task.concentration)
     assert prior is not None
@@ -94,5 +97,6 @@ def _constant(problem: Problem, task: Task) -> float:
     some = Mixture(
         np.full(k, 1.0 / k), np.tile(prior.loc, (k, 1)), family.whiten(native), family.name
     )
-    value = prior.log_density(some.weights, some.means, native, problem.hyper(some))
+    hyper = hyper_at(task, some, prior)
+    value = prior.log_density(some.weights, some.means, native, hyper)
     return value - passes.log_prior(family, task, flat(some))

@@ -11,6 +11,7 @@ step is conditional (ECM: means given covariances, then covariances given means;
 import numpy as np
 
 from bayesgmm.em.compiled.compiling import njit
+from bayesgmm.em.compiled.hyper import hyper_of
 from bayesgmm.em.compiled.task import (
     CONSTANT,
     DIVISOR,
@@ -22,7 +23,6 @@ from bayesgmm.em.compiled.task import (
     KEEPS_COVARIANCES,
     KEEPS_MEANS,
     LOC,
-    N_HYPER,
     RIDGE,
     SPREAD,
     STRENGTH,
@@ -31,21 +31,6 @@ from bayesgmm.em.compiled.task import (
 TINY = np.finfo(float).tiny
 # Sums may be taken in another order, so that they fill vectors.
 _ANY_ORDER = {"reassoc", "contract", "nsz"}
-
-
-@njit(error_model="numpy")
-def hyper_of(numbers, table, factors, n_components):
-    """The mode of half the prior's scale given the covariances; of length 0 if it is fixed."""
-    n_hyper, d = int(numbers[N_HYPER]), table.shape[1]
-    out = np.zeros(n_hyper)
-    if n_hyper > 0:
-        n_factors = len(factors) // (d * d)
-        power = n_factors * numbers[DOF] / 2.0 + numbers[HYPER_SHAPE] - 1.0
-        for f in range(len(factors)):
-            out[f % d] += factors[f] ** 2
-        for j in range(d):
-            out[j] = power / (table[HYPER_RATE, j] + out[j])
-    return out
 
 
 @njit(error_model="numpy")
@@ -62,7 +47,7 @@ def maximise(numbers, table, concentration, scatter, counts, first, second, old,
     n_components, d = first.shape
     start = n_components + n_components * d
     n_factors = (len(old) - start) // (d * d)
-    hyper = hyper_of(numbers, table, old[start:], n_components)
+    hyper = hyper_of(numbers, table, old[start:])
     within, lower = np.empty(d * d), np.zeros(d * d)
     shift, away, y = np.empty(d), np.empty(d), np.empty(d)
     divisor = 0.0
@@ -125,7 +110,7 @@ def log_prior(numbers, table, concentration, scatter, mixture):
     n_components, d = len(concentration), table.shape[1]
     start = n_components + n_components * d
     n_factors = (len(mixture) - start) // (d * d)
-    hyper = hyper_of(numbers, table, mixture[start:], n_components)
+    hyper = hyper_of(numbers, table, mixture[start:])
     n_hyper = len(hyper)
     total = numbers[CONSTANT]
     for j in range(n_hyper):

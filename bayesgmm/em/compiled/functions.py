@@ -1,0 +1,59 @@
+"""The functions of a family, called through pointers.
+
+Compiled in, each would be compiled once more with the loop, for every family.
+"""
+
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numba import boolean, float64, types
+from numba.extending import intrinsic
+
+from bayesgmm.core.covariance import CovarianceFamily
+from bayesgmm.core.kernels.pointers import address_of, address_of_sums, function_at
+from bayesgmm.core.statistics import kernels_of
+from bayesgmm.em.compiled import diagonal, triangular
+
+_VECTOR, _MATRIX = float64[::1], float64[:, ::1]
+_TASK = (_VECTOR, _MATRIX, _VECTOR, _VECTOR)
+_MAXIMISE = boolean(*_TASK, _VECTOR, _MATRIX, _VECTOR, _VECTOR, _VECTOR)
+_LOG_PRIOR = float64(*_TASK, _VECTOR)
+
+
+def module_of(family: CovarianceFamily) -> ModuleType:
+    """The M-step ``maximise`` and the density ``log_prior`` of a family."""
+    return diagonal if family.structure == "diagonal" else triangular
+
+
+@cache
+def addresses_of(
+    family: CovarianceFamily, has_prior: bool, kernel: int | None = None, dtype: str = "d"
+) -> np.ndarray:
+    """Addresses of the M-step, of the prior density, and of one of the family's kernels."""
+    module = module_of(family)
+    addresses = [
+        address_of(module.maximise, _MAXIMISE),
+        address_of(module.log_prior, _LOG_PRIOR) if has_prior else 0,
+    ]
+    if kernel is not None:
+        addresses.append(address_of_sums(kernels_of(family)[kernel], dtype))
+    return np.array(addresses)
+
+
+def _at(kind: types.FunctionType) -> Any:
+    """In compiled code: the function of that kind at an address."""
+
+    @intrinsic
+    def convert(typingctx, address):
+        def codegen(context, builder, signature, arguments):
+            return function_at(context, builder, kind, arguments[0])
+
+        return kind(address), codegen
+
+    return convert
+
+
+maximise_at = _at(types.FunctionType(_MAXIMISE))
+log_prior_at = _at(types.FunctionType(_LOG_PRIOR))
