@@ -59,7 +59,10 @@ def _heading(context: Context) -> str:
     if fitted.k == 1:
         return f"One group of {counted(len(fitted.X), 'row')}"
     feature = context.by_separation[0]
-    centres = fitted.point.means[:, feature]
+    # As the tables below have them.
+    draws = fitted.covariance_draws
+    means = fitted.point.means if draws is None else draws.means.mean(axis=0)
+    centres = means[:, feature]
     decimals = min(context.centre_decimals(feature), context.decimals[feature] + 1)
     ends = interval(float(centres.min()), float(centres.max()), decimals)
     many = capital(in_words(fitted.k))
