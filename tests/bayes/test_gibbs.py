@@ -8,7 +8,7 @@ from posterior_problems import draw
 from scipy import stats
 
 from bayesgmm import BayesianGaussianMixture
-from bayesgmm.bayes import gibbs
+from bayesgmm.bayes import coordinates, gibbs
 from bayesgmm.bayes.chains import run_in_threads
 from bayesgmm.bayes.conditionals import run, sweep
 from bayesgmm.bayes.convergence import rhat_and_ess
@@ -180,7 +180,7 @@ def test_seed_fixes_the_draws_however_they_are_cut_up(X, monkeypatch):
     first = draw(X, 2, "full", Priors(), seed=3, draws=50, sampler="gibbs")
     other = draw(X, 2, "full", Priors(), seed=4, draws=50, sampler="gibbs")
     assert not np.array_equal(first.draws.means, other.draws.means)
-    monkeypatch.setattr(gibbs, "_BIT", 1.0)  # a sweep at a time
+    monkeypatch.setattr(coordinates, "BIT", 1.0)  # a sweep at a time
     with threads.limit(1):
         second = draw(X, 2, "full", Priors(), seed=3, draws=50, sampler="gibbs")
     np.testing.assert_array_equal(first.draws.means, second.draws.means)
@@ -295,7 +295,7 @@ def test_interrupt_keeps_the_draws_so_far(X, monkeypatch):
     monkeypatch.setattr(gibbs, "TUNE", 20)
     whole = draw(X, 2, "full", Priors(), draws=50, sampler="gibbs")
     assert whole.complete
-    monkeypatch.setattr(gibbs, "_BIT", 1.0)  # a sweep at a time
+    monkeypatch.setattr(coordinates, "BIT", 1.0)  # a sweep at a time
     monkeypatch.setattr(gibbs, "run_in_threads", interrupting([30, 25, 28, 3]))
     found = draw(X, 2, "full", Priors(), draws=50, sampler="gibbs")
     assert not found.complete
@@ -304,7 +304,7 @@ def test_interrupt_keeps_the_draws_so_far(X, monkeypatch):
 
 
 def test_interrupt_before_there_are_draws_is_passed_on(X, monkeypatch):
-    monkeypatch.setattr(gibbs, "_BIT", 1.0)
+    monkeypatch.setattr(coordinates, "BIT", 1.0)
     monkeypatch.setattr(gibbs, "run_in_threads", interrupting([403, 402, 1, 0]))
     with pytest.raises(KeyboardInterrupt):
         draw(X, 2, "full", Priors(), draws=50, sampler="gibbs")
