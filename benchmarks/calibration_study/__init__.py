@@ -1,0 +1,1 @@
+"""Simulation-based calibration and coverage: what ``calibration.py`` puts together."""
