@@ -67,7 +67,9 @@ def _grid(ranks: Mapping[Cell, np.ndarray], error: float):
         ]
         ax.set_title(f"{cell.family}, D = {cell.n_features}", fontsize="small", loc="left")
         ax.set_xticks([0.0, 0.5, 1.0])
-    figure.supxlabel("rank of the truth among the draws, as a share", fontsize="small")
-    figure.supylabel("ranks up to there: percent of data sets more than expected", fontsize="small")
-    figure.legend(lines, NAMES, loc="outside lower center", ncols=3, fontsize="small")
+    figure.supxlabel("rank of the truth among the draws, as a share of them", fontsize="small")
+    figure.supylabel(
+        "data sets with a rank up to there, less those expected (percent)", fontsize="small"
+    )
+    figure.legend(lines, NAMES, loc="outside upper center", ncols=3, fontsize="small")
     return figure
