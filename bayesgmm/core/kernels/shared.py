@@ -9,7 +9,7 @@ every pass finds how far out they lie and gives up beyond a bound;
 
 import numpy as np
 
-from bayesgmm.core.kernels import products, softmax, triangular
+from bayesgmm.core.kernels import products, simd, softmax, triangular
 from bayesgmm.core.kernels.compiling import inner, njit
 from bayesgmm.core.kernels.features import centre_of
 from bayesgmm.core.kernels.tiles import TILE
@@ -38,6 +38,20 @@ def _constants(log_weights, factor, whitened_means):
         for i in range(d):
             out[k] -= 0.5 * whitened_means[k, i] ** 2
     return out
+
+
+@inner()
+def _farthest(half_squares, n_used, n_rows):
+    """The largest squared distance; rows that only fill the block count for nothing."""
+    if n_used < n_rows:
+        farthest = 0.0
+        for i in range(n_used):
+            farthest = max(farthest, -2.0 * half_squares[i])
+        return farthest
+    most = simd.broadcast(0.0)
+    for v in range(0, n_rows, simd.WIDTH):
+        most = simd.maximum(simd.multiply(simd.load(half_squares, v), simd.broadcast(-2.0)), most)
+    return simd.largest_lane(most)
 
 
 @njit()
@@ -81,8 +95,7 @@ def sums(X, sample_weight, log_weights, means, factors, far, counts, first, seco
         is_uniform = softmax.load_weights(sample_weight, start, n_used, n_rows, weight)
         softmax.fill(half_squares, 0, 0.0, n_rows)
         triangular.whiten(U, whitening, 0, d, Y, 0, half_squares, 0, stride, n_rows)
-        for i in range(n_used):
-            farthest = max(farthest, -2.0 * half_squares[i])
+        farthest = max(farthest, _farthest(half_squares, n_used, n_rows))
         for k in range(n_components):
             softmax.fill_sum(joint, k * stride, half_squares, constants[k], n_rows)
         products.add_product(model, Y, n_components, d, joint, stride, n_rows)

@@ -286,6 +286,17 @@ _LOG2_LOW = 1.90821492927058770002e-10
 _ROUND = 1.5 * 2.0**52
 
 
+def _estrin(builder, x, coefficients):
+    """The polynomial in pairs: a third of the steps that wait for each other in Horner's scheme."""
+    terms = [constant(coefficient) for coefficient in reversed(coefficients)]
+    while len(terms) > 1:
+        pairs = zip(terms[::2], terms[1::2], strict=False)
+        alone = terms[len(terms) // 2 * 2 :]
+        terms = [emit_fma(builder, high, x, low) for low, high in pairs] + alone
+        x = builder.fmul(x, x)
+    return terms[0]
+
+
 @intrinsic
 def exp(typingctx, x):
     """exp(x) for x <= 0 to 2e-16 relative; arguments of -700 and less give zero."""
@@ -298,7 +309,7 @@ def exp(typingctx, x):
         power = builder.fsub(power_bits, constant(_ROUND))
         rest = emit_fma(builder, power, constant(-_LOG2_HIGH), x)
         rest = emit_fma(builder, power, constant(-_LOG2_LOW), rest)
-        mantissa = builder.bitcast(_horner(builder, rest, _EXP), _INTEGERS)
+        mantissa = builder.bitcast(_estrin(builder, rest, _EXP), _INTEGERS)
         shift = ir.Constant(_INTEGERS, [52] * WIDTH)
         exponent = builder.shl(builder.bitcast(power_bits, _INTEGERS), shift)
         value = builder.bitcast(builder.add(mantissa, exponent), VECTOR)

@@ -149,8 +149,11 @@ def load_weights(sample_weight, start, n_used, n_rows, weight):
     """The weights of a block, zero after its rows; returns whether all of them are one."""
     # Loops, as assigning a slice would make Numba compile the formatting of its error message.
     is_given = sample_weight.shape[0] > 0
-    for i in range(n_used):
-        weight[i] = sample_weight[start + i] if is_given else 1.0
+    if is_given:
+        for i in range(n_used):
+            weight[i] = sample_weight[start + i]
+    else:
+        fill(weight, 0, 1.0, n_rows)
     for i in range(n_used, n_rows):
         weight[i] = 0.0
     return not is_given and n_used == n_rows
