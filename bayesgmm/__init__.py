@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from bayesgmm.priors import Dirichlet as Dirichlet
     from bayesgmm.priors import GammaScale as GammaScale
     from bayesgmm.priors import InverseWishart as InverseWishart
+    from bayesgmm.priors import LogNormalScale as LogNormalScale
     from bayesgmm.priors import NormalMeans as NormalMeans
     from bayesgmm.priors import Priors as Priors
     from bayesgmm.selection.estimates import compare_estimates as compare_estimates
@@ -61,6 +62,7 @@ _HOMES = {
     "GaussianMixture": "bayesgmm.em.estimator",
     "GaussianMixtureOutlierDetector": "bayesgmm.clustering.outliers",
     "InverseWishart": "bayesgmm.priors",
+    "LogNormalScale": "bayesgmm.priors",
     "Mixture": "bayesgmm.core.mixture",
     "MvNormalMixture": "bayesgmm.bayes.distribution",
     "NormalMeans": "bayesgmm.priors",

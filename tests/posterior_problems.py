@@ -5,13 +5,22 @@ import numpy as np
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.engines import draw_posterior
 from bayesgmm.em.problem import Problem
-from bayesgmm.priors import ConjugateMeans, Dirichlet, GammaScale, InverseWishart, Priors, resolve
+from bayesgmm.priors import (
+    ConjugateMeans,
+    Dirichlet,
+    GammaScale,
+    InverseWishart,
+    LogNormalScale,
+    Priors,
+    resolve,
+)
 
 KINDS = {
     "default": Priors(),
     "conjugate": Priors(means=ConjugateMeans(strength=0.7)),
     "hierarchical": Priors(covariances=GammaScale()),
     "hierarchical conjugate": Priors(means=ConjugateMeans(strength=2.0), covariances=GammaScale()),
+    "log-normal scale": Priors(covariances=LogNormalScale(sigma=0.8)),
     "uneven": Priors(weights=Dirichlet([0.5, 2.0, 5.0]), covariances=InverseWishart(dof=9.0)),
 }
 K, D = 3, 2

@@ -7,7 +7,8 @@ Robert, 1994, doi:10.1111/j.2517-6161.1994.tb01985.x):
 weights          Dirichlet: concentration + rows of each component
 means            normal; independent ones given the covariances, conjugate ones jointly with them
 covariances      inverse-Wishart (of one variance: inverse-gamma), by Bartlett's decomposition
-hierarchical     Gamma, given the covariances: see :class:`bayesgmm.GammaScale`
+hierarchical     Gamma, given the covariances: see :class:`bayesgmm.GammaScale`; a log-normal one
+                 by a step of slice sampling (Neal, 2003, doi:10.1214/aos/1056562461)
 ===============  =================================================================================
 
 They are written with the whitened sums of the pass, ``y = W (x - mu)`` under the parameters before
@@ -22,7 +23,7 @@ from bayesgmm.bayes.log_posterior import log_prior, unpack
 from bayesgmm.core.kernels import allocation
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 from bayesgmm.core.kernels.gradient import invert_lower
-from bayesgmm.core.kernels.random_stream import log_gamma, normal
+from bayesgmm.core.kernels.random_stream import log_gamma, normal, uniform
 
 njit = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__).njit
 
@@ -77,14 +78,53 @@ def sweep(theta, X, sizes, numbers, stream):
         )
     for j in range(k):
         log_weights[j] = log_gamma(concentration[j] + counts[j], stream)
-    for i in range(hyper.shape[0]):
-        rate = hyper_prior[1 + i]
+    n_hyper = hyper.shape[0]
+    for i in range(n_hyper):
+        power, precision = hyper_prior[0] + 0.5 * dof * n_factors, hyper_prior[1]
+        rate, centre = hyper_prior[2 + i], hyper_prior[2 + n_hyper + i]
         for f in range(n_factors):
             for m in range(d if is_triangular else 1):
                 rate += (factors[f, m, i] if is_triangular else factors[f, i, 0]) ** 2
-        hyper[i] = np.exp(log_gamma(hyper_prior[0] + 0.5 * dof * n_factors, stream)) / rate
+        if precision > 0.0:
+            hyper[i] = np.exp(_slice(np.log(hyper[i]), power, rate, precision, centre, stream))
+        else:
+            hyper[i] = np.exp(log_gamma(power, stream)) / rate
     _pack(log_weights, means, factors, hyper, sizes, theta)
     return value
+
+
+@njit(error_model="numpy")
+def _slice(x, power, rate, precision, centre, stream):
+    """A step of slice sampling under ``power x - rate exp(x) - precision (x - centre)^2 / 2``.
+
+    A window of length one about x is stepped out to both sides of the slice, and shrinks towards x
+    until a place in it is inside.
+    """
+    # At the place itself; at the left end, at the right end, and at places between them.
+    low = x - uniform(stream)
+    high, at, phase, level = low + 1.0, x, 0, 0.0
+    while True:
+        away = at - centre
+        value = power * at - rate * np.exp(at) - 0.5 * precision * away * away
+        if phase == 0:
+            level, at, phase = value + np.log(uniform(stream)), low, 1
+        elif phase == 1:
+            if value > level:
+                low -= 1.0
+                at = low
+            else:
+                at, phase = high, 2
+        elif phase == 2:
+            if value > level:
+                high += 1.0
+                at = high
+            else:
+                at, phase = low + uniform(stream) * (high - low), 3
+        elif value > level or not high - low > 1e-12:
+            return at
+        else:
+            low, high = (at, high) if at < x else (low, at)
+            at = low + uniform(stream) * (high - low)
 
 
 @njit(error_model="numpy")
@@ -319,7 +359,11 @@ def draw_prior(sizes, numbers, stream, thetas):
     factors = np.empty((k, d, d if is_triangular else 1))
     for n in range(thetas.shape[0]):
         for i in range(hyper.shape[0]):
-            hyper[i] = np.exp(log_gamma(hyper_prior[0], stream)) / hyper_prior[1 + i]
+            if hyper_prior[1] > 0.0:
+                away = normal(stream) / np.sqrt(hyper_prior[1])
+                hyper[i] = np.exp(hyper_prior[2 + hyper.shape[0] + i] + away)
+            else:
+                hyper[i] = np.exp(log_gamma(hyper_prior[0], stream)) / hyper_prior[2 + i]
             scatter[i if is_triangular else 0, i] = 2.0 * hyper[i]
         for j in range(k):
             log_weights[j] = log_gamma(concentration[j], stream)

@@ -54,9 +54,7 @@ class LogPosterior:
     def sizes(self) -> Sizes:
         """The integers that the compiled functions need; the kernel's address is this process's."""
         family, d = self.family, self.problem.n_features
-        n_hyper = 0
-        if self.priors.hyper_rate is not None:
-            n_hyper = 1 if family.isotropic else d
+        hyperprior = self.priors.hyperprior
         return Sizes(
             n_components=self.n_components,
             n_features=d,
@@ -64,7 +62,7 @@ class LogPosterior:
             n_factors=1 if family.shared else self.n_components,
             is_isotropic=int(family.isotropic),
             is_conjugate=int(self.priors.scale is None),
-            n_hyper=n_hyper,
+            n_hyper=0 if hyperprior is None else np.size(hyperprior.rate),
             # The last of a family's kernels is exact everywhere.
             kernel=address_of_sums(kernels_of(family)[-1]),
         )
@@ -93,9 +91,9 @@ class LogPosterior:
             [priors.dof],
             scatter.ravel(),
         ]
-        if priors.hyper_rate is not None and priors.hyper_shape is not None:
-            rate = priors.hyper_rate * self._hyper_unit
-            parts += [[priors.hyper_shape], np.atleast_1d(rate)]
+        if priors.hyperprior is not None:
+            power, precision, rate, centre = priors.hyperprior.in_units(self._hyper_unit)
+            parts += [[power + 1.0, precision], np.atleast_1d(rate), np.atleast_1d(centre)]
         return np.concatenate(parts, dtype=float)
 
     @property

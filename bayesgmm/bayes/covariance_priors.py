@@ -52,9 +52,12 @@ class CovariancePart:
 def our_covariances(priors: ResolvedPriors, n_components: int) -> CovariancePart:
     """Add a prior of ours to the model in whose context this runs."""
     scale = None
+    dims = variable_dims(priors.family)["scale"]
     if priors.hyper_shape is not None:
-        dims = variable_dims(priors.family)["scale"]
         scale = pm.Gamma("scale", priors.hyper_shape, priors.hyper_rate, dims=dims)
+    elif priors.hyper_median is not None:
+        centre = np.log(priors.hyper_median)
+        scale = pm.LogNormal("scale", centre, priors.hyper_sigma, dims=dims)
     if priors.family.structure == "triangular":
         return _inverse_wishart(priors, scale, n_components)
     return _inverse_gamma(priors, scale)

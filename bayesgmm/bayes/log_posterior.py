@@ -234,7 +234,8 @@ def log_posterior(theta, X, sizes, numbers):
     X : (N, D) in, float64, C order
     sizes : (8,) in, int64, see :class:`Sizes`
     numbers : in, float64: concentration (K), loc (D), scale (D), dof, scatter (D D), and where the
-        scale is hierarchical its shape and rates (1 + n_hyper)
+        scale is hierarchical its prior: the power of beta in the density of log beta, precision,
+        rates and centres (2 + 2 n_hyper), see :class:`~bayesgmm.priors.hyper.Hyperprior`
 
     Returns
     -------
@@ -281,10 +282,10 @@ def log_posterior(theta, X, sizes, numbers):
                 out[p] = d_factors[f, i, 0] * factors[f, i, 0]
                 p += 1
     for i in range(n_hyper):
-        shape, rate = hyper_prior[0], hyper_prior[1 + i]
-        power = shape + 0.5 * dof * n_factors
-        value += power * np.log(hyper[i]) - rate * hyper[i]
-        out[p + i] = power + (d_hyper[i] - rate) * hyper[i]
+        power, precision = hyper_prior[0] + 0.5 * dof * n_factors, hyper_prior[1]
+        rate, away = hyper_prior[2 + i], theta[p + i] - hyper_prior[2 + n_hyper + i]
+        value += power * theta[p + i] - rate * hyper[i] - 0.5 * precision * away * away
+        out[p + i] = power + (d_hyper[i] - rate) * hyper[i] - precision * away
     return value, out
 
 
@@ -303,7 +304,10 @@ def log_prior(theta, sizes, numbers):
     value += _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper)
     for j in range(k):
         value += numbers[j] * log_weights[j]
-    for i in range(hyper.shape[0]):
-        shape, rate = numbers[q + 1 + d * d], numbers[q + 2 + d * d + i]
-        value += (shape + 0.5 * dof * n_factors) * np.log(hyper[i]) - rate * hyper[i]
+    n_hyper, hyper_prior = sizes[6], numbers[q + 1 + d * d :]
+    p = theta.shape[0] - n_hyper
+    for i in range(n_hyper):
+        rate, away = hyper_prior[2 + i], theta[p + i] - hyper_prior[2 + n_hyper + i]
+        value += (hyper_prior[0] + 0.5 * dof * n_factors) * theta[p + i] - rate * hyper[i]
+        value -= 0.5 * hyper_prior[1] * away * away
     return value

@@ -13,12 +13,16 @@ from bayesgmm.priors.choices import (
     Dirichlet,
     GammaScale,
     InverseWishart,
+    LogNormalScale,
     NormalMeans,
 )
 
 _PRIORS = {
     kind.__name__: kind
-    for kind in (Dirichlet, NormalMeans, ConjugateMeans, InverseWishart, GammaScale)
+    for kind in (
+        *(Dirichlet, NormalMeans, ConjugateMeans),
+        *(InverseWishart, GammaScale, LogNormalScale),
+    )
 }
 _SLOTS = ("weights", "means", "covariances")
 
@@ -91,7 +95,7 @@ def restored_resolved(value: dict[str, Any]) -> ResolvedPriors | Priors:
     """Priors as numbers (or, where they held a function, as given) from their plain form."""
     if "covariance_type" not in value:
         return _restored_priors(value)
-    scalars = {"covariance_type", "strength", "dof", "hyper_shape"}
+    scalars = {"covariance_type", "strength", "dof", "hyper_shape", "hyper_sigma"}
     numbers: dict[str, Any] = {
         name: item if name in scalars or item is None else np.asarray(item, dtype=float)
         for name, item in value.items()

@@ -11,6 +11,7 @@ __all__ = [
     "Dirichlet",
     "GammaScale",
     "InverseWishart",
+    "LogNormalScale",
     "NormalMeans",
     "Priors",
     "ResolvedPriors",
@@ -23,6 +24,7 @@ from bayesgmm.priors.choices import (
     Dirichlet,
     GammaScale,
     InverseWishart,
+    LogNormalScale,
     NormalMeans,
     Priors,
 )

@@ -14,9 +14,11 @@ from bayesgmm.priors.choices import (
     Dirichlet,
     GammaScale,
     InverseWishart,
+    LogNormalScale,
     NormalMeans,
     Priors,
 )
+from bayesgmm.priors.hyper import Hyperprior
 
 # An eigenvalue of a correlation matrix below this, a column, is zero but for rounding.
 _ROUNDING = 4.0 * np.finfo(float).eps
@@ -42,11 +44,15 @@ class ResolvedPriors:
         inverse-gamma of a variance (diag, spherical).
     scatter : array
         Scale: (D, D) for full and tied, (D,) for diag, () for spherical. With a hierarchical scale,
-        at the prior mean of the hyperparameter.
+        at the prior mean of the hyperparameter, or its median if that is log-normal.
     hyper_shape : float or None
-        Of the Gamma on half the scale of each feature; None if the scale is fixed.
+        Of a Gamma on half the scale of each feature; None if there is none.
     hyper_rate : (D,) or () array or None
         Its rate.
+    hyper_median : (D,) or () array or None
+        Of a log-normal on half the scale of each feature; None if there is none.
+    hyper_sigma : float or None
+        The standard deviation of its logarithm.
     """
 
     covariance_type: str
@@ -58,6 +64,8 @@ class ResolvedPriors:
     scatter: np.ndarray
     hyper_shape: float | None = None
     hyper_rate: np.ndarray | None = None
+    hyper_median: np.ndarray | None = None
+    hyper_sigma: float | None = None
 
     @property
     def family(self) -> CovarianceFamily:
@@ -67,7 +75,16 @@ class ResolvedPriors:
     @property
     def is_hierarchical(self) -> bool:
         """Whether the scale of the covariances has a prior of its own."""
-        return self.hyper_shape is not None
+        return self.hyperprior is not None
+
+    @property
+    def hyperprior(self) -> Hyperprior | None:
+        """The prior of half the scale, b, if it has one."""
+        if self.hyper_shape is not None and self.hyper_rate is not None:
+            return Hyperprior.gamma(self.hyper_shape, self.hyper_rate)
+        if self.hyper_sigma is not None and self.hyper_median is not None:
+            return Hyperprior.log_normal(self.hyper_median, self.hyper_sigma)
+        return None
 
     @property
     def divisor(self) -> float:
@@ -112,11 +129,19 @@ class ResolvedPriors:
             quadratic = np.einsum("ki,kij,kj->", offsets, precision, offsets)
             log_det = np.linalg.slogdet(precision / (2 * np.pi))[1].sum()
             total += 0.5 * (log_det - quadratic)
-        g, h = self.hyper_shape, self.hyper_rate
-        if g is not None and h is not None and hyper is not None:
-            total += np.sum(g * np.log(h) - gammaln(g) + (g - 1.0) * np.log(hyper) - h * hyper)
+        if hyper is not None:
+            total += self._log_hyper(hyper)
         total += self._log_covariances(covariances, self.scatter_at(hyper))
         return float(total)
+
+    def _log_hyper(self, hyper: np.ndarray) -> float:
+        g, h = self.hyper_shape, self.hyper_rate
+        if g is not None and h is not None:
+            return np.sum(g * np.log(h) - gammaln(g) + (g - 1.0) * np.log(hyper) - h * hyper)
+        sigma = self.hyper_sigma
+        assert sigma is not None
+        z = np.log(hyper / self.hyper_median) / sigma
+        return -np.sum(0.5 * z**2 + np.log(hyper * sigma * np.sqrt(2 * np.pi)))
 
     def _log_covariances(self, covariances: np.ndarray, scatter: np.ndarray) -> float:
         nu = self.dof
@@ -175,13 +200,21 @@ class ResolvedPriors:
         else:
             name = f"variances inverse-gamma(shape {_number(self.dof / 2)}, rate"
             scale = f"{_numbers(np.atleast_1d(self.scatter / 2))})"
-        if self.hyper_rate is not None:
-            rate = _numbers(np.atleast_1d(self.hyper_rate))
+        if self.hyper_rate is not None or self.hyper_median is not None:
+            of_b = "2b" if family.structure == "triangular" else "b"
+            learned = "the typical spread is learned from the data"
+            if self.hyper_rate is not None:
+                rate = _numbers(np.atleast_1d(self.hyper_rate))
+                return (
+                    f"{name} {of_b}), b ~ Gamma({_number(self.hyper_shape)}, rate {rate})",
+                    f"{learned}; improper for data with many ties",
+                )
+            assert self.hyper_median is not None
+            median = _numbers(np.atleast_1d(self.hyper_median))
             return (
-                f"{name} 2b), b ~ Gamma({_number(self.hyper_shape)}, rate {rate})"
-                if family.structure == "triangular"
-                else f"{name} b), b ~ Gamma({_number(self.hyper_shape)}, rate {rate})",
-                "the typical spread is learned from the data; improper for data with many ties",
+                f"{name} {of_b}), b ~ log-normal(median {median}, sigma "
+                f"{_number(self.hyper_sigma)})",
+                f"{learned}; proper for any data",
             )
         return (
             f"{name} {scale}",
@@ -235,6 +268,8 @@ def resolve(
     }
     if isinstance(priors.covariances, GammaScale):
         return _hierarchical(priors.covariances, summary, family, common)
+    if isinstance(priors.covariances, LogNormalScale):
+        return _log_normal(priors.covariances, summary, n_components, family, common)
     assert isinstance(priors.covariances, InverseWishart)
     return _fixed(priors.covariances, summary, n_components, family, common)
 
@@ -303,6 +338,31 @@ def _hierarchical(
         scatter=2.0 * (np.diag(half) if triangular else np.asarray(half)),
         hyper_shape=float(prior.hyper_shape),
         hyper_rate=rate,
+        **common,
+    )
+
+
+def _log_normal(
+    prior: LogNormalScale,
+    summary: DataSummary,
+    n_components: int,
+    family: CovarianceFamily,
+    common: dict[str, Any],
+) -> ResolvedPriors:
+    d = len(summary.centre)
+    if prior.median is None:
+        _spread(summary)
+        median = 0.5 * np.diag(summary.covariance) / n_components ** (2.0 / d)
+    else:
+        median = _sized(prior.median, d, "LogNormalScale(median=...)")
+    triangular = family.structure == "triangular"
+    if family.isotropic:
+        median = np.asarray(np.mean(median))
+    return ResolvedPriors(
+        dof=2.0 * prior.shape + (d - 1 if triangular else 0),
+        scatter=2.0 * (np.diag(median) if triangular else np.asarray(median)),
+        hyper_median=median,
+        hyper_sigma=float(prior.sigma),
         **common,
     )
 

@@ -10,6 +10,7 @@ from bayesgmm.priors import (
     ConjugateMeans,
     GammaScale,
     InverseWishart,
+    LogNormalScale,
     NormalMeans,
     Priors,
     resolve,
@@ -79,13 +80,21 @@ def test_independent_means_against_quadrature(family, sampler, X):
     assert standard_errors_away(log_draws**2, np.sum(p * log_v**2)) < 4.5
 
 
-def test_hierarchical_scale_against_quadrature(family, sampler, X):
+@pytest.mark.parametrize(
+    ("covariances", "hyperprior"),
+    [
+        (GammaScale(shape=2.0, hyper_shape=1.3, hyper_rate=0.8), stats.gamma(1.3, scale=1 / 0.8)),
+        (LogNormalScale(shape=2.0, median=3.0, sigma=0.7), stats.lognorm(0.7, scale=3.0)),
+    ],
+    ids=["gamma", "log-normal"],
+)
+def test_hierarchical_scale_against_quadrature(family, sampler, covariances, hyperprior, X):
     """One feature, conjugate mean: given beta the data have a closed marginal likelihood."""
     x = X[:10, 0]
-    n, strength, loc, a, g, h = len(x), 0.5, 9.0, 2.0, 1.3, 0.8
+    n, strength, loc, a = len(x), 0.5, 9.0, 2.0
     priors = Priors(
         means=ConjugateMeans(loc=loc, strength=strength),
-        covariances=GammaScale(shape=a, hyper_shape=g, hyper_rate=h),
+        covariances=covariances,
     )
     found = draw(x[:, None], 1, family, priors, sampler=sampler)
     scatter = ((x - x.mean()) ** 2).sum() + strength * n / (strength + n) * (x.mean() - loc) ** 2
@@ -94,8 +103,7 @@ def test_hierarchical_scale_against_quadrature(family, sampler, X):
         a * np.log(beta)
         + gammaln(a + n / 2)
         - (a + n / 2) * np.log(beta + scatter / 2)
-        + (g - 1) * np.log(beta)
-        - h * beta
+        + hyperprior.logpdf(beta)
     )
     p = np.exp(log_p - log_p.max())
     p /= p.sum()

@@ -21,6 +21,7 @@ from bayesgmm.priors import (
     Dirichlet,
     GammaScale,
     InverseWishart,
+    LogNormalScale,
     NormalMeans,
     Priors,
     resolve,
@@ -33,6 +34,7 @@ MEANS = {
 COVARIANCES = {
     "fixed": InverseWishart(dof=6.0, scale=[[2.0, 0.6], [0.6, 1.0]]),
     "hierarchical": GammaScale(shape=2.5, hyper_shape=3.0, hyper_rate=[4.0, 2.0]),
+    "log-normal": LogNormalScale(shape=2.5, median=[0.7, 1.5], sigma=0.6),
 }
 K, D, N_ROWS = 2, 2, 6
 
@@ -57,9 +59,13 @@ def from_the_prior(posterior, rng):
     loc, spread, dof = rest[:D], rest[D : 2 * D], rest[2 * D]
     scatter = rest[2 * D + 1 : 2 * D + 1 + D * D].reshape(D, D)
     hyper = rest[2 * D + 1 + D * D :]
-    beta = rng.gamma(hyper[0], 1.0 / hyper[1:]) if sizes.n_hyper else np.empty(0)
+    n_hyper = sizes.n_hyper
+    if n_hyper and hyper[1]:
+        beta = np.exp(hyper[2 + n_hyper :] + rng.normal(size=n_hyper) / np.sqrt(hyper[1]))
+    else:
+        beta = rng.gamma(hyper[0], 1.0 / hyper[2 : 2 + n_hyper]) if n_hyper else np.empty(0)
     if sizes.is_triangular:
-        if sizes.n_hyper:
+        if n_hyper:
             scatter = 2.0 * np.diag(beta)
         shape = np.atleast_3d(stats.invwishart(dof, scatter).rvs(sizes.n_factors, rng))
         full = np.broadcast_to(shape.reshape(-1, D, D), (K, D, D))
@@ -68,7 +74,7 @@ def from_the_prior(posterior, rng):
             np.r_[np.log(np.diag(factor)), factor[np.tril_indices(D, -1)]] for factor in factors
         ]
     else:
-        rate = beta if sizes.n_hyper else scatter[0] / 2.0
+        rate = beta if n_hyper else scatter[0] / 2.0
         n = 1 if sizes.is_isotropic else D
         variances = rate[:n] / rng.gamma(dof / 2.0, size=(K, n))
         coordinates = [-0.5 * np.log(variances).ravel()]
@@ -127,7 +133,11 @@ def joint_distribution_scores(posterior, n_chains, n_sweeps, seed):
 
 @pytest.mark.parametrize(
     ("family", "means", "covariances"),
-    [("full", "independent", "fixed"), ("spherical", "conjugate", "hierarchical")],
+    [
+        ("full", "independent", "fixed"),
+        ("spherical", "conjugate", "hierarchical"),
+        ("full", "independent", "log-normal"),
+    ],
 )
 def test_sweeps_leave_the_joint_distribution_alone(family, means, covariances):
     posterior = small_posterior(family, means, covariances)

@@ -57,7 +57,7 @@ def test_it_is_likelihood_times_prior_times_jacobian(family, kind, unit, rng):
     for _ in range(5):
         theta = random_theta(posterior, rng)
         mixture, hyper = posterior.unpack(theta)
-        hyper = hyper.reshape(np.shape(posterior.priors.hyper_rate)) if len(hyper) else None
+        hyper = hyper.reshape(posterior.priors.hyperprior.rate.shape) if len(hyper) else None
         expected = (
             oracle.log_likelihood(posterior.problem.X, mixture)
             + posterior.priors.log_density(

@@ -21,6 +21,7 @@ from bayesgmm.priors import (
     Dirichlet,
     GammaScale,
     InverseWishart,
+    LogNormalScale,
     NormalMeans,
     resolve,
 )
@@ -34,6 +35,7 @@ KINDS = {
     "default": Priors(weights=Dirichlet([0.5, 1.0, 2.5])),
     "conjugate": Priors.conjugate(strength=0.7),
     "hierarchical": Priors.richardson_green(),
+    "log-normal": Priors(covariances=LogNormalScale(sigma=0.8)),
     "both": Priors(means=ConjugateMeans(strength=0.3), covariances=GammaScale()),
 }
 
@@ -61,6 +63,7 @@ def flat_parameters(mixture, hyper):
 
 
 _FEW = [("full", "hierarchical"), ("tied", "conjugate"), ("diag", "both"), ("spherical", "default")]
+_FEW += [("full", "log-normal"), ("spherical", "log-normal")]
 
 
 @pytest.mark.parametrize(
@@ -223,6 +226,18 @@ def test_hierarchical_scale_is_drawn(family, rate):
     scale, covariances = draw(family, priors, ("scale", "covariances"), 400)
     assert_mean(scale, 3.0 / np.asarray(rate))
     # a variance is inverse-gamma(5, scale) given the scale
+    variance = covariances[:, 1].diagonal(axis1=1, axis2=2)
+    assert_mean(variance / (scale if scale.ndim == 2 else scale[:, None]), 0.25)
+
+
+@pytest.mark.parametrize(
+    ("family", "median"), [("full", [2.0, 0.5]), ("diag", [2.0, 0.5]), ("spherical", 1.25)]
+)
+def test_log_normal_scale_is_drawn(family, median):
+    priors = Priors(covariances=LogNormalScale(shape=5.0, median=[2.0, 0.5], sigma=0.4))
+    scale, covariances = draw(family, priors, ("scale", "covariances"), 400)
+    assert_mean(np.log(scale), np.log(median))
+    assert_mean((np.log(scale) - np.log(median)) ** 2, 0.16)
     variance = covariances[:, 1].diagonal(axis1=1, axis2=2)
     assert_mean(variance / (scale if scale.ndim == 2 else scale[:, None]), 0.25)
 

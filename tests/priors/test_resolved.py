@@ -11,6 +11,7 @@ from bayesgmm.priors import (
     Dirichlet,
     GammaScale,
     InverseWishart,
+    LogNormalScale,
     NormalMeans,
     Priors,
     resolve,
@@ -23,6 +24,7 @@ KINDS = {
     "conjugate": Priors.conjugate(strength=0.4),
     "hierarchical": Priors.richardson_green(),
     "hierarchical conjugate": Priors(means=ConjugateMeans(), covariances=GammaScale(3.0, 0.7)),
+    "log-normal scale": Priors(covariances=LogNormalScale(2.5, sigma=0.6)),
     "uneven": Priors(
         weights=Dirichlet([1.0, 2.0, 5.0]),
         means=NormalMeans(loc=[1.0, -1.0], scale=[2.0, 3.0]),
@@ -59,9 +61,11 @@ def by_scipy(resolved, mixture, hyper):
             )
     scatter = resolved.scatter
     if hyper is not None:
-        total += np.sum(
-            stats.gamma(resolved.hyper_shape, scale=1 / resolved.hyper_rate).logpdf(hyper)
-        )
+        if resolved.hyper_sigma is None:
+            of_hyper = stats.gamma(resolved.hyper_shape, scale=1 / resolved.hyper_rate)
+        else:
+            of_hyper = stats.lognorm(resolved.hyper_sigma, scale=resolved.hyper_median)
+        total += np.sum(of_hyper.logpdf(hyper))
         scatter = 2 * np.diag(hyper) if scatter.ndim == 2 else 2 * hyper
     native = mixture.native_covariances
     if scatter.ndim == 2:
@@ -152,6 +156,16 @@ def test_hierarchical_variances_have_the_same_marginal_prior_in_every_dimension(
     for j in range(3):
         p = stats.kstest(draws[:, j, j], stats.invgamma(2.0, scale=b[j]).cdf).pvalue
         assert p > 1e-3
+
+
+def test_at_its_median_the_log_normal_scale_is_the_default_scale(family, X):
+    """But for correlations: the default inverse-Wishart with a diagonal scale."""
+    learned = resolve(Priors(covariances=LogNormalScale()), X, K, family)
+    fixed = resolve(Priors(), X, K, family)
+    assert learned.dof == fixed.dof
+    wanted = np.diag(np.diag(fixed.scatter)) if family in ("full", "tied") else fixed.scatter
+    np.testing.assert_allclose(learned.scatter_at(learned.hyper_median), wanted)
+    np.testing.assert_array_equal(learned.scatter, learned.scatter_at(learned.hyper_median))
 
 
 @pytest.mark.parametrize("family", ["diag", "spherical"])
