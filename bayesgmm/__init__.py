@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from bayesgmm.em.estimator import GaussianMixture as GaussianMixture
     from bayesgmm.persistence import load as load
     from bayesgmm.persistence import save as save
+    from bayesgmm.priors import LKJ as LKJ
     from bayesgmm.priors import ConjugateMeans as ConjugateMeans
     from bayesgmm.priors import Dirichlet as Dirichlet
     from bayesgmm.priors import GammaScale as GammaScale
@@ -62,6 +63,7 @@ _HOMES = {
     "GaussianMixture": "bayesgmm.em.estimator",
     "GaussianMixtureOutlierDetector": "bayesgmm.clustering.outliers",
     "InverseWishart": "bayesgmm.priors",
+    "LKJ": "bayesgmm.priors",
     "LogNormalScale": "bayesgmm.priors",
     "Mixture": "bayesgmm.core.mixture",
     "MvNormalMixture": "bayesgmm.bayes.distribution",

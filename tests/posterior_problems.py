@@ -6,6 +6,7 @@ from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.engines import draw_posterior
 from bayesgmm.em.problem import Problem
 from bayesgmm.priors import (
+    LKJ,
     ConjugateMeans,
     Dirichlet,
     GammaScale,
@@ -21,6 +22,8 @@ KINDS = {
     "hierarchical": Priors(covariances=GammaScale()),
     "hierarchical conjugate": Priors(means=ConjugateMeans(strength=2.0), covariances=GammaScale()),
     "log-normal scale": Priors(covariances=LogNormalScale(sigma=0.8)),
+    "lkj": Priors(covariances=LKJ(eta=1.7, sigma=0.6)),
+    "lkj conjugate": Priors(means=ConjugateMeans(strength=2.0), covariances=LKJ(sigma=0.6)),
     "uneven": Priors(weights=Dirichlet([0.5, 2.0, 5.0]), covariances=InverseWishart(dof=9.0)),
 }
 K, D = 3, 2

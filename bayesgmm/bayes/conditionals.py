@@ -66,14 +66,14 @@ def sweep(theta, X, sizes, numbers, stream):
         scatter[i if is_triangular else 0, i] = 2.0 * hyper[i]
     if is_triangular:
         value, counts, first, second = allocation.triangular(X, log_weights, means, factors, stream)
-        _draw_triangular(
+        draw_triangular(
             counts, first, second, means, factors, sizes, loc, spread, dof, scatter, stream
         )
     else:
         value, counts, first, squares = allocation.diagonal(
             X, log_weights, means, factors.reshape(k, d), stream
         )
-        _draw_diagonal(
+        draw_diagonal(
             counts, first, squares, means, factors, sizes, loc, spread, dof, scatter, stream
         )
     for j in range(k):
@@ -89,7 +89,7 @@ def sweep(theta, X, sizes, numbers, stream):
             hyper[i] = np.exp(_slice(np.log(hyper[i]), power, rate, precision, centre, stream))
         else:
             hyper[i] = np.exp(log_gamma(power, stream)) / rate
-    _pack(log_weights, means, factors, hyper, sizes, theta)
+    pack(log_weights, means, factors, hyper, sizes, theta)
     return value
 
 
@@ -128,7 +128,7 @@ def _slice(x, power, rate, precision, centre, stream):
 
 
 @njit(error_model="numpy")
-def _pack(log_weights, means, factors, hyper, sizes, theta):
+def pack(log_weights, means, factors, hyper, sizes, theta):
     """Write theta; ``log_weights`` need not be normalised."""
     k, d, is_triangular, n_factors, is_isotropic = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]
     for j in range(k - 1):
@@ -152,7 +152,7 @@ def _pack(log_weights, means, factors, hyper, sizes, theta):
 
 
 @njit(error_model="numpy")
-def _draw_triangular(
+def draw_triangular(
     counts, first, second, means, factors, sizes, loc, spread, dof, scatter, stream
 ):
     """Replace means (K, D) and factors (K, D, D) by draws given the whitened sums.
@@ -296,10 +296,8 @@ def _draw_whitening(dof, scatter, factor, stream):
 
 
 @njit(error_model="numpy")
-def _draw_diagonal(
-    counts, first, squares, means, factors, sizes, loc, spread, dof, scatter, stream
-):
-    """As :func:`_draw_triangular`, for factors (K, D, 1): feature by feature."""
+def draw_diagonal(counts, first, squares, means, factors, sizes, loc, spread, dof, scatter, stream):
+    """As :func:`draw_triangular`, for factors (K, D, 1): feature by feature."""
     k, d, is_isotropic, is_conjugate = sizes[0], sizes[1], sizes[4], sizes[5]
     for j in range(k):
         n = counts[j]
@@ -338,45 +336,3 @@ def _draw_diagonal(
 def _draw_factor(dof, scatter, stream):
     """One over the sd of a draw from the inverse-gamma with shape dof / 2 and rate scatter / 2."""
     return np.sqrt(2.0 / scatter) * np.exp(0.5 * log_gamma(0.5 * dof, stream))
-
-
-@njit(error_model="numpy")
-def draw_prior(sizes, numbers, stream, thetas):
-    """Write independent draws from the prior (n, P): conditionals given no rows.
-
-    A hierarchical scale is drawn before the covariances that it is the scale of.
-    """
-    k, d, is_triangular = sizes[0], sizes[1], sizes[2]
-    concentration = numbers[:k]
-    loc, spread = numbers[k : k + d], numbers[k + d : k + 2 * d]
-    dof = numbers[k + 2 * d]
-    q = k + 2 * d + 1
-    scatter = numbers[q : q + d * d].copy().reshape(d, d)
-    hyper_prior = numbers[q + d * d :]
-    none, first = np.zeros(k), np.zeros((k, d))
-    second = np.zeros((k, d, d))
-    log_weights, means, hyper = np.empty(k), np.empty((k, d)), np.empty(sizes[6])
-    factors = np.empty((k, d, d if is_triangular else 1))
-    for n in range(thetas.shape[0]):
-        for i in range(hyper.shape[0]):
-            if hyper_prior[1] > 0.0:
-                away = normal(stream) / np.sqrt(hyper_prior[1])
-                hyper[i] = np.exp(hyper_prior[2 + hyper.shape[0] + i] + away)
-            else:
-                hyper[i] = np.exp(log_gamma(hyper_prior[0], stream)) / hyper_prior[2 + i]
-            scatter[i if is_triangular else 0, i] = 2.0 * hyper[i]
-        for j in range(k):
-            log_weights[j] = log_gamma(concentration[j], stream)
-            for i in range(d):
-                means[j, i] = loc[i]
-                for m in range(factors.shape[2]):
-                    factors[j, i, m] = 1.0 if m == i or not is_triangular else 0.0
-        if is_triangular:
-            _draw_triangular(
-                none, first, second, means, factors, sizes, loc, spread, dof, scatter, stream
-            )
-        else:
-            _draw_diagonal(
-                none, first, first, means, factors, sizes, loc, spread, dof, scatter, stream
-            )
-        _pack(log_weights, means, factors, hyper, sizes, thetas[n])

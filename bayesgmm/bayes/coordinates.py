@@ -63,6 +63,7 @@ class LogPosterior:
             is_isotropic=int(family.isotropic),
             is_conjugate=int(self.priors.scale is None),
             n_hyper=0 if hyperprior is None else np.size(hyperprior.rate),
+            is_lkj=int(self.priors.is_lkj),
             # The last of a family's kernels is exact everywhere.
             kernel=address_of_sums(kernels_of(family)[-1]),
         )
@@ -84,16 +85,23 @@ class LogPosterior:
             scatter[:] = priors.scatter / np.outer(scale, scale)
         else:
             scatter[0] = priors.scatter / scale**2
+        dof = priors.dof
+        if priors.eta is not None:
+            dof = priors.eta
+            scatter[:] = 0.0
+            scatter[0] = np.log(priors.sd_median / scale)
         parts = [
             priors.concentration,
             (priors.loc - centre) / scale,
             spread,
-            [priors.dof],
+            [dof],
             scatter.ravel(),
         ]
         if priors.hyperprior is not None:
             power, precision, rate, centre = priors.hyperprior.in_units(self._hyper_unit)
             parts += [[power + 1.0, precision], np.atleast_1d(rate), np.atleast_1d(centre)]
+        if priors.sd_sigma is not None:
+            parts.append([0.0, priors.sd_sigma**-2.0])
         return np.concatenate(parts, dtype=float)
 
     @property

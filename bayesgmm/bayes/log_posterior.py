@@ -17,6 +17,9 @@ In these coordinates an inverse-Wishart prior with nu degrees of freedom and sca
 included, is ``sum_i (nu - D + i) log W_ii - tr(S W' W) / 2`` with i = 1..D: log-gamma diagonals
 and, for S = I, standard normal off-diagonals (Bartlett's decomposition).
 
+LKJ correlations with log-normal standard deviations s have ``sum_i (i - 2 D + 1 - 2 eta) log W_ii
+- (2 eta + D - 1) sum_i log s_i`` and the normal densities of log s, with i = 1..D.
+
 Everything comes in as flat arrays, so that one compiled function serves every K, D and prior.
 """
 
@@ -26,6 +29,7 @@ import numpy as np
 
 from bayesgmm.core.kernels import gradient
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
+from bayesgmm.core.kernels.factors import invert_lower
 from bayesgmm.core.kernels.pointers import sums_at
 
 njit = Compiler(*KERNEL_SOURCES, __file__).njit
@@ -44,6 +48,7 @@ class Sizes(NamedTuple):
     is_isotropic: int
     is_conjugate: int
     n_hyper: int
+    is_lkj: int
     kernel: int
 
     @property
@@ -117,7 +122,7 @@ def unpack(theta, sizes):
 def _likelihood(X, log_weights, means, factors, sizes):
     """Log-likelihood and its gradient with respect to log weights, means, and factors."""
     counts, first, second = np.empty(len(means)), np.empty_like(means), np.empty(factors.size)
-    kernel = sums_at(sizes[7], X)
+    kernel = sums_at(sizes[8], X)
     unweighted, flat = np.empty(0), factors.reshape(-1)
     value = kernel(X, unweighted, log_weights, means, flat, np.inf, counts, first, second)
     if sizes[2]:
@@ -211,6 +216,41 @@ def _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper):
 
 
 @njit(error_model="numpy")
+def _lkj_prior_on_factors(factors, sizes, eta, log_medians, precision, d_factors):
+    """As :func:`_prior_on_factors`, for LKJ correlations and log-normal standard deviations."""
+    d, is_triangular, n_factors, is_isotropic = sizes[1], sizes[2], sizes[3], sizes[4]
+    value = 0.0
+    inverse = np.empty((d, d))
+    for f in range(n_factors):
+        if is_triangular:
+            invert_lower(factors[f], inverse)
+        for i in range(1 if is_isotropic else d):
+            if not is_triangular:
+                away = -np.log(factors[f, i, 0]) - log_medians[i]
+                value -= 0.5 * precision * away * away
+                d_factors[f, i, 0] += precision * away / factors[f, i, 0]
+                continue
+            variance = 0.0
+            for m in range(i + 1):
+                variance += inverse[i, m] * inverse[i, m]
+            log_sd = 0.5 * np.log(variance)
+            away = log_sd - log_medians[i]
+            power, power_of_sd = i + 2.0 - 2.0 * d - 2.0 * eta, 2.0 * eta + d - 1.0
+            value += power * np.log(factors[f, i, i]) - power_of_sd * log_sd
+            value -= 0.5 * precision * away * away
+            d_factors[f, i, i] += power / factors[f, i, i]
+            slope = -(power_of_sd + precision * away) / variance
+            # The slope of a variance S_ii is -2 (W S e_i)(S e_i)', and W S = (W^-1)'.
+            for b in range(i + 1):
+                covariance = 0.0
+                for m in range(b + 1):
+                    covariance += inverse[i, m] * inverse[b, m]
+                for a in range(b, i + 1):
+                    d_factors[f, a, b] -= slope * inverse[i, a] * covariance
+    return value
+
+
+@njit(error_model="numpy")
 def _gather(d_factors, sizes):
     """Add up the gradients of factors that components, or features, share."""
     k, d, n_factors, is_isotropic = sizes[0], sizes[1], sizes[3], sizes[4]
@@ -232,10 +272,12 @@ def log_posterior(theta, X, sizes, numbers):
     ----------
     theta : (P,) in
     X : (N, D) in, float64, C order
-    sizes : (8,) in, int64, see :class:`Sizes`
+    sizes : (9,) in, int64, see :class:`Sizes`
     numbers : in, float64: concentration (K), loc (D), scale (D), dof, scatter (D D), and where the
         scale is hierarchical its prior: the power of beta in the density of log beta, precision,
-        rates and centres (2 + 2 n_hyper), see :class:`~bayesgmm.priors.hyper.Hyperprior`
+        rates and centres (2 + 2 n_hyper), see :class:`~bayesgmm.priors.hyper.Hyperprior`.
+        With LKJ correlations, eta stands for dof, the log medians of the standard deviations in the
+        first row of scatter, and zero and the precision of their logarithms after it
 
     Returns
     -------
@@ -255,7 +297,11 @@ def log_posterior(theta, X, sizes, numbers):
     value += _prior_on_means(means, factors, sizes, loc, scale, d_means, d_factors)
     _gather(d_factors, sizes)
     d_hyper = np.zeros(n_hyper)
-    value += _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper)
+    if sizes[7]:
+        precision = hyper_prior[1]
+        value += _lkj_prior_on_factors(factors, sizes, dof, scatter[0], precision, d_factors)
+    else:
+        value += _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper)
 
     out = np.empty(theta.shape[0])
     total = X.shape[0] + concentration.sum()
@@ -301,10 +347,14 @@ def log_prior(theta, sizes, numbers):
     d_means, d_factors = np.zeros(means.shape), np.zeros(factors.shape)
     d_hyper = np.zeros(hyper.shape)
     value = _prior_on_means(means, factors, sizes, loc, scale, d_means, d_factors)
-    value += _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper)
+    n_hyper, hyper_prior = sizes[6], numbers[q + 1 + d * d :]
+    if sizes[7]:
+        precision = hyper_prior[1]
+        value += _lkj_prior_on_factors(factors, sizes, dof, scatter[0], precision, d_factors)
+    else:
+        value += _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper)
     for j in range(k):
         value += numbers[j] * log_weights[j]
-    n_hyper, hyper_prior = sizes[6], numbers[q + 1 + d * d :]
     p = theta.shape[0] - n_hyper
     for i in range(n_hyper):
         rate, away = hyper_prior[2 + i], theta[p + i] - hyper_prior[2 + n_hyper + i]

@@ -92,7 +92,9 @@ def build_model(
         What is sampled of the covariances is ``variances`` for diag and spherical, and for full and
         tied ``factor_squares`` and ``factor_below``: the squared diagonal and the lower entries of
         Bartlett's factor of an inverse-Wishart. A hierarchical prior adds ``scale``, half the
-        diagonal of the inverse-Wishart's scale.
+        diagonal of the inverse-Wishart's scale. With LKJ correlations there are ``sds`` and, for
+        full and tied, ``correlation_parts``: ``(1 + r) / 2`` for the partial correlations r of each
+        two features given those before the first of them.
 
     Raises
     ------

@@ -71,12 +71,15 @@ class Sampler:
     on_model : str or None
         Draws from a PyMC model, which any priors have. Called as ``sample_model`` is. None if the
         sampler needs to know the priors.
+    needs_conditionals : bool
+        Whether every part of the mixture must have a conditional in closed form.
     takes_checkpoint : bool
         Whether the functions take a :class:`~bayesgmm.bayes.checkpoint.Checkpoint`.
     """
 
     on_density: str
     on_model: str | None = None
+    needs_conditionals: bool = False
     takes_checkpoint: bool = False
 
 
@@ -86,7 +89,7 @@ SAMPLERS = {
         "bayesgmm.bayes.model_nuts:sample_model",
         takes_checkpoint=True,
     ),
-    "gibbs": Sampler("bayesgmm.bayes.gibbs:sample_gibbs"),
+    "gibbs": Sampler("bayesgmm.bayes.gibbs:sample_gibbs", needs_conditionals=True),
     "laplace": Sampler("bayesgmm.bayes.laplace:sample_laplace"),
     "vi": Sampler("bayesgmm.bayes.vi:sample_vi"),
     "smc": Sampler("bayesgmm.bayes.smc:sample_smc"),

@@ -28,6 +28,8 @@ def variable_dims(family: CovarianceFamily) -> dict[str, tuple[str, ...]]:
         "factor_squares": (*each, "feature"),
         "factor_below": (*each, "feature_pair"),
         "scale": spread,
+        "sds": (*each, *spread),
+        "correlation_parts": (*each, "feature_pair"),
     }
 
 
@@ -59,8 +61,12 @@ def covariance_variables(
     dict of arrays
         By name, leading axes first: ``variances`` (diag, spherical), or ``factor_squares`` and, for
         more than one feature, ``factor_below`` (full, tied); ``scale`` where it is hierarchical.
+        With LKJ correlations ``sds`` and, of full and tied ones of more than one feature,
+        ``correlation_parts``.
     """
     d = mixture.n_features
+    if priors.is_lkj:
+        return _lkj_variables(mixture)
     values: dict[str, np.ndarray] = {}
     if priors.is_hierarchical:
         shape = () if priors.family.isotropic else (d,)
@@ -74,4 +80,20 @@ def covariance_variables(
     values["factor_squares"] = factor.diagonal(axis1=-2, axis2=-1) ** 2
     if d > 1:
         values["factor_below"] = factor[..., *np.tril_indices(d, -1)]
+    return values
+
+
+def _lkj_variables(mixture: Mixture) -> dict[str, np.ndarray]:
+    d = mixture.n_features
+    if mixture.family.structure == "diagonal":
+        return {"sds": 1.0 / mixture.whitening}
+    chol = np.linalg.inv(mixture.whitening)
+    sds = np.linalg.norm(chol, axis=-1)
+    values = {"sds": sds}
+    if d > 1:
+        rows, columns = np.tril_indices(d, -1)
+        # The length of what the features before leave of a row, from the right.
+        left = np.sqrt(np.cumsum(chol[..., ::-1] ** 2, axis=-1)[..., ::-1])
+        partial = chol[..., rows, columns] / left[..., rows, columns]
+        values["correlation_parts"] = (1.0 + partial) / 2.0
     return values

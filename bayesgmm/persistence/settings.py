@@ -8,6 +8,7 @@ import numpy as np
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import Priors, ResolvedPriors
 from bayesgmm.priors.choices import (
+    LKJ,
     ConjugateMeans,
     DataSummary,
     Dirichlet,
@@ -21,7 +22,7 @@ _PRIORS = {
     kind.__name__: kind
     for kind in (
         *(Dirichlet, NormalMeans, ConjugateMeans),
-        *(InverseWishart, GammaScale, LogNormalScale),
+        *(InverseWishart, GammaScale, LogNormalScale, LKJ),
     )
 }
 _SLOTS = ("weights", "means", "covariances")
@@ -95,7 +96,15 @@ def restored_resolved(value: dict[str, Any]) -> ResolvedPriors | Priors:
     """Priors as numbers (or, where they held a function, as given) from their plain form."""
     if "covariance_type" not in value:
         return _restored_priors(value)
-    scalars = {"covariance_type", "strength", "dof", "hyper_shape", "hyper_sigma"}
+    scalars = {
+        "covariance_type",
+        "strength",
+        "dof",
+        "hyper_shape",
+        "hyper_sigma",
+        "eta",
+        "sd_sigma",
+    }
     numbers: dict[str, Any] = {
         name: item if name in scalars or item is None else np.asarray(item, dtype=float)
         for name, item in value.items()

@@ -2,11 +2,12 @@
 
 A :class:`Priors` holds three prior objects (:mod:`~bayesgmm.priors.choices`). They are scale-free
 until they meet data and a number of components, so one object serves a whole sweep.
-:func:`resolve` then turns them into numbers (:mod:`~bayesgmm.priors.resolved`), which MAP-EM, the
-PyMC model and the samplers share.
+:func:`resolve` then turns them into numbers (:mod:`~bayesgmm.priors.scaling`), whose densities
+(:mod:`~bayesgmm.priors.resolved`) MAP-EM, the PyMC model and the samplers share.
 """
 
 __all__ = [
+    "LKJ",
     "ConjugateMeans",
     "Dirichlet",
     "GammaScale",
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 from bayesgmm.priors.choices import (
+    LKJ,
     ConjugateMeans,
     Dirichlet,
     GammaScale,
@@ -29,4 +31,5 @@ from bayesgmm.priors.choices import (
     Priors,
 )
 from bayesgmm.priors.propriety import warn_of_ties
-from bayesgmm.priors.resolved import ResolvedPriors, resolve
+from bayesgmm.priors.resolved import ResolvedPriors
+from bayesgmm.priors.scaling import resolve

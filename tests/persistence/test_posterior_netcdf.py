@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from posterior_problems import assert_holds_the_model
 
-from bayesgmm import BayesianGaussianMixture, LogNormalScale, Priors, load, load_dataset, save
+from bayesgmm import LKJ, BayesianGaussianMixture, LogNormalScale, Priors, load, load_dataset, save
 from bayesgmm.bayes.user_priors import interpreted
 from bayesgmm.core.covariance import FAMILIES
 from bayesgmm.exceptions import DataError, PosteriorWarning
@@ -121,6 +121,17 @@ def test_hierarchical_priors_come_back(X, tmp_path, priors):
     assert after.priors_.is_hierarchical
     for found, wanted in zip(after.priors_.hyperprior, before.priors_.hyperprior, strict=True):
         np.testing.assert_array_equal(found, wanted)
+    with interpreted():
+        assert_holds_the_model(after)
+
+
+@pytest.mark.parametrize("family", ["full", "diag"])
+def test_lkj_priors_come_back(X, tmp_path, family):
+    before = draw(X, family, priors=Priors(covariances=LKJ(eta=6.0)))
+    save(before, tmp_path / "fit.nc")
+    after = load(tmp_path / "fit.nc")
+    assert after.priors == before.priors
+    assert after.priors_.describe() == before.priors_.describe()
     with interpreted():
         assert_holds_the_model(after)
 

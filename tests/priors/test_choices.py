@@ -5,6 +5,7 @@ import pytest
 
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import (
+    LKJ,
     ConjugateMeans,
     Dirichlet,
     GammaScale,
@@ -33,6 +34,10 @@ from bayesgmm.priors.choices import DataSummary
         (lambda: LogNormalScale(shape=0), r"LogNormalScale\(shape=\.\.\.\)"),
         (lambda: LogNormalScale(median=[1, 0]), r"LogNormalScale\(median=\.\.\.\)"),
         (lambda: LogNormalScale(sigma=-1), r"LogNormalScale\(sigma=\.\.\.\)"),
+        (lambda: LKJ(eta=0.5), r"LKJ\(eta=\.\.\.\) must be 1 or above, got 0\.5"),
+        (lambda: LKJ(eta=[2.0, 2.0]), r"LKJ\(eta=\.\.\.\) must be one number"),
+        (lambda: LKJ(median=[1, 0]), r"LKJ\(median=\.\.\.\)"),
+        (lambda: LKJ(sigma=-1), r"LKJ\(sigma=\.\.\.\)"),
         (lambda: Dirichlet("even"), r"Dirichlet.* must be a number or an array.*got 'even'"),
         (lambda: Dirichlet(None), "must be positive and finite, got None"),
         (lambda: NormalMeans(loc=1j), r"NormalMeans\(loc=\.\.\.\) must be a number.*got 1j"),
@@ -43,7 +48,7 @@ from bayesgmm.priors.choices import DataSummary
         (lambda: Priors(weights=3), r"Priors\(weights=\.\.\.\) must be Dirichlet.*got 3"),
         (lambda: Priors(covariances=InverseWishart), "must be InverseWishart"),
     ],
-    ids=[f"case{i}" for i in range(23)],
+    ids=[f"case{i}" for i in range(27)],
 )
 def test_impossible_numbers_and_slots_are_refused(make, message):
     with pytest.raises(DataError, match=message):

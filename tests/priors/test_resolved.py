@@ -5,8 +5,10 @@ import oracle
 import pytest
 from scipy import stats
 
+from bayesgmm.core.covariance import get_family
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import (
+    LKJ,
     ConjugateMeans,
     Dirichlet,
     GammaScale,
@@ -16,6 +18,7 @@ from bayesgmm.priors import (
     Priors,
     resolve,
 )
+from bayesgmm.priors.lkj import log_density
 
 K, D = 3, 2
 
@@ -25,6 +28,7 @@ KINDS = {
     "hierarchical": Priors.richardson_green(),
     "hierarchical conjugate": Priors(means=ConjugateMeans(), covariances=GammaScale(3.0, 0.7)),
     "log-normal scale": Priors(covariances=LogNormalScale(2.5, sigma=0.6)),
+    "lkj": Priors(covariances=LKJ(1.7, sigma=0.6)),
     "uneven": Priors(
         weights=Dirichlet([1.0, 2.0, 5.0]),
         means=NormalMeans(loc=[1.0, -1.0], scale=[2.0, 3.0]),
@@ -68,12 +72,38 @@ def by_scipy(resolved, mixture, hyper):
         total += np.sum(of_hyper.logpdf(hyper))
         scatter = 2 * np.diag(hyper) if scatter.ndim == 2 else 2 * hyper
     native = mixture.native_covariances
+    if resolved.is_lkj:
+        return total + lkj_by_scipy(resolved, native)
     if scatter.ndim == 2:
         for matrix in native.reshape(-1, D, D):
             total += stats.invwishart(df=resolved.dof, scale=scatter).logpdf(matrix)
     else:
         total += np.sum(stats.invgamma(resolved.dof / 2, scale=scatter / 2).logpdf(native))
     return total
+
+
+def lkj_by_scipy(resolved, native):
+    """Two features: (1 + r) / 2 is Beta(eta, eta), and d(s, r) / d(S) = 1 / (4 s1^2 s2^2)."""
+    of_sds = stats.lognorm(resolved.sd_sigma, scale=resolved.sd_median)
+    if resolved.scatter.ndim < 2:
+        return np.sum(of_sds.logpdf(np.sqrt(native)) - np.log(2.0 * np.sqrt(native)))
+    total = 0.0
+    for matrix in native.reshape(-1, D, D):
+        sds = np.sqrt(np.diag(matrix))
+        r = matrix[0, 1] / sds.prod()
+        total += stats.beta(resolved.eta, resolved.eta).logpdf((1.0 + r) / 2.0) - np.log(2.0)
+        total += of_sds.logpdf(sds).sum() - np.sum(np.log(2.0 * sds**2))
+    return total
+
+
+@pytest.mark.parametrize(("d", "volume"), [(3, np.pi**2 / 2), (4, 32 * np.pi**2 / 27)])
+def test_lkj_of_one_is_uniform(d, volume):
+    """The volumes of the sets of correlation matrices are known."""
+    S = np.diag(np.arange(1.0, d + 1.0) ** 2)
+    density = log_density(S, get_family("tied"), 1.0, np.zeros(d), 1.0)
+    sds = np.arange(1.0, d + 1.0)
+    expected = stats.lognorm(1.0).logpdf(sds).sum() - np.sum(np.log(2.0 * sds**d))
+    assert density == pytest.approx(expected - np.log(volume), rel=1e-12)
 
 
 def test_log_density_is_scipys(family, priors, X, rng):
