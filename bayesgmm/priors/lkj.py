@@ -72,7 +72,9 @@ class Flat:
         return f"{self.count} rows lie exactly on one sloping line of {first} and {second}"
 
 
-def crowded_flat(X: np.ndarray, eta: float, n_components: int) -> Flat | None:
+def crowded_flat(
+    X: np.ndarray, eta: float, n_components: int, *, is_conjugate: bool = False
+) -> Flat | None:
     """The rows that make the posterior improper, or None.
 
     A component that holds m rows of a flat of p dimensions may shrink onto it. The likelihood, the
@@ -81,6 +83,9 @@ def crowded_flat(X: np.ndarray, eta: float, n_components: int) -> Flat | None:
     ``a^(eta - 1)``. That is integrable at zero while ``m < 2 eta + 1 + p``. A column of equal
     values alone does no harm, since the density of a standard deviation vanishes at zero. Columns
     that are left out may raise p by one each.
+
+    Means that are tied to the covariances count as one more row, at their centre: no line without
+    that is a flat of such rows, and equal rows are as many too many as before.
 
     Notes
     -----
@@ -96,7 +101,7 @@ def crowded_flat(X: np.ndarray, eta: float, n_components: int) -> Flat | None:
     found.append(Flat(tuple(range(d)), int(counts.max()), 2.0 * eta + 1.0))
     pairs = list(zip(*np.triu_indices(d, 1), strict=True))
     rows = X[: int(np.sqrt(_MAX_PAIRS / len(pairs)))]
-    for i, j in pairs:
+    for i, j in () if is_conjugate else pairs:
         on_line = _most_on_a_line(rows[:, [i, j]])
         found.append(Flat((int(i), int(j)), on_line, 2.0 * eta + d))
     worst = max(found, key=lambda flat: flat.count - flat.limit)

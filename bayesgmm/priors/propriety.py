@@ -99,7 +99,8 @@ def warn_of_ties(
 ) -> None:
     """Warn if ties make the posterior improper; the arguments as above, and names of columns."""
     if priors.eta is not None and priors.family.name == "full":
-        flat = crowded_flat(X, priors.eta, n_components)
+        is_conjugate = priors.scale is None
+        flat = crowded_flat(X, priors.eta, n_components, is_conjugate=is_conjugate)
         if flat is not None:
             warnings.warn(
                 "LKJ leaves the posterior improper for these data: "

@@ -5,7 +5,7 @@ import pytest
 
 from bayesgmm import build_model
 from bayesgmm.exceptions import PosteriorWarning
-from bayesgmm.priors import LKJ, Priors, resolve, warn_of_ties
+from bayesgmm.priors import LKJ, ConjugateMeans, Priors, resolve, warn_of_ties
 from bayesgmm.priors.lkj import crowded_flat
 
 
@@ -71,6 +71,21 @@ def test_a_column_of_equal_values_does_no_harm():
     X[:30, 0] = 1.0
     assert crowded_flat(X, 1.0, 2) is None
     assert crowded_flat(X[:, :1], 1.0, 2) is None
+
+
+def test_conjugate_means_keep_components_from_lines_but_not_from_equal_rows():
+    """One more row, at their centre, is off the line; with equal rows it makes a line."""
+    line = np.arange(9.0)[:, None] * [1.0, 2.0]
+    assert crowded_flat(np.r_[some_rows(), line], 2.0, 2, is_conjugate=True) is None
+    equal = np.r_[some_rows(), np.ones((5, 2))]
+    assert crowded_flat(equal, 2.0, 2, is_conjugate=True) is not None
+    for m in (3, 5, 8):
+        power = log_mass(1e-9, m + 1, 2.0, True) - log_mass(1e-7, m + 1, 2.0, True)
+        assert power / np.log(1e-2) == pytest.approx((5.0 - m) / 2.0, abs=1e-3)
+    X = np.r_[some_rows(), line]
+    warn_of_ties(
+        resolve(Priors(means=ConjugateMeans(), covariances=LKJ()), X, 2, "full"), X, 2, None
+    )
 
 
 def test_one_component_has_to_hold_all_rows():
