@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from bayesgmm.priors import LKJ as LKJ
     from bayesgmm.priors import ConjugateMeans as ConjugateMeans
     from bayesgmm.priors import Dirichlet as Dirichlet
+    from bayesgmm.priors import GammaConcentration as GammaConcentration
     from bayesgmm.priors import GammaScale as GammaScale
     from bayesgmm.priors import InverseWishart as InverseWishart
     from bayesgmm.priors import LogNormalScale as LogNormalScale
@@ -59,6 +60,7 @@ _HOMES = {
     "ConjugateMeans": "bayesgmm.priors",
     "Covariances": "bayesgmm.bayes.covariances",
     "Dirichlet": "bayesgmm.priors",
+    "GammaConcentration": "bayesgmm.priors",
     "GammaScale": "bayesgmm.priors",
     "GaussianMixture": "bayesgmm.em.estimator",
     "GaussianMixtureOutlierDetector": "bayesgmm.clustering.outliers",

@@ -9,6 +9,7 @@ from bayesgmm.priors import (
     LKJ,
     ConjugateMeans,
     Dirichlet,
+    GammaConcentration,
     GammaScale,
     InverseWishart,
     LogNormalScale,
@@ -24,6 +25,8 @@ KINDS = {
     "log-normal scale": Priors(covariances=LogNormalScale(sigma=0.8)),
     "lkj": Priors(covariances=LKJ(eta=1.7, sigma=0.6)),
     "lkj conjugate": Priors(means=ConjugateMeans(strength=2.0), covariances=LKJ(sigma=0.6)),
+    "learned concentration": Priors(weights=GammaConcentration(3.0, rate=2.0)),
+    "learned twice": Priors(weights=GammaConcentration(), covariances=LogNormalScale(sigma=0.8)),
     "uneven": Priors(weights=Dirichlet([0.5, 2.0, 5.0]), covariances=InverseWishart(dof=9.0)),
 }
 K, D = 3, 2

@@ -4,11 +4,13 @@ Given which component each row belongs to, the parts have conditionals in closed
 Robert, 1994, doi:10.1111/j.2517-6161.1994.tb01985.x):
 
 ===============  =================================================================================
+concentration    where it is learned, by a step of slice sampling (Neal, 2003,
+                 doi:10.1214/aos/1056562461), with the weights summed out
 weights          Dirichlet: concentration + rows of each component
 means            normal; independent ones given the covariances, conjugate ones jointly with them
 covariances      inverse-Wishart (of one variance: inverse-gamma), by Bartlett's decomposition
 hierarchical     Gamma, given the covariances: see :class:`bayesgmm.GammaScale`; a log-normal one
-                 by a step of slice sampling (Neal, 2003, doi:10.1214/aos/1056562461)
+                 by a step of slice sampling
 ===============  =================================================================================
 
 They are written with the whitened sums of the pass, ``y = W (x - mu)`` under the parameters before
@@ -16,10 +18,12 @@ the sweep, so that far and narrow components lose no digits. Coordinates, ``size
 are those of :mod:`bayesgmm.bayes.log_posterior`.
 """
 
+import math
+
 import numpy as np
 
 from bayesgmm.bayes import log_posterior as density_module
-from bayesgmm.bayes.log_posterior import log_prior, unpack
+from bayesgmm.bayes.log_posterior import concentrations, log_prior, unpack
 from bayesgmm.core.kernels import allocation
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 from bayesgmm.core.kernels.gradient import invert_lower
@@ -55,7 +59,7 @@ def run(theta, X, sizes, numbers, stream, thin, draws, log_density):
 def sweep(theta, X, sizes, numbers, stream):
     """Move theta by one sweep; returns the log-likelihood where it was."""
     k, d, is_triangular, n_factors = sizes[0], sizes[1], sizes[2], sizes[3]
-    concentration = numbers[:k]
+    concentration = concentrations(theta, sizes, numbers)
     loc, spread = numbers[k : k + d], numbers[k + d : k + 2 * d]
     dof = numbers[k + 2 * d]
     q = k + 2 * d + 1
@@ -76,6 +80,11 @@ def sweep(theta, X, sizes, numbers, stream):
         draw_diagonal(
             counts, first, squares, means, factors, sizes, loc, spread, dof, scatter, stream
         )
+    if sizes[8]:
+        p, q = theta.shape[0] - 1, numbers.shape[0] - 2
+        log_e = _slice(theta[p], numbers[q], numbers[q + 1], 0.0, 0.0, counts, stream)
+        for j in range(k):
+            concentration[j] = np.exp(log_e)
     for j in range(k):
         log_weights[j] = log_gamma(concentration[j] + counts[j], stream)
     n_hyper = hyper.shape[0]
@@ -86,17 +95,20 @@ def sweep(theta, X, sizes, numbers, stream):
             for m in range(d if is_triangular else 1):
                 rate += (factors[f, m, i] if is_triangular else factors[f, i, 0]) ** 2
         if precision > 0.0:
-            hyper[i] = np.exp(_slice(np.log(hyper[i]), power, rate, precision, centre, stream))
+            log_b = np.log(hyper[i])
+            log_b = _slice(log_b, power, rate, precision, centre, counts[:0], stream)
+            hyper[i] = np.exp(log_b)
         else:
             hyper[i] = np.exp(log_gamma(power, stream)) / rate
-    pack(log_weights, means, factors, hyper, sizes, theta)
+    pack(log_weights, means, factors, hyper, concentration, sizes, theta)
     return value
 
 
 @njit(error_model="numpy")
-def _slice(x, power, rate, precision, centre, stream):
+def _slice(x, power, rate, precision, centre, counts, stream):
     """A step of slice sampling under ``power x - rate exp(x) - precision (x - centre)^2 / 2``.
 
+    If there are counts, with the log probability of the labels given a concentration exp(x) added.
     A window of length one about x is stepped out to both sides of the slice, and shrinks towards x
     until a place in it is inside.
     """
@@ -106,6 +118,13 @@ def _slice(x, power, rate, precision, centre, stream):
     while True:
         away = at - centre
         value = power * at - rate * np.exp(at) - 0.5 * precision * away * away
+        if counts.shape[0] > 0:
+            e = np.exp(at)
+            total = counts.shape[0] * e
+            value += math.lgamma(total) - math.lgamma(total + counts.sum())
+            for j in range(counts.shape[0]):
+                if counts[j] > 0.0:
+                    value += math.lgamma(e + counts[j]) - math.lgamma(e)
         if phase == 0:
             level, at, phase = value + np.log(uniform(stream)), low, 1
         elif phase == 1:
@@ -128,7 +147,7 @@ def _slice(x, power, rate, precision, centre, stream):
 
 
 @njit(error_model="numpy")
-def pack(log_weights, means, factors, hyper, sizes, theta):
+def pack(log_weights, means, factors, hyper, concentration, sizes, theta):
     """Write theta; ``log_weights`` need not be normalised."""
     k, d, is_triangular, n_factors, is_isotropic = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]
     for j in range(k - 1):
@@ -149,6 +168,8 @@ def pack(log_weights, means, factors, hyper, sizes, theta):
                     p += 1
     for i in range(hyper.shape[0]):
         theta[p + i] = np.log(hyper[i])
+    if sizes[8]:
+        theta[p + hyper.shape[0]] = np.log(concentration[0])
 
 
 @njit(error_model="numpy")

@@ -64,6 +64,7 @@ class LogPosterior:
             is_conjugate=int(self.priors.scale is None),
             n_hyper=0 if hyperprior is None else np.size(hyperprior.rate),
             is_lkj=int(self.priors.is_lkj),
+            n_concentrations=int(self.priors.learns_concentration),
             # The last of a family's kernels is exact everywhere.
             kernel=address_of_sums(kernels_of(family)[-1]),
         )
@@ -102,6 +103,8 @@ class LogPosterior:
             parts += [[power + 1.0, precision], np.atleast_1d(rate), np.atleast_1d(centre)]
         if priors.sd_sigma is not None:
             parts.append([0.0, priors.sd_sigma**-2.0])
+        if priors.learns_concentration:
+            parts.append([priors.concentration_shape, priors.concentration_rate])
         return np.concatenate(parts, dtype=float)
 
     @property
@@ -124,12 +127,21 @@ class LogPosterior:
         scale = self.problem.scale
         return scale[0] ** 2 if self.family.isotropic else scale**2
 
+    @property
+    def _hyper_units(self) -> np.ndarray:
+        scale = np.atleast_1d(self._hyper_unit)[: self.sizes.n_hyper]
+        return np.append(scale, np.ones(self.sizes.n_concentrations))
+
     def value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """The log density at theta, up to a constant, and its gradient."""
         return log_posterior(theta, *self.arguments)
 
     def pack(self, mixture: Mixture, hyper: np.ndarray | None = None) -> np.ndarray:
-        """Coordinates of a mixture (without draws), and of half the hierarchical scale."""
+        """Coordinates of a mixture (without draws) and of the hyperparameters.
+
+        ``hyper`` holds half the hierarchical scale, then the concentration; the latter may be left
+        out, and is then at its prior mean.
+        """
         centre, scale = self.problem.centre_and_covariance[0], self.problem.scale
         log_weights = np.log(np.maximum(mixture.weights, 1e-300))
         parts = [log_weights[:-1] - log_weights[-1], ((mixture.means - centre) / scale).ravel()]
@@ -141,12 +153,17 @@ class LogPosterior:
         else:
             unit = scale[0] if self.family.isotropic else scale
             parts.append(np.log(mixture.whitening * unit).ravel())
-        if self.sizes.n_hyper:
-            parts.append(np.log(np.atleast_1d(hyper / self._hyper_unit)))
+        given = np.empty(0) if hyper is None else np.ravel(hyper)
+        if self.sizes.n_concentrations and len(given) == self.sizes.n_hyper:
+            given = np.append(given, self.priors.concentration[0])
+        parts.append(np.log(given / self._hyper_units))
         return np.concatenate(parts)
 
     def unpack(self, theta: np.ndarray) -> tuple[Mixture, np.ndarray]:
-        """Mixtures at theta (..., P), in the units of the data, and half the hierarchical scale."""
+        """Mixtures at theta (..., P), in the units of the data, and the hyperparameters.
+
+        The latter are half the hierarchical scale and then the concentration, (..., n).
+        """
         centre, scale = self.problem.centre_and_covariance[0], self.problem.scale
         sizes, batch = self.sizes, theta.shape[:-1]
         k, d = sizes.n_components, sizes.n_features
@@ -172,9 +189,7 @@ class LogPosterior:
         mixture = Mixture(
             odds / odds.sum(axis=-1, keepdims=True), means, whitening, self.family.name
         )
-        return mixture, np.exp(theta[..., end:]) * self._hyper_unit if sizes.n_hyper else theta[
-            ..., end:
-        ]
+        return mixture, np.exp(theta[..., end:]) * self._hyper_units
 
     def information(self, theta: np.ndarray) -> np.ndarray:
         """Minus the second derivatives at theta, (P, P), by differences of the gradient."""

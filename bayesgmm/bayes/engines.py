@@ -33,14 +33,15 @@ class EngineResult:
     draws : Mixture
         With leading axes (chain, draw); labels may differ between draws.
     hyper : (chain, draw, n) array
-        Half the hierarchical scale of the covariances' prior; n is zero if it is fixed, or part of
-        ``extra``.
+        Half the hierarchical scale of the covariances' prior, then the concentration of the
+        weights; n is zero if they are fixed, or part of ``extra``.
     sample_stats : dict of (chain, draw) arrays
     sampler : str
         The name of the sampler that made the draws.
     map : Mixture
         The mode of the joint posterior density; with a Dirichlet concentration below one, which
-        has none, that of a concentration of one.
+        has none, that of a concentration of one, and with one that is learned, that of its prior
+        mean or of one.
     priors : ResolvedPriors or Priors
     importance : Importance or None
         Where the draws are no chains, but independent, weighted and resampled.

@@ -67,6 +67,8 @@ def values_at(
     if assembled.weights in free:
         weights = np.maximum(mixture.weights, 1e-6)
         values[assembled.weights.name] = weights / weights.sum()
+    if "weights" not in assembled.user_slots and priors.learns_concentration:
+        values["concentration"] = np.asarray(priors.concentration[0])
     if "covariances" not in assembled.user_slots:
         values |= covariance_variables(mixture, priors, hyper)
         if "factor_below" in values and priors.is_hierarchical:

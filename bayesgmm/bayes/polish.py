@@ -14,11 +14,10 @@ def polished(posterior: LogPosterior, optima: Sequence[Optimum]) -> list[Optimum
     """The modes of the joint density near each of some places, the highest first.
 
     The density is that of weights, means and covariances themselves, as ``map_`` has it: not that
-    of the sampler's coordinates. A concentration below one, which has no mode, counts as one.
+    of the sampler's coordinates. Weights that have no mode have near priors that do.
     """
-    priors = posterior.priors
-    bounded = replace(priors, concentration=np.maximum(priors.concentration, 1.0))
-    bounded = replace(posterior, problem=replace(posterior.problem, priors=bounded))
+    priors = posterior.priors.bounded()
+    bounded = replace(posterior, problem=replace(posterior.problem, priors=priors))
 
     def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
         with np.errstate(all="ignore"):

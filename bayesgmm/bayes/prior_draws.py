@@ -19,7 +19,7 @@ def draw_prior(sizes, numbers, stream, thetas):
     A hierarchical scale is drawn before the covariances that it is the scale of.
     """
     k, d, is_triangular = sizes[0], sizes[1], sizes[2]
-    concentration = numbers[:k]
+    concentration = numbers[:k].copy()
     loc, spread = numbers[k : k + d], numbers[k + d : k + 2 * d]
     dof = numbers[k + 2 * d]
     q = k + 2 * d + 1
@@ -37,6 +37,11 @@ def draw_prior(sizes, numbers, stream, thetas):
             else:
                 hyper[i] = np.exp(log_gamma(hyper_prior[0], stream)) / hyper_prior[2 + i]
             scatter[i if is_triangular else 0, i] = 2.0 * hyper[i]
+        if sizes[8]:
+            q = numbers.shape[0] - 2
+            e = np.exp(log_gamma(numbers[q], stream)) / numbers[q + 1]
+            for j in range(k):
+                concentration[j] = e
         for j in range(k):
             log_weights[j] = log_gamma(concentration[j], stream)
             for i in range(d):
@@ -53,7 +58,7 @@ def draw_prior(sizes, numbers, stream, thetas):
             draw_diagonal(
                 none, first, first, means, factors, sizes, loc, spread, dof, scatter, stream
             )
-        pack(log_weights, means, factors, hyper, sizes, thetas[n])
+        pack(log_weights, means, factors, hyper, concentration, sizes, thetas[n])
 
 
 @njit(error_model="numpy")

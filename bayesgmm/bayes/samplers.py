@@ -36,7 +36,8 @@ class PosteriorDraws:
     mixture : Mixture
         With leading axes (chain, draw), in the units of the data.
     hyper : (chain, draw, n) array
-        Draws of half the hierarchical scale; n is zero if the scale is fixed.
+        Draws of half the hierarchical scale, then of the concentration of the weights; n is zero if
+        both are fixed.
     sample_stats : dict of (chain, draw) arrays
         What this sampler has to say about each draw.
     sampler : str

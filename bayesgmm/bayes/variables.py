@@ -28,6 +28,7 @@ def variable_dims(family: CovarianceFamily) -> dict[str, tuple[str, ...]]:
         "factor_squares": (*each, "feature"),
         "factor_below": (*each, "feature_pair"),
         "scale": spread,
+        "concentration": (),
         "sds": (*each, *spread),
         "correlation_parts": (*each, "feature_pair"),
     }
@@ -54,7 +55,8 @@ def covariance_variables(
         With leading axes or without.
     priors : ResolvedPriors
     hyper : array, optional
-        Half the hierarchical scale, leading axes first; needed where the priors have one.
+        Half the hierarchical scale, leading axes first, and anything after it; needed where the
+        priors have one.
 
     Returns
     -------
@@ -70,7 +72,9 @@ def covariance_variables(
     values: dict[str, np.ndarray] = {}
     if priors.is_hierarchical:
         shape = () if priors.family.isotropic else (d,)
-        values["scale"] = np.reshape(np.asarray(hyper), (*mixture.batch_shape, *shape))
+        rows = np.reshape(np.asarray(hyper), (*mixture.batch_shape, -1))
+        rows = rows[..., : 1 if priors.family.isotropic else d]
+        values["scale"] = rows.reshape((*mixture.batch_shape, *shape))
     if priors.family.structure == "diagonal":
         return values | {"variances": mixture.native_covariances}
     factor = mixture.whitening

@@ -12,6 +12,7 @@ from bayesgmm.priors.choices import (
     ConjugateMeans,
     DataSummary,
     Dirichlet,
+    GammaConcentration,
     GammaScale,
     InverseWishart,
     LogNormalScale,
@@ -21,7 +22,7 @@ from bayesgmm.priors.choices import (
 _PRIORS = {
     kind.__name__: kind
     for kind in (
-        *(Dirichlet, NormalMeans, ConjugateMeans),
+        *(Dirichlet, GammaConcentration, NormalMeans, ConjugateMeans),
         *(InverseWishart, GammaScale, LogNormalScale, LKJ),
     )
 }
@@ -98,6 +99,8 @@ def restored_resolved(value: dict[str, Any]) -> ResolvedPriors | Priors:
         return _restored_priors(value)
     scalars = {
         "covariance_type",
+        "concentration_shape",
+        "concentration_rate",
         "strength",
         "dof",
         "hyper_shape",

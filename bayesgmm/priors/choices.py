@@ -74,6 +74,37 @@ class Dirichlet:
 
 
 @dataclass(frozen=True)
+class GammaConcentration:
+    """Weights ~ Dirichlet(e, ..., e) with a concentration that is learned: e ~ Gamma(shape, rate).
+
+    Fitted with more components than are needed, a small e leaves the others empty. By default the
+    prior of a sparse finite mixture (Malsiner-Walli, Frühwirth-Schnatter and Grün, 2016,
+    doi:10.1007/s11222-014-9500-2), with mean 1 / K. For K without bound the total K e becomes the
+    precision of a Dirichlet process, which Escobar and West (1995,
+    doi:10.1080/01621459.1995.10476550) give a Gamma prior.
+
+    A concentration below one leaves the joint density without a bound where a component is empty,
+    and so without a mode: ``GaussianMixture`` refuses this prior. ``map_`` of a posterior, and the
+    starts of its chains, are at a concentration of the prior mean, or of one where that is below.
+
+    Parameters
+    ----------
+    shape : float, default 10
+    rate : float, optional
+        By default the shape times K, so that the prior mean of e is 1 / K.
+    """
+
+    shape: float = 10.0
+    rate: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_numbers(self.shape, "GammaConcentration(shape=...)", positive=True, scalar=True)
+        _check_numbers(
+            self.rate, "GammaConcentration(rate=...)", positive=True, scalar=True, optional=True
+        )
+
+
+@dataclass(frozen=True)
 class NormalMeans:
     """Means ~ Normal(loc, scale^2), feature by feature, independent of the covariances.
 
@@ -263,7 +294,7 @@ class Priors:
 
     Parameters
     ----------
-    weights : Dirichlet or callable, default ``Dirichlet(1)``
+    weights : Dirichlet, GammaConcentration or callable, default ``Dirichlet(1)``
     means : NormalMeans, ConjugateMeans or callable, default ``NormalMeans()``
     covariances : InverseWishart, GammaScale, LogNormalScale, LKJ or callable
         ``InverseWishart()`` by default.
@@ -278,7 +309,7 @@ class Priors:
     The defaults are weakly informative, proper for any data, and move with the units of the data.
     """
 
-    weights: Dirichlet | UserPrior = Dirichlet()
+    weights: Dirichlet | GammaConcentration | UserPrior = Dirichlet()
     means: NormalMeans | ConjugateMeans | UserPrior = NormalMeans()
     covariances: InverseWishart | GammaScale | LogNormalScale | LKJ | UserPrior = InverseWishart()
     summary: DataSummary | None = None
@@ -320,7 +351,7 @@ class Priors:
 
 
 _KINDS: dict[str, tuple[type, ...]] = {
-    "weights": (Dirichlet,),
+    "weights": (Dirichlet, GammaConcentration),
     "means": (NormalMeans, ConjugateMeans),
     "covariances": (InverseWishart, GammaScale, LogNormalScale, LKJ),
 }

@@ -19,7 +19,7 @@ class ResolvedPriors:
     ----------
     covariance_type : str
     concentration : (K,) array
-        Of the Dirichlet on the weights.
+        Of the Dirichlet on the weights; where it is learned, its prior mean.
     loc : (D,) array
         Prior mean of the means.
     scale : (D,) array or None
@@ -47,6 +47,8 @@ class ResolvedPriors:
         Median of log-normal standard deviations, which go with LKJ correlations.
     sd_sigma : float or None
         The standard deviation of their logarithms.
+    concentration_shape, concentration_rate : float or None
+        Of a Gamma on the concentration; None if that is fixed.
     """
 
     covariance_type: str
@@ -63,6 +65,8 @@ class ResolvedPriors:
     eta: float | None = None
     sd_median: np.ndarray | None = None
     sd_sigma: float | None = None
+    concentration_shape: float | None = None
+    concentration_rate: float | None = None
 
     @property
     def family(self) -> CovarianceFamily:
@@ -88,19 +92,27 @@ class ResolvedPriors:
         """Whether correlations are LKJ and standard deviations log-normal."""
         return self.eta is not None
 
-    def for_em(self) -> "ResolvedPriors":
-        """These priors where they have a mode that EM finds, or else the nearest that do.
+    @property
+    def learns_concentration(self) -> bool:
+        """Whether the concentration of the weights has a prior of its own."""
+        return self.concentration_shape is not None
 
-        A concentration below one becomes one: below, the density has no bound where a component is
-        empty. LKJ gives way to an inverse-Wishart of like scale.
+    def bounded(self) -> "ResolvedPriors":
+        """These priors, or near ones under which the weights have a mode.
+
+        A concentration that is learned is fixed at its prior mean. One below one becomes one:
+        below, the density has no bound where a component is empty.
         """
         return replace(
             self,
             concentration=np.maximum(self.concentration, 1.0),
-            eta=None,
-            sd_median=None,
-            sd_sigma=None,
+            concentration_shape=None,
+            concentration_rate=None,
         )
+
+    def for_em(self) -> "ResolvedPriors":
+        """The same with an inverse-Wishart of like scale in place of LKJ: what EM takes."""
+        return replace(self.bounded(), eta=None, sd_median=None, sd_sigma=None)
 
     @property
     def divisor(self) -> float:
@@ -120,6 +132,7 @@ class ResolvedPriors:
         means: np.ndarray,
         covariances: np.ndarray,
         hyper: np.ndarray | None = None,
+        concentration: float | None = None,
     ) -> float:
         """Log prior density with respect to Lebesgue measure on the parameters themselves.
 
@@ -131,10 +144,17 @@ class ResolvedPriors:
             In the family's native shape: (K, D, D), (D, D), (K, D) or (K,).
         hyper : (D,) or () array, optional
             Half the scale, where it is hierarchical.
+        concentration : float, optional
+            Of the weights, where it is learned.
         """
         family, (k, d) = self.family, means.shape
-        a = self.concentration
-        total = gammaln(a.sum()) - gammaln(a).sum() + np.sum(xlogy(a - 1.0, weights))
+        a, total = self.concentration, 0.0
+        g, h = self.concentration_shape, self.concentration_rate
+        if g is not None and h is not None and concentration is not None:
+            a = np.full(k, concentration)
+            total += g * np.log(h) - gammaln(g) + (g - 1.0) * np.log(concentration)
+            total -= h * concentration
+        total += gammaln(a.sum()) - gammaln(a).sum() + np.sum(xlogy(a - 1.0, weights))
         offsets = means - self.loc
         full = family.to_full(covariances, k, d)
         if self.scale is not None:
@@ -183,15 +203,14 @@ class ResolvedPriors:
         a = np.unique(self.concentration)
         weights = f"Dirichlet({', '.join(_number(v) for v in a)})"
         uniform = len(a) == 1 and a[0] == 1.0
-        rows = [
-            (
-                "weights",
-                weights,
-                "every division of the rows among the components is equally likely"
-                if uniform
-                else "above one evens the shares out, below one empties components",
-            )
-        ]
+        assumes = "above one evens the shares out, below one empties components"
+        if uniform:
+            assumes = "every division of the rows among the components is equally likely"
+        if self.learns_concentration:
+            gamma = f"{_number(self.concentration_shape)}, rate {_number(self.concentration_rate)}"
+            weights = f"Dirichlet(e, ..., e), e ~ Gamma({gamma})"
+            assumes = "how evenly the rows are shared out is learned; a small e empties components"
+        rows = [("weights", weights, assumes)]
         if self.scale is not None:
             rows.append(
                 (

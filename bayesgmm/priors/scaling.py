@@ -11,6 +11,7 @@ from bayesgmm.priors.choices import (
     ConjugateMeans,
     DataSummary,
     Dirichlet,
+    GammaConcentration,
     GammaScale,
     InverseWishart,
     LogNormalScale,
@@ -50,8 +51,18 @@ def resolve(
             f"the priors were scaled to data with {len(summary.centre)} columns, got {d}."
         )
     weights, means = priors.weights, priors.means
-    assert isinstance(weights, Dirichlet)
-    concentration = _sized(weights.concentration, n_components, "Dirichlet(concentration=...)")
+    learned: dict[str, float] = {}
+    if isinstance(weights, GammaConcentration):
+        rate = weights.shape * n_components if weights.rate is None else weights.rate
+        concentration = np.full(n_components, weights.shape / rate)
+        if n_components > 1:  # a single weight says nothing about it
+            learned = {
+                "concentration_shape": float(weights.shape),
+                "concentration_rate": float(rate),
+            }
+    else:
+        assert isinstance(weights, Dirichlet)
+        concentration = _sized(weights.concentration, n_components, "Dirichlet(concentration=...)")
     loc, scale, strength = means.loc, None, 0.0
     if isinstance(means, NormalMeans):
         loc = summary.centre if loc is None else loc
@@ -66,6 +77,7 @@ def resolve(
         "loc": _sized(loc, d, "the means' loc"),
         "scale": scale,
         "strength": strength,
+        **learned,
     }
     if isinstance(priors.covariances, GammaScale):
         return _hierarchical(priors.covariances, summary, family, common)

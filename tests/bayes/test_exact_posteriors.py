@@ -9,6 +9,7 @@ from scipy.special import gammaln
 from bayesgmm.priors import (
     LKJ,
     ConjugateMeans,
+    GammaConcentration,
     GammaScale,
     InverseWishart,
     LogNormalScale,
@@ -177,6 +178,28 @@ def test_weights_of_far_clusters_are_dirichlet(sampler):
     small = found.weights.min(axis=-1)
     assert standard_errors_away(small, 13 / 42) < 4.5
     assert standard_errors_away(small**2, 13 * 14 / (42 * 43)) < 4.5
+
+
+def test_learned_concentration_against_quadrature(sampler):
+    """Labels certain: the concentration has the density of the labels times its prior."""
+    rng = np.random.default_rng(0)
+    counts = np.array([12.0, 28.0])
+    X = np.r_[rng.normal(size=(12, 1)), rng.normal(size=(28, 1)) + 100.0]
+    priors = Priors(weights=GammaConcentration(2.0, rate=1.5))
+    found = draw(X, 2, "diag", priors, sampler=sampler)
+    e = np.exp(np.linspace(-9.0, 4.0, 20_000))
+    log_p = gammaln(2.0 * e) - gammaln(2.0 * e + counts.sum()) + np.log(e)
+    log_p += sum(gammaln(e + n) - gammaln(e) for n in counts) + stats.gamma(
+        2.0, scale=1 / 1.5
+    ).logpdf(e)
+    p = np.exp(log_p - log_p.max())
+    p /= p.sum()
+    values = found.hyper[..., 0]
+    assert standard_errors_away(values, np.sum(p * e)) < 4.5
+    assert standard_errors_away(np.log(values), np.sum(p * np.log(e))) < 4.5
+    # Given it the smaller weight is Beta(e + 12, e + 28).
+    small = found.draws.weights.min(axis=-1)
+    assert standard_errors_away(small, np.sum(p * (e + 12.0) / (2.0 * e + 40.0))) < 4.5
 
 
 def test_units_and_offsets_change_nothing_but_the_units(family, sampler, X):

@@ -19,6 +19,7 @@ from bayesgmm.exceptions import DataError
 from bayesgmm.priors import (
     ConjugateMeans,
     Dirichlet,
+    GammaConcentration,
     GammaScale,
     InverseWishart,
     LogNormalScale,
@@ -36,6 +37,7 @@ COVARIANCES = {
     "hierarchical": GammaScale(shape=2.5, hyper_shape=3.0, hyper_rate=[4.0, 2.0]),
     "log-normal": LogNormalScale(shape=2.5, median=[0.7, 1.5], sigma=0.6),
 }
+WEIGHTS = {"fixed": Dirichlet([0.7, 2.5]), "learned": GammaConcentration(3.0, rate=4.0)}
 K, D, N_ROWS = 2, 2, 6
 
 
@@ -43,11 +45,10 @@ def stream(seed):
     return np.array([seed], dtype=np.uint64)
 
 
-def small_posterior(family, means, covariances):
+def small_posterior(family, means, covariances, weights="fixed"):
     """A few rows, so that the priors matter, and a concentration below one."""
     X = np.random.default_rng(0).normal(size=(N_ROWS, D))
-    weights = Dirichlet([0.7, 2.5])
-    priors = Priors(weights, MEANS[means], COVARIANCES[covariances])
+    priors = Priors(WEIGHTS[weights], MEANS[means], COVARIANCES[covariances])
     resolved = resolve(priors, X, K, family)
     return LogPosterior(Problem(X, family, priors=resolved), K)
 
@@ -61,7 +62,9 @@ def from_the_prior(posterior, rng):
     hyper = rest[2 * D + 1 + D * D :]
     n_hyper = sizes.n_hyper
     if n_hyper and hyper[1]:
-        beta = np.exp(hyper[2 + n_hyper :] + rng.normal(size=n_hyper) / np.sqrt(hyper[1]))
+        beta = np.exp(
+            hyper[2 + n_hyper : 2 + 2 * n_hyper] + rng.normal(size=n_hyper) / np.sqrt(hyper[1])
+        )
     else:
         beta = rng.gamma(hyper[0], 1.0 / hyper[2 : 2 + n_hyper]) if n_hyper else np.empty(0)
     if sizes.is_triangular:
@@ -84,9 +87,13 @@ def from_the_prior(posterior, rng):
         means = loc + np.einsum("kij,kj->ki", root, rng.normal(size=(K, D)))
     else:
         means = loc + spread * rng.normal(size=(K, D))
+    learned = np.empty(0)
+    if sizes.n_concentrations:
+        learned = rng.gamma(numbers[-2], 1.0 / numbers[-1:])
+        concentration = np.repeat(learned, K)
     log_weights = np.log(rng.gamma(concentration + 1.0)) + np.log(rng.random(K)) / concentration
     log_odds = log_weights[:-1] - log_weights[-1]
-    return np.concatenate([log_odds, means.ravel(), *coordinates, np.log(beta)])
+    return np.concatenate([log_odds, means.ravel(), *coordinates, np.log(beta), np.log(learned)])
 
 
 def rows_given(posterior, thetas, rng):
@@ -132,33 +139,36 @@ def joint_distribution_scores(posterior, n_chains, n_sweeps, seed):
 
 
 @pytest.mark.parametrize(
-    ("family", "means", "covariances"),
+    ("family", "means", "covariances", "weights"),
     [
-        ("full", "independent", "fixed"),
-        ("spherical", "conjugate", "hierarchical"),
-        ("full", "independent", "log-normal"),
+        ("full", "independent", "fixed", "fixed"),
+        ("spherical", "conjugate", "hierarchical", "learned"),
+        ("full", "independent", "log-normal", "fixed"),
     ],
 )
-def test_sweeps_leave_the_joint_distribution_alone(family, means, covariances):
-    posterior = small_posterior(family, means, covariances)
+def test_sweeps_leave_the_joint_distribution_alone(family, means, covariances, weights):
+    posterior = small_posterior(family, means, covariances, weights)
     scores = joint_distribution_scores(posterior, n_chains=300, n_sweeps=20, seed=1)
     assert np.abs(scores).max() < 4.5
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("covariances", COVARIANCES)
-@pytest.mark.parametrize("means", MEANS)
-def test_sweeps_of_every_model_leave_the_joint_distribution_alone(family, means, covariances):
-    posterior = small_posterior(family, means, covariances)
+@pytest.mark.parametrize(("means", "weights"), list(zip(MEANS, WEIGHTS, strict=True)))
+def test_sweeps_of_every_model_leave_the_joint_distribution_alone(
+    family, means, covariances, weights
+):
+    posterior = small_posterior(family, means, covariances, weights)
     scores = joint_distribution_scores(posterior, n_chains=1500, n_sweeps=30, seed=2)
     assert np.abs(scores).max() < 4.5
 
 
 @pytest.mark.parametrize(
-    ("means", "covariances"), [("conjugate", "hierarchical"), ("independent", "fixed")]
+    ("means", "covariances", "weights"),
+    [("conjugate", "hierarchical", "fixed"), ("independent", "fixed", "learned")],
 )
-def test_log_density_is_that_of_the_draws(family, means, covariances):
-    posterior = small_posterior(family, means, covariances)
+def test_log_density_is_that_of_the_draws(family, means, covariances, weights):
+    posterior = small_posterior(family, means, covariances, weights)
     theta = from_the_prior(posterior, np.random.default_rng(0))
     sizes = np.asarray(posterior.sizes, dtype=np.int64)
     draws, found = np.empty((5, len(theta))), np.empty(5)

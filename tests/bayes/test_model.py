@@ -21,6 +21,7 @@ from bayesgmm.priors import (
     LKJ,
     ConjugateMeans,
     Dirichlet,
+    GammaConcentration,
     GammaScale,
     InverseWishart,
     LogNormalScale,
@@ -39,6 +40,7 @@ KINDS = {
     "hierarchical": Priors.richardson_green(),
     "log-normal": Priors(covariances=LogNormalScale(sigma=0.8)),
     "lkj": Priors(means=ConjugateMeans(strength=0.7), covariances=LKJ(1.7, sigma=0.6)),
+    "learned": Priors(weights=GammaConcentration(3.0)),
     "both": Priors(means=ConjugateMeans(strength=0.3), covariances=GammaScale()),
 }
 
@@ -56,17 +58,28 @@ def with_jacobian(function, theta):
     return function(theta), np.array(rows).T
 
 
-def flat_parameters(mixture, hyper):
+def flat_parameters(mixture, *hyper):
     """Free parameters on which log_density is a density: no number twice."""
     native = mixture.native_covariances
     if mixture.family.structure == "triangular":
         native = native[..., *np.tril_indices(mixture.n_features)]
-    hyper = [] if hyper is None else np.ravel(hyper)
-    return np.concatenate([mixture.weights[:-1], mixture.means.ravel(), native.ravel(), hyper])
+    return np.concatenate(
+        [mixture.weights[:-1], mixture.means.ravel(), native.ravel(), flat_hyper(*hyper)]
+    )
+
+
+def flat_hyper(*hyper):
+    return np.concatenate([np.empty(0), *(np.ravel(h) for h in hyper if h is not None)])
 
 
 _FEW = [("full", "hierarchical"), ("tied", "conjugate"), ("diag", "both"), ("spherical", "default")]
-_FEW += [("full", "log-normal"), ("spherical", "log-normal"), ("tied", "lkj"), ("diag", "lkj")]
+_FEW += [
+    ("diag", "learned"),
+    ("full", "log-normal"),
+    ("spherical", "log-normal"),
+    ("tied", "lkj"),
+    ("diag", "lkj"),
+]
 
 
 @pytest.mark.parametrize(
@@ -98,23 +111,26 @@ def assert_density_is_likelihood_times_prior(X, K, family, priors):
 
     def parts(theta):
         mixture, others = density.expand(theta)
-        return mixture, others.get("scale")
+        return mixture, others.get("scale"), others.get("concentration")
+
+    def pack(mixture, *hyper):
+        return posterior.pack(mixture, flat_hyper(*hyper))
 
     rng = np.random.default_rng(5)
     centre = density.flatten(density.initial_point({}))
     by_parts, by_coordinates, size = [], [], []
     for _ in range(2):
         theta = centre + 0.7 * rng.normal(size=centre.shape)
-        mixture, hyper = parts(theta)
+        mixture, hyper, concentration = parts(theta)
         total, slope = value_and_slope(theta)
         _, jacobian = with_jacobian(lambda t: flat_parameters(*parts(t)), theta)
         prior = problem.priors.log_density(
-            mixture.weights, mixture.means, mixture.native_covariances, hyper
+            mixture.weights, mixture.means, mixture.native_covariances, hyper, concentration
         )
         known = log_likelihood(X, mixture) + prior + np.linalg.slogdet(jacobian)[1]
         by_parts.append(total - known)
 
-        coordinates, jacobian = with_jacobian(lambda t: posterior.pack(*parts(t)), theta)
+        coordinates, jacobian = with_jacobian(lambda t: pack(*parts(t)), theta)
         compiled, compiled_slope = posterior.value_and_gradient(coordinates)
         by_coordinates.append(total - compiled - np.linalg.slogdet(jacobian)[1])
         # but for LKJ the volume of one coordinate system in the other is constant: it has no slope
@@ -277,6 +293,16 @@ def test_lkj_is_drawn(family):
         assert_mean(
             np.log(1.0 - correlations**2), 2.0 * (digamma(2.0) - digamma(4.0) + np.log(2.0))
         )
+
+
+def test_learned_concentration_is_drawn():
+    priors = Priors(weights=GammaConcentration(3.0, rate=2.0))
+    concentration, weights = draw("diag", priors, ("concentration", "weights"), 600)
+    assert_mean(concentration, 1.5)
+    assert_mean((concentration - 1.5) ** 2, 0.75)
+    # given it, E[w^2] = (e + 1) / (K (K e + 1))
+    expected = (concentration + 1.0) / (MANY * (MANY * concentration + 1.0))
+    assert_mean((weights**2).mean(axis=-1) - expected, 0.0)
 
 
 def test_rows_are_drawn_from_the_mixture():

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from bayesgmm import BayesianGaussianMixture, GaussianMixture
 from bayesgmm.exceptions import DataError
-from bayesgmm.priors import LKJ, Priors, resolve
+from bayesgmm.priors import LKJ, Dirichlet, GammaConcentration, Priors, resolve
 
 LKJ_PRIORS = Priors(covariances=LKJ(sigma=0.5))
 
@@ -38,6 +38,14 @@ def test_map_is_the_mode_of_the_joint_density(family, unit, X):
     optimum = minimize(loss, aside, method="BFGS", options={"gtol": 1e-4})
     assert loss(at) == pytest.approx(optimum.fun, abs=2e-6)
     np.testing.assert_allclose(at, optimum.x, atol=3e-3)
+
+
+def test_a_learned_concentration_has_the_mode_of_its_prior_mean_or_one(X):
+    for rate, fixed in ((None, 1.0), (2.0, 5.0)):
+        learned = Priors(weights=GammaConcentration(10.0, rate))
+        known = draw(X, 2, "diag", Priors(weights=Dirichlet(fixed)), draws=4, chains=1).map
+        found = draw(X, 2, "diag", learned, draws=4, chains=1).map
+        np.testing.assert_allclose(found.weights, known.weights, rtol=1e-12)
 
 
 def test_what_needs_closed_forms_refuses_before_anything_runs(X):

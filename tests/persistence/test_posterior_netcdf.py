@@ -8,7 +8,16 @@ import pandas as pd
 import pytest
 from posterior_problems import assert_holds_the_model
 
-from bayesgmm import LKJ, BayesianGaussianMixture, LogNormalScale, Priors, load, load_dataset, save
+from bayesgmm import (
+    LKJ,
+    BayesianGaussianMixture,
+    GammaConcentration,
+    LogNormalScale,
+    Priors,
+    load,
+    load_dataset,
+    save,
+)
 from bayesgmm.bayes.user_priors import interpreted
 from bayesgmm.core.covariance import FAMILIES
 from bayesgmm.exceptions import DataError, PosteriorWarning
@@ -132,6 +141,18 @@ def test_lkj_priors_come_back(X, tmp_path, family):
     after = load(tmp_path / "fit.nc")
     assert after.priors == before.priors
     assert after.priors_.describe() == before.priors_.describe()
+    with interpreted():
+        assert_holds_the_model(after)
+
+
+def test_learned_concentration_comes_back(X, tmp_path):
+    priors = Priors(weights=GammaConcentration(rate=3.0), covariances=LogNormalScale())
+    before = draw(X, priors=priors)
+    save(before, tmp_path / "fit.nc")
+    after = load(tmp_path / "fit.nc")
+    assert after.priors == before.priors
+    assert after.priors_.describe() == before.priors_.describe()
+    assert np.all(after.posterior_["posterior"]["concentration"] > 0)
     with interpreted():
         assert_holds_the_model(after)
 

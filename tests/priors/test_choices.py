@@ -8,6 +8,7 @@ from bayesgmm.priors import (
     LKJ,
     ConjugateMeans,
     Dirichlet,
+    GammaConcentration,
     GammaScale,
     InverseWishart,
     LogNormalScale,
@@ -38,6 +39,8 @@ from bayesgmm.priors.choices import DataSummary
         (lambda: LKJ(eta=[2.0, 2.0]), r"LKJ\(eta=\.\.\.\) must be one number"),
         (lambda: LKJ(median=[1, 0]), r"LKJ\(median=\.\.\.\)"),
         (lambda: LKJ(sigma=-1), r"LKJ\(sigma=\.\.\.\)"),
+        (lambda: GammaConcentration(0), r"GammaConcentration\(shape=\.\.\.\)"),
+        (lambda: GammaConcentration(rate=[1, 2]), r"rate=\.\.\.\) must be one number"),
         (lambda: Dirichlet("even"), r"Dirichlet.* must be a number or an array.*got 'even'"),
         (lambda: Dirichlet(None), "must be positive and finite, got None"),
         (lambda: NormalMeans(loc=1j), r"NormalMeans\(loc=\.\.\.\) must be a number.*got 1j"),
@@ -48,7 +51,7 @@ from bayesgmm.priors.choices import DataSummary
         (lambda: Priors(weights=3), r"Priors\(weights=\.\.\.\) must be Dirichlet.*got 3"),
         (lambda: Priors(covariances=InverseWishart), "must be InverseWishart"),
     ],
-    ids=[f"case{i}" for i in range(27)],
+    ids=[f"case{i}" for i in range(29)],
 )
 def test_impossible_numbers_and_slots_are_refused(make, message):
     with pytest.raises(DataError, match=message):

@@ -11,6 +11,7 @@ from bayesgmm.priors import (
     LKJ,
     ConjugateMeans,
     Dirichlet,
+    GammaConcentration,
     GammaScale,
     InverseWishart,
     LogNormalScale,
@@ -29,6 +30,7 @@ KINDS = {
     "hierarchical conjugate": Priors(means=ConjugateMeans(), covariances=GammaScale(3.0, 0.7)),
     "log-normal scale": Priors(covariances=LogNormalScale(2.5, sigma=0.6)),
     "lkj": Priors(covariances=LKJ(1.7, sigma=0.6)),
+    "learned concentration": Priors(weights=GammaConcentration(3.0)),
     "uneven": Priors(
         weights=Dirichlet([1.0, 2.0, 5.0]),
         means=NormalMeans(loc=[1.0, -1.0], scale=[2.0, 3.0]),
@@ -53,9 +55,14 @@ def hyper_for(resolved, family):
     return np.asarray(0.7) if family == "spherical" else np.array([0.7, 1.9])
 
 
-def by_scipy(resolved, mixture, hyper):
+def by_scipy(resolved, mixture, hyper, concentration=None):
     """The log density, one SciPy distribution at a time."""
-    total = stats.dirichlet(resolved.concentration).logpdf(mixture.weights)
+    if concentration is None:
+        total = stats.dirichlet(resolved.concentration).logpdf(mixture.weights)
+    else:
+        total = stats.dirichlet(np.full(K, concentration)).logpdf(mixture.weights)
+        gamma = stats.gamma(resolved.concentration_shape, scale=1 / resolved.concentration_rate)
+        total += gamma.logpdf(concentration)
     for mean, covariance in zip(mixture.means, mixture.covariances, strict=True):
         if resolved.scale is not None:
             total += stats.norm(resolved.loc, resolved.scale).logpdf(mean).sum()
@@ -110,8 +117,12 @@ def test_log_density_is_scipys(family, priors, X, rng):
     resolved = resolve(priors, X, K, family)
     mixture = oracle.random_mixture(family, K, D, rng)
     hyper = hyper_for(resolved, family)
-    found = resolved.log_density(mixture.weights, mixture.means, mixture.native_covariances, hyper)
-    assert found == pytest.approx(by_scipy(resolved, mixture, hyper), rel=1e-11)
+    concentration = 0.3 if resolved.learns_concentration else None
+    found = resolved.log_density(
+        mixture.weights, mixture.means, mixture.native_covariances, hyper, concentration
+    )
+    expected = by_scipy(resolved, mixture, hyper, concentration)
+    assert found == pytest.approx(expected, rel=1e-11)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "uneven"])
@@ -196,6 +207,17 @@ def test_at_its_median_the_log_normal_scale_is_the_default_scale(family, X):
     wanted = np.diag(np.diag(fixed.scatter)) if family in ("full", "tied") else fixed.scatter
     np.testing.assert_allclose(learned.scatter_at(learned.hyper_median), wanted)
     np.testing.assert_array_equal(learned.scatter, learned.scatter_at(learned.hyper_median))
+
+
+def test_learned_concentration_is_one_over_the_number_of_components_on_average(X):
+    priors = Priors(weights=GammaConcentration())
+    for k in (2, 5):
+        resolved = resolve(priors, X, k, "full")
+        assert resolved.concentration_shape == 10.0
+        assert resolved.concentration_rate == 10.0 * k
+        np.testing.assert_allclose(resolved.concentration, np.full(k, 1.0 / k))
+        np.testing.assert_array_equal(resolved.for_em().concentration, np.ones(k))
+    assert not resolve(priors, X, 1, "full").learns_concentration
 
 
 @pytest.mark.parametrize("family", ["diag", "spherical"])
