@@ -42,10 +42,13 @@ if TYPE_CHECKING:
     from bayesgmm.em.estimator import GaussianMixture as GaussianMixture
     from bayesgmm.persistence import load as load
     from bayesgmm.persistence import save as save
+    from bayesgmm.priors import LKJ as LKJ
     from bayesgmm.priors import ConjugateMeans as ConjugateMeans
     from bayesgmm.priors import Dirichlet as Dirichlet
+    from bayesgmm.priors import GammaConcentration as GammaConcentration
     from bayesgmm.priors import GammaScale as GammaScale
     from bayesgmm.priors import InverseWishart as InverseWishart
+    from bayesgmm.priors import LogNormalScale as LogNormalScale
     from bayesgmm.priors import NormalMeans as NormalMeans
     from bayesgmm.priors import Priors as Priors
     from bayesgmm.selection.estimates import compare_estimates as compare_estimates
@@ -57,10 +60,13 @@ _HOMES = {
     "ConjugateMeans": "bayesgmm.priors",
     "Covariances": "bayesgmm.bayes.covariances",
     "Dirichlet": "bayesgmm.priors",
+    "GammaConcentration": "bayesgmm.priors",
     "GammaScale": "bayesgmm.priors",
     "GaussianMixture": "bayesgmm.em.estimator",
     "GaussianMixtureOutlierDetector": "bayesgmm.clustering.outliers",
     "InverseWishart": "bayesgmm.priors",
+    "LKJ": "bayesgmm.priors",
+    "LogNormalScale": "bayesgmm.priors",
     "Mixture": "bayesgmm.core.mixture",
     "MvNormalMixture": "bayesgmm.bayes.distribution",
     "NormalMeans": "bayesgmm.priors",

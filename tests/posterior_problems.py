@@ -5,13 +5,28 @@ import numpy as np
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.engines import draw_posterior
 from bayesgmm.em.problem import Problem
-from bayesgmm.priors import ConjugateMeans, Dirichlet, GammaScale, InverseWishart, Priors, resolve
+from bayesgmm.priors import (
+    LKJ,
+    ConjugateMeans,
+    Dirichlet,
+    GammaConcentration,
+    GammaScale,
+    InverseWishart,
+    LogNormalScale,
+    Priors,
+    resolve,
+)
 
 KINDS = {
     "default": Priors(),
     "conjugate": Priors(means=ConjugateMeans(strength=0.7)),
     "hierarchical": Priors(covariances=GammaScale()),
     "hierarchical conjugate": Priors(means=ConjugateMeans(strength=2.0), covariances=GammaScale()),
+    "log-normal scale": Priors(covariances=LogNormalScale(sigma=0.8)),
+    "lkj": Priors(covariances=LKJ(eta=1.7, sigma=0.6)),
+    "lkj conjugate": Priors(means=ConjugateMeans(strength=2.0), covariances=LKJ(sigma=0.6)),
+    "learned concentration": Priors(weights=GammaConcentration(3.0, rate=2.0)),
+    "learned twice": Priors(weights=GammaConcentration(), covariances=LogNormalScale(sigma=0.8)),
     "uneven": Priors(weights=Dirichlet([0.5, 2.0, 5.0]), covariances=InverseWishart(dof=9.0)),
 }
 K, D = 3, 2

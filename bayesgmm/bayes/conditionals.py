@@ -4,10 +4,13 @@ Given which component each row belongs to, the parts have conditionals in closed
 Robert, 1994, doi:10.1111/j.2517-6161.1994.tb01985.x):
 
 ===============  =================================================================================
+concentration    where it is learned, by a step of slice sampling (Neal, 2003,
+                 doi:10.1214/aos/1056562461), with the weights summed out
 weights          Dirichlet: concentration + rows of each component
 means            normal; independent ones given the covariances, conjugate ones jointly with them
 covariances      inverse-Wishart (of one variance: inverse-gamma), by Bartlett's decomposition
-hierarchical     Gamma, given the covariances: see :class:`bayesgmm.GammaScale`
+hierarchical     Gamma, given the covariances: see :class:`bayesgmm.GammaScale`; a log-normal one
+                 by a step of slice sampling
 ===============  =================================================================================
 
 They are written with the whitened sums of the pass, ``y = W (x - mu)`` under the parameters before
@@ -15,14 +18,16 @@ the sweep, so that far and narrow components lose no digits. Coordinates, ``size
 are those of :mod:`bayesgmm.bayes.log_posterior`.
 """
 
+import math
+
 import numpy as np
 
 from bayesgmm.bayes import log_posterior as density_module
-from bayesgmm.bayes.log_posterior import log_prior, unpack
+from bayesgmm.bayes.log_posterior import concentrations, log_prior, unpack
 from bayesgmm.core.kernels import allocation
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 from bayesgmm.core.kernels.gradient import invert_lower
-from bayesgmm.core.kernels.random_stream import log_gamma, normal
+from bayesgmm.core.kernels.random_stream import log_gamma, normal, uniform
 
 njit = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__).njit
 
@@ -54,7 +59,7 @@ def run(theta, X, sizes, numbers, stream, thin, draws, log_density):
 def sweep(theta, X, sizes, numbers, stream):
     """Move theta by one sweep; returns the log-likelihood where it was."""
     k, d, is_triangular, n_factors = sizes[0], sizes[1], sizes[2], sizes[3]
-    concentration = numbers[:k]
+    concentration = concentrations(theta, sizes, numbers)
     loc, spread = numbers[k : k + d], numbers[k + d : k + 2 * d]
     dof = numbers[k + 2 * d]
     q = k + 2 * d + 1
@@ -65,30 +70,84 @@ def sweep(theta, X, sizes, numbers, stream):
         scatter[i if is_triangular else 0, i] = 2.0 * hyper[i]
     if is_triangular:
         value, counts, first, second = allocation.triangular(X, log_weights, means, factors, stream)
-        _draw_triangular(
+        draw_triangular(
             counts, first, second, means, factors, sizes, loc, spread, dof, scatter, stream
         )
     else:
         value, counts, first, squares = allocation.diagonal(
             X, log_weights, means, factors.reshape(k, d), stream
         )
-        _draw_diagonal(
+        draw_diagonal(
             counts, first, squares, means, factors, sizes, loc, spread, dof, scatter, stream
         )
+    if sizes[8]:
+        p, q = theta.shape[0] - 1, numbers.shape[0] - 2
+        log_e = _slice(theta[p], numbers[q], numbers[q + 1], 0.0, 0.0, counts, stream)
+        for j in range(k):
+            concentration[j] = np.exp(log_e)
     for j in range(k):
         log_weights[j] = log_gamma(concentration[j] + counts[j], stream)
-    for i in range(hyper.shape[0]):
-        rate = hyper_prior[1 + i]
+    n_hyper = hyper.shape[0]
+    for i in range(n_hyper):
+        power, precision = hyper_prior[0] + 0.5 * dof * n_factors, hyper_prior[1]
+        rate, centre = hyper_prior[2 + i], hyper_prior[2 + n_hyper + i]
         for f in range(n_factors):
             for m in range(d if is_triangular else 1):
                 rate += (factors[f, m, i] if is_triangular else factors[f, i, 0]) ** 2
-        hyper[i] = np.exp(log_gamma(hyper_prior[0] + 0.5 * dof * n_factors, stream)) / rate
-    _pack(log_weights, means, factors, hyper, sizes, theta)
+        if precision > 0.0:
+            log_b = np.log(hyper[i])
+            log_b = _slice(log_b, power, rate, precision, centre, counts[:0], stream)
+            hyper[i] = np.exp(log_b)
+        else:
+            hyper[i] = np.exp(log_gamma(power, stream)) / rate
+    pack(log_weights, means, factors, hyper, concentration, sizes, theta)
     return value
 
 
 @njit(error_model="numpy")
-def _pack(log_weights, means, factors, hyper, sizes, theta):
+def _slice(x, power, rate, precision, centre, counts, stream):
+    """A step of slice sampling under ``power x - rate exp(x) - precision (x - centre)^2 / 2``.
+
+    If there are counts, with the log probability of the labels given a concentration exp(x) added.
+    A window of length one about x is stepped out to both sides of the slice, and shrinks towards x
+    until a place in it is inside.
+    """
+    # At the place itself; at the left end, at the right end, and at places between them.
+    low = x - uniform(stream)
+    high, at, phase, level = low + 1.0, x, 0, 0.0
+    while True:
+        away = at - centre
+        value = power * at - rate * np.exp(at) - 0.5 * precision * away * away
+        if counts.shape[0] > 0:
+            e = np.exp(at)
+            total = counts.shape[0] * e
+            value += math.lgamma(total) - math.lgamma(total + counts.sum())
+            for j in range(counts.shape[0]):
+                if counts[j] > 0.0:
+                    value += math.lgamma(e + counts[j]) - math.lgamma(e)
+        if phase == 0:
+            level, at, phase = value + np.log(uniform(stream)), low, 1
+        elif phase == 1:
+            if value > level:
+                low -= 1.0
+                at = low
+            else:
+                at, phase = high, 2
+        elif phase == 2:
+            if value > level:
+                high += 1.0
+                at = high
+            else:
+                at, phase = low + uniform(stream) * (high - low), 3
+        elif value > level or not high - low > 1e-12:
+            return at
+        else:
+            low, high = (at, high) if at < x else (low, at)
+            at = low + uniform(stream) * (high - low)
+
+
+@njit(error_model="numpy")
+def pack(log_weights, means, factors, hyper, concentration, sizes, theta):
     """Write theta; ``log_weights`` need not be normalised."""
     k, d, is_triangular, n_factors, is_isotropic = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]
     for j in range(k - 1):
@@ -109,10 +168,12 @@ def _pack(log_weights, means, factors, hyper, sizes, theta):
                     p += 1
     for i in range(hyper.shape[0]):
         theta[p + i] = np.log(hyper[i])
+    if sizes[8]:
+        theta[p + hyper.shape[0]] = np.log(concentration[0])
 
 
 @njit(error_model="numpy")
-def _draw_triangular(
+def draw_triangular(
     counts, first, second, means, factors, sizes, loc, spread, dof, scatter, stream
 ):
     """Replace means (K, D) and factors (K, D, D) by draws given the whitened sums.
@@ -256,10 +317,8 @@ def _draw_whitening(dof, scatter, factor, stream):
 
 
 @njit(error_model="numpy")
-def _draw_diagonal(
-    counts, first, squares, means, factors, sizes, loc, spread, dof, scatter, stream
-):
-    """As :func:`_draw_triangular`, for factors (K, D, 1): feature by feature."""
+def draw_diagonal(counts, first, squares, means, factors, sizes, loc, spread, dof, scatter, stream):
+    """As :func:`draw_triangular`, for factors (K, D, 1): feature by feature."""
     k, d, is_isotropic, is_conjugate = sizes[0], sizes[1], sizes[4], sizes[5]
     for j in range(k):
         n = counts[j]
@@ -298,41 +357,3 @@ def _draw_diagonal(
 def _draw_factor(dof, scatter, stream):
     """One over the sd of a draw from the inverse-gamma with shape dof / 2 and rate scatter / 2."""
     return np.sqrt(2.0 / scatter) * np.exp(0.5 * log_gamma(0.5 * dof, stream))
-
-
-@njit(error_model="numpy")
-def draw_prior(sizes, numbers, stream, thetas):
-    """Write independent draws from the prior (n, P): conditionals given no rows.
-
-    A hierarchical scale is drawn before the covariances that it is the scale of.
-    """
-    k, d, is_triangular = sizes[0], sizes[1], sizes[2]
-    concentration = numbers[:k]
-    loc, spread = numbers[k : k + d], numbers[k + d : k + 2 * d]
-    dof = numbers[k + 2 * d]
-    q = k + 2 * d + 1
-    scatter = numbers[q : q + d * d].copy().reshape(d, d)
-    hyper_prior = numbers[q + d * d :]
-    none, first = np.zeros(k), np.zeros((k, d))
-    second = np.zeros((k, d, d))
-    log_weights, means, hyper = np.empty(k), np.empty((k, d)), np.empty(sizes[6])
-    factors = np.empty((k, d, d if is_triangular else 1))
-    for n in range(thetas.shape[0]):
-        for i in range(hyper.shape[0]):
-            hyper[i] = np.exp(log_gamma(hyper_prior[0], stream)) / hyper_prior[1 + i]
-            scatter[i if is_triangular else 0, i] = 2.0 * hyper[i]
-        for j in range(k):
-            log_weights[j] = log_gamma(concentration[j], stream)
-            for i in range(d):
-                means[j, i] = loc[i]
-                for m in range(factors.shape[2]):
-                    factors[j, i, m] = 1.0 if m == i or not is_triangular else 0.0
-        if is_triangular:
-            _draw_triangular(
-                none, first, second, means, factors, sizes, loc, spread, dof, scatter, stream
-            )
-        else:
-            _draw_diagonal(
-                none, first, first, means, factors, sizes, loc, spread, dof, scatter, stream
-            )
-        _pack(log_weights, means, factors, hyper, sizes, thetas[n])

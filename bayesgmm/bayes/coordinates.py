@@ -54,9 +54,7 @@ class LogPosterior:
     def sizes(self) -> Sizes:
         """The integers that the compiled functions need; the kernel's address is this process's."""
         family, d = self.family, self.problem.n_features
-        n_hyper = 0
-        if self.priors.hyper_rate is not None:
-            n_hyper = 1 if family.isotropic else d
+        hyperprior = self.priors.hyperprior
         return Sizes(
             n_components=self.n_components,
             n_features=d,
@@ -64,7 +62,9 @@ class LogPosterior:
             n_factors=1 if family.shared else self.n_components,
             is_isotropic=int(family.isotropic),
             is_conjugate=int(self.priors.scale is None),
-            n_hyper=n_hyper,
+            n_hyper=0 if hyperprior is None else np.size(hyperprior.rate),
+            is_lkj=int(self.priors.is_lkj),
+            n_concentrations=int(self.priors.learns_concentration),
             # The last of a family's kernels is exact everywhere.
             kernel=address_of_sums(kernels_of(family)[-1]),
         )
@@ -86,16 +86,25 @@ class LogPosterior:
             scatter[:] = priors.scatter / np.outer(scale, scale)
         else:
             scatter[0] = priors.scatter / scale**2
+        dof = priors.dof
+        if priors.eta is not None:
+            dof = priors.eta
+            scatter[:] = 0.0
+            scatter[0] = np.log(priors.sd_median / scale)
         parts = [
             priors.concentration,
             (priors.loc - centre) / scale,
             spread,
-            [priors.dof],
+            [dof],
             scatter.ravel(),
         ]
-        if priors.hyper_rate is not None and priors.hyper_shape is not None:
-            rate = priors.hyper_rate * self._hyper_unit
-            parts += [[priors.hyper_shape], np.atleast_1d(rate)]
+        if priors.hyperprior is not None:
+            power, precision, rate, centre = priors.hyperprior.in_units(self._hyper_unit)
+            parts += [[power + 1.0, precision], np.atleast_1d(rate), np.atleast_1d(centre)]
+        if priors.sd_sigma is not None:
+            parts.append([0.0, priors.sd_sigma**-2.0])
+        if priors.learns_concentration:
+            parts.append([priors.concentration_shape, priors.concentration_rate])
         return np.concatenate(parts, dtype=float)
 
     @property
@@ -118,12 +127,21 @@ class LogPosterior:
         scale = self.problem.scale
         return scale[0] ** 2 if self.family.isotropic else scale**2
 
+    @property
+    def _hyper_units(self) -> np.ndarray:
+        scale = np.atleast_1d(self._hyper_unit)[: self.sizes.n_hyper]
+        return np.append(scale, np.ones(self.sizes.n_concentrations))
+
     def value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """The log density at theta, up to a constant, and its gradient."""
         return log_posterior(theta, *self.arguments)
 
     def pack(self, mixture: Mixture, hyper: np.ndarray | None = None) -> np.ndarray:
-        """Coordinates of a mixture (without draws), and of half the hierarchical scale."""
+        """Coordinates of a mixture (without draws) and of the hyperparameters.
+
+        ``hyper`` holds half the hierarchical scale, then the concentration; the latter may be left
+        out, and is then at its prior mean.
+        """
         centre, scale = self.problem.centre_and_covariance[0], self.problem.scale
         log_weights = np.log(np.maximum(mixture.weights, 1e-300))
         parts = [log_weights[:-1] - log_weights[-1], ((mixture.means - centre) / scale).ravel()]
@@ -135,12 +153,17 @@ class LogPosterior:
         else:
             unit = scale[0] if self.family.isotropic else scale
             parts.append(np.log(mixture.whitening * unit).ravel())
-        if self.sizes.n_hyper:
-            parts.append(np.log(np.atleast_1d(hyper / self._hyper_unit)))
+        given = np.empty(0) if hyper is None else np.ravel(hyper)
+        if self.sizes.n_concentrations and len(given) == self.sizes.n_hyper:
+            given = np.append(given, self.priors.concentration[0])
+        parts.append(np.log(given / self._hyper_units))
         return np.concatenate(parts)
 
     def unpack(self, theta: np.ndarray) -> tuple[Mixture, np.ndarray]:
-        """Mixtures at theta (..., P), in the units of the data, and half the hierarchical scale."""
+        """Mixtures at theta (..., P), in the units of the data, and the hyperparameters.
+
+        The latter are half the hierarchical scale and then the concentration, (..., n).
+        """
         centre, scale = self.problem.centre_and_covariance[0], self.problem.scale
         sizes, batch = self.sizes, theta.shape[:-1]
         k, d = sizes.n_components, sizes.n_features
@@ -166,9 +189,7 @@ class LogPosterior:
         mixture = Mixture(
             odds / odds.sum(axis=-1, keepdims=True), means, whitening, self.family.name
         )
-        return mixture, np.exp(theta[..., end:]) * self._hyper_unit if sizes.n_hyper else theta[
-            ..., end:
-        ]
+        return mixture, np.exp(theta[..., end:]) * self._hyper_units
 
     def information(self, theta: np.ndarray) -> np.ndarray:
         """Minus the second derivatives at theta, (P, P), by differences of the gradient."""

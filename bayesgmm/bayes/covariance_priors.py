@@ -4,6 +4,10 @@ An inverse-Wishart with nu degrees of freedom and scale S = L L' is made of inde
 (Bartlett's decomposition): the whitening factor is ``W = B L^-1`` with B lower triangular,
 ``B_jj^2 ~ ChiSquared(nu - D + j)`` for j = 1..D and standard normal entries below. Its variables
 have no scale of their own, draws from the prior need no sampler, and the mixture takes W as it is.
+
+LKJ correlations are made of independent partial correlations r, of each two features given those
+before the first of them (a C-vine: Lewandowski, Kurowicka and Joe, 2009,
+doi:10.1016/j.jmva.2009.04.008); ``(1 + r) / 2`` is Beta.
 """
 
 # PyTensor's annotations leave out its variables' operators and its lazily exported names.
@@ -13,7 +17,7 @@ have no scale of their own, draws from the prior need no sampler, and the mixtur
 # pyright: reportOptionalSubscript=false
 # pyright: reportPrivateImportUsage=false, reportReturnType=false, reportAssignmentType=false
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,10 +55,15 @@ class CovariancePart:
 
 def our_covariances(priors: ResolvedPriors, n_components: int) -> CovariancePart:
     """Add a prior of ours to the model in whose context this runs."""
+    if priors.is_lkj:
+        return _lkj(priors, n_components)
     scale = None
+    dims = variable_dims(priors.family)["scale"]
     if priors.hyper_shape is not None:
-        dims = variable_dims(priors.family)["scale"]
         scale = pm.Gamma("scale", priors.hyper_shape, priors.hyper_rate, dims=dims)
+    elif priors.hyper_median is not None:
+        centre = np.log(priors.hyper_median)
+        scale = pm.LogNormal("scale", centre, priors.hyper_sigma, dims=dims)
     if priors.family.structure == "triangular":
         return _inverse_wishart(priors, scale, n_components)
     return _inverse_gamma(priors, scale)
@@ -95,6 +104,34 @@ def _inverse_gamma(priors: ResolvedPriors, scale: Any) -> CovariancePart:
     rate = priors.scatter / 2.0 if scale is None else scale
     variances = pm.InverseGamma("variances", priors.dof / 2.0, rate, dims=dims)
     return _of_sds(pt.sqrt(variances), len(priors.loc), priors.family.isotropic)
+
+
+def _lkj(priors: ResolvedPriors, n_components: int) -> CovariancePart:
+    assert priors.eta is not None
+    assert priors.sd_median is not None
+    d, dims = len(priors.loc), variable_dims(priors.family)
+    sds = pm.LogNormal("sds", np.log(priors.sd_median), priors.sd_sigma, dims=dims["sds"])
+    if priors.family.structure == "diagonal":
+        part = _of_sds(sds, d, priors.family.isotropic)
+        return replace(part, log_volume=pt.log(sds).sum())
+    log_volume, root = d * pt.log(sds).sum(), np.eye(d)
+    if d > 1:
+        rows, columns = np.tril_indices(d, -1)
+        left = (d - 2.0 - columns) / 2.0  # of the features after both, half
+        b = priors.eta + left
+        parts = pm.Beta("correlation_parts", b, b, dims=dims["correlation_parts"])
+        unexplained = pt.log(4.0 * parts * (1.0 - parts))
+        log_volume = log_volume + (left * unexplained).sum()
+        place, after = np.zeros((2, len(rows), d, d))
+        for pair, (i, j) in enumerate(zip(rows, columns, strict=True)):
+            place[pair, i, j] = 1.0
+            after[pair, i, j + 1 :] = 0.5
+        partial = ((2.0 * parts - 1.0)[..., :, None, None] * place).sum(axis=-3)
+        shrunk = (unexplained[..., :, None, None] * after).sum(axis=-3)
+        root = (np.eye(d) + partial) * pt.exp(shrunk)
+    chol = sds[..., :, None] * root
+    matrices = _matrices(chol, n_components, priors.family.shared)
+    return CovariancePart({"chol": chol}, _inverse(chol), matrices, log_volume)
 
 
 def users_covariances(

@@ -8,13 +8,14 @@ import numpy as np
 
 from bayesgmm.bayes.checkpoint import Checkpoint, fingerprint
 from bayesgmm.bayes.coordinates import LogPosterior
+from bayesgmm.bayes.polish import polished
 from bayesgmm.bayes.samplers import SAMPLERS, Importance, function_at
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.estimator import MAX_PASSES
 from bayesgmm.em.problem import Problem
 from bayesgmm.em.search import Settings, search
 from bayesgmm.exceptions import DataError
-from bayesgmm.priors import Priors, ResolvedPriors, resolve
+from bayesgmm.priors import LKJ, Priors, ResolvedPriors, resolve
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,14 +33,15 @@ class EngineResult:
     draws : Mixture
         With leading axes (chain, draw); labels may differ between draws.
     hyper : (chain, draw, n) array
-        Half the hierarchical scale of the covariances' prior; n is zero if it is fixed, or part of
-        ``extra``.
+        Half the hierarchical scale of the covariances' prior, then the concentration of the
+        weights; n is zero if they are fixed, or part of ``extra``.
     sample_stats : dict of (chain, draw) arrays
     sampler : str
         The name of the sampler that made the draws.
     map : Mixture
         The mode of the joint posterior density; with a Dirichlet concentration below one, which
-        has none, that of a concentration of one.
+        has none, that of a concentration of one, and with one that is learned, that of its prior
+        mean or of one.
     priors : ResolvedPriors or Priors
     importance : Importance or None
         Where the draws are no chains, but independent, weighted and resampled.
@@ -128,21 +130,27 @@ def draw_posterior(
                 f"{' and '.join(priors.user_slots)}; use sampler='nuts', which takes any."
             )
         return function_at(places.on_model)(X, n_components, covariance_type, priors, **options)
+    if places.needs_conditionals and isinstance(priors.covariances, LKJ):
+        raise DataError(
+            f"sampler='{sampler}' draws each part from its conditional, which LKJ correlations do "
+            "not have in closed form; use sampler='nuts', or covariances=InverseWishart()."
+        )
     resolved = resolve(priors, X, n_components, covariance_type)
     problem = Problem(X, covariance_type, priors=resolved)
-    # Below one the density of the weights has no bound where a component is empty, and no mode.
-    bounded = replace(resolved, concentration=np.maximum(resolved.concentration, 1.0))
+    for_em = replace(problem, priors=resolved.for_em())
     settings = Settings(n_components, "auto", "mixed", None, MAX_PASSES)
-    found = search(replace(problem, priors=bounded), settings, rng)
+    found = search(for_em, settings, rng)
     near = [run for run in found.others if run.objective > found.run.objective - NEAR]
-    optima = [(run.mixture, problem.hyper(run.mixture)) for run in (found.run, *near)]
+    optima = [(run.mixture, for_em.hyper(run.mixture)) for run in (found.run, *near)]
+    if resolved.is_lkj:
+        optima = polished(LogPosterior(problem, n_components), optima)
     drawn = function_at(places.on_density)(LogPosterior(problem, n_components), optima, **options)
     return EngineResult(
         drawn.mixture,
         drawn.hyper,
         drawn.sample_stats,
         drawn.sampler,
-        found.run.mixture,
+        optima[0][0],
         resolved,
         importance=drawn.importance,
         log_evidence=drawn.log_evidence,

@@ -18,7 +18,7 @@ from bayesgmm.bayes.chain_modes import weigh_modes
 from bayesgmm.bayes.diagnostics import diagnose
 from bayesgmm.bayes.labels import agreement, overlap, relabel
 from bayesgmm.bayes.samplers import SAMPLERS
-from bayesgmm.bayes.tree import MAX_LOG_LIKELIHOOD_BYTES, build_tree, covariance_dataset
+from bayesgmm.bayes.tree import MAX_LOG_LIKELIHOOD_BYTES, build_tree, variables_dataset
 from bayesgmm.core.covariance import FAMILIES, get_family
 from bayesgmm.core.criteria import WAIC
 from bayesgmm.core.random_state import as_generator
@@ -106,7 +106,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         The relabelled draws, with leading axes (chain, draw).
     map_ : Mixture
         The mode of the joint posterior density of weights, means and covariances. Where a Dirichlet
-        concentration below one leaves it without one: the mode under a concentration of one.
+        concentration below one leaves it without one: the mode under a concentration of one. Where
+        the concentration is learned: that under its prior mean, or under one if that is below.
     diagnostics_ : Diagnostics
         R-hat, effective sample sizes, divergences, label switching, in numbers and in words.
     priors_ : ResolvedPriors or Priors
@@ -328,7 +329,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         if drawn.log_evidence is not None:
             attributes |= _evidence(drawn.log_evidence)
         if isinstance(drawn.priors, ResolvedPriors):
-            others = covariance_dataset(mixture, drawn.priors, drawn.hyper)
+            others = variables_dataset(mixture, drawn.priors, drawn.hyper)
         else:
             assert drawn.extra is not None  # the PyMC model has more variables than ours
             others = relabelled.apply(drawn.extra)

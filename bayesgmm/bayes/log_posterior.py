@@ -10,6 +10,7 @@ means            K D                     mu_k
 factors          F D (D + 1) / 2         log diagonal of W_f, then its lower triangle by rows
                  or F D, or F            diagonal families: log of one over the sds
 log scale        D or 1, or nothing      log beta, where the prior's scale is hierarchical
+concentration    1, or nothing           log of that of the weights, where it is learned
 ===============  ======================  ====================================================
 
 with ``W`` the whitening factor, ``W' W`` the precision, and F = 1 for tied covariances, else K.
@@ -17,16 +18,22 @@ In these coordinates an inverse-Wishart prior with nu degrees of freedom and sca
 included, is ``sum_i (nu - D + i) log W_ii - tr(S W' W) / 2`` with i = 1..D: log-gamma diagonals
 and, for S = I, standard normal off-diagonals (Bartlett's decomposition).
 
+LKJ correlations with log-normal standard deviations s have ``sum_i (i - 2 D + 1 - 2 eta) log W_ii
+- (2 eta + D - 1) sum_i log s_i`` and the normal densities of log s, with i = 1..D.
+
 Everything comes in as flat arrays, so that one compiled function serves every K, D and prior.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from bayesgmm.core.kernels import gradient
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
+from bayesgmm.core.kernels.factors import invert_lower
 from bayesgmm.core.kernels.pointers import sums_at
+from bayesgmm.core.kernels.special import digamma
 
 njit = Compiler(*KERNEL_SOURCES, __file__).njit
 
@@ -44,6 +51,8 @@ class Sizes(NamedTuple):
     is_isotropic: int
     is_conjugate: int
     n_hyper: int
+    is_lkj: int
+    n_concentrations: int
     kernel: int
 
     @property
@@ -58,7 +67,8 @@ class Sizes(NamedTuple):
     def n_coordinates(self) -> int:
         """Length of theta."""
         k, d = self.n_components, self.n_features
-        return k - 1 + k * d + self.n_factors * self.factor_length + self.n_hyper
+        n = k - 1 + k * d + self.n_factors * self.factor_length
+        return n + self.n_hyper + self.n_concentrations
 
 
 @njit(error_model="numpy")
@@ -117,7 +127,7 @@ def unpack(theta, sizes):
 def _likelihood(X, log_weights, means, factors, sizes):
     """Log-likelihood and its gradient with respect to log weights, means, and factors."""
     counts, first, second = np.empty(len(means)), np.empty_like(means), np.empty(factors.size)
-    kernel = sums_at(sizes[7], X)
+    kernel = sums_at(sizes[9], X)
     unweighted, flat = np.empty(0), factors.reshape(-1)
     value = kernel(X, unweighted, log_weights, means, flat, np.inf, counts, first, second)
     if sizes[2]:
@@ -211,6 +221,41 @@ def _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper):
 
 
 @njit(error_model="numpy")
+def _lkj_prior_on_factors(factors, sizes, eta, log_medians, precision, d_factors):
+    """As :func:`_prior_on_factors`, for LKJ correlations and log-normal standard deviations."""
+    d, is_triangular, n_factors, is_isotropic = sizes[1], sizes[2], sizes[3], sizes[4]
+    value = 0.0
+    inverse = np.empty((d, d))
+    for f in range(n_factors):
+        if is_triangular:
+            invert_lower(factors[f], inverse)
+        for i in range(1 if is_isotropic else d):
+            if not is_triangular:
+                away = -np.log(factors[f, i, 0]) - log_medians[i]
+                value -= 0.5 * precision * away * away
+                d_factors[f, i, 0] += precision * away / factors[f, i, 0]
+                continue
+            variance = 0.0
+            for m in range(i + 1):
+                variance += inverse[i, m] * inverse[i, m]
+            log_sd = 0.5 * np.log(variance)
+            away = log_sd - log_medians[i]
+            power, power_of_sd = i + 2.0 - 2.0 * d - 2.0 * eta, 2.0 * eta + d - 1.0
+            value += power * np.log(factors[f, i, i]) - power_of_sd * log_sd
+            value -= 0.5 * precision * away * away
+            d_factors[f, i, i] += power / factors[f, i, i]
+            slope = -(power_of_sd + precision * away) / variance
+            # The slope of a variance S_ii is -2 (W S e_i)(S e_i)', and W S = (W^-1)'.
+            for b in range(i + 1):
+                covariance = 0.0
+                for m in range(b + 1):
+                    covariance += inverse[i, m] * inverse[b, m]
+                for a in range(b, i + 1):
+                    d_factors[f, a, b] -= slope * inverse[i, a] * covariance
+    return value
+
+
+@njit(error_model="numpy")
 def _gather(d_factors, sizes):
     """Add up the gradients of factors that components, or features, share."""
     k, d, n_factors, is_isotropic = sizes[0], sizes[1], sizes[3], sizes[4]
@@ -225,6 +270,45 @@ def _gather(d_factors, sizes):
 
 
 @njit(error_model="numpy")
+def concentrations(theta, sizes, numbers):
+    """Of the Dirichlet on the weights, (K,): fixed, or the last of theta."""
+    out = numbers[: sizes[0]].copy()
+    if sizes[8]:
+        for j in range(sizes[0]):
+            out[j] = np.exp(theta[theta.shape[0] - 1])
+    return out
+
+
+@njit(error_model="numpy")
+def _prior_on_weights_and_hyper(
+    theta, log_weights, concentration, hyper, d_hyper, sizes, numbers, out
+):
+    """The log prior of the weights and of all hyperparameters, Jacobians included.
+
+    Writes the gradient with respect to the hyperparameters, whose coordinates are the last.
+    ``d_hyper`` is that of the prior of the factors with respect to beta.
+    """
+    k, d, n_factors, n_hyper = sizes[0], sizes[1], sizes[3], sizes[6]
+    dof, hyper_prior = numbers[k + 2 * d], numbers[k + 2 * d + 1 + d * d :]
+    value, total = 0.0, 0.0
+    for j in range(k):
+        value += concentration[j] * log_weights[j]
+        total += log_weights[j]
+    p = theta.shape[0] - n_hyper - sizes[8]
+    for i in range(n_hyper):
+        power, precision = hyper_prior[0] + 0.5 * dof * n_factors, hyper_prior[1]
+        rate, away = hyper_prior[2 + i], theta[p + i] - hyper_prior[2 + n_hyper + i]
+        value += power * theta[p + i] - rate * hyper[i] - 0.5 * precision * away * away
+        out[p + i] = power + (d_hyper[i] - rate) * hyper[i] - precision * away
+    if sizes[8]:
+        p, q, e = theta.shape[0] - 1, numbers.shape[0] - 2, concentration[0]
+        shape, rate = numbers[q], numbers[q + 1]
+        value += math.lgamma(k * e) - k * math.lgamma(e) + shape * theta[p] - rate * e
+        out[p] = shape + e * (total + k * (digamma(k * e) - digamma(e)) - rate)
+    return value
+
+
+@njit(error_model="numpy")
 def log_posterior(theta, X, sizes, numbers):
     """The log posterior density at theta, up to a constant, and its gradient.
 
@@ -232,9 +316,13 @@ def log_posterior(theta, X, sizes, numbers):
     ----------
     theta : (P,) in
     X : (N, D) in, float64, C order
-    sizes : (8,) in, int64, see :class:`Sizes`
+    sizes : (10,) in, int64, see :class:`Sizes`
     numbers : in, float64: concentration (K), loc (D), scale (D), dof, scatter (D D), and where the
-        scale is hierarchical its shape and rates (1 + n_hyper)
+        scale is hierarchical its prior: the power of beta in the density of log beta, precision,
+        rates and centres (2 + 2 n_hyper), see :class:`~bayesgmm.priors.hyper.Hyperprior`.
+        With LKJ correlations, eta stands for dof, the log medians of the standard deviations in the
+        first row of scatter, and zero and the precision of their logarithms after it. Where the
+        concentration is learned, its shape and rate come last
 
     Returns
     -------
@@ -242,8 +330,7 @@ def log_posterior(theta, X, sizes, numbers):
     gradient : (P,)
     """
     k, d, is_triangular, n_factors, is_isotropic = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]
-    n_hyper = sizes[6]
-    concentration = numbers[:k]
+    concentration = concentrations(theta, sizes, numbers)
     loc, scale = numbers[k : k + d], numbers[k + d : k + 2 * d]
     q = k + 2 * d
     dof = numbers[q]
@@ -253,15 +340,17 @@ def log_posterior(theta, X, sizes, numbers):
     value, counts, d_means, d_factors = _likelihood(X, log_weights, means, factors, sizes)
     value += _prior_on_means(means, factors, sizes, loc, scale, d_means, d_factors)
     _gather(d_factors, sizes)
-    d_hyper = np.zeros(n_hyper)
-    value += _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper)
+    d_hyper = np.zeros(hyper.shape[0])
+    if sizes[7]:
+        precision = hyper_prior[1]
+        value += _lkj_prior_on_factors(factors, sizes, dof, scatter[0], precision, d_factors)
+    else:
+        value += _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper)
 
     out = np.empty(theta.shape[0])
     total = X.shape[0] + concentration.sum()
-    for j in range(k):
-        value += concentration[j] * log_weights[j]
-        if j < k - 1:
-            out[j] = counts[j] + concentration[j] - np.exp(log_weights[j]) * total
+    for j in range(k - 1):
+        out[j] = counts[j] + concentration[j] - np.exp(log_weights[j]) * total
     p = k - 1
     for j in range(k):
         for i in range(d):
@@ -280,30 +369,31 @@ def log_posterior(theta, X, sizes, numbers):
             for i in range(1 if is_isotropic else d):
                 out[p] = d_factors[f, i, 0] * factors[f, i, 0]
                 p += 1
-    for i in range(n_hyper):
-        shape, rate = hyper_prior[0], hyper_prior[1 + i]
-        power = shape + 0.5 * dof * n_factors
-        value += power * np.log(hyper[i]) - rate * hyper[i]
-        out[p + i] = power + (d_hyper[i] - rate) * hyper[i]
+    value += _prior_on_weights_and_hyper(
+        theta, log_weights, concentration, hyper, d_hyper, sizes, numbers, out
+    )
     return value, out
 
 
 @njit(error_model="numpy")
 def log_prior(theta, sizes, numbers):
     """The part of :func:`log_posterior` that does not depend on the data, without a gradient."""
-    k, d, n_factors = sizes[0], sizes[1], sizes[3]
+    k, d = sizes[0], sizes[1]
     loc, scale = numbers[k : k + d], numbers[k + d : k + 2 * d]
     q = k + 2 * d
     dof = numbers[q]
     scatter = numbers[q + 1 : q + 1 + d * d].reshape(d, d)
+    hyper_prior = numbers[q + 1 + d * d :]
     log_weights, means, factors, hyper = unpack(theta, sizes)
     d_means, d_factors = np.zeros(means.shape), np.zeros(factors.shape)
     d_hyper = np.zeros(hyper.shape)
     value = _prior_on_means(means, factors, sizes, loc, scale, d_means, d_factors)
-    value += _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper)
-    for j in range(k):
-        value += numbers[j] * log_weights[j]
-    for i in range(hyper.shape[0]):
-        shape, rate = numbers[q + 1 + d * d], numbers[q + 2 + d * d + i]
-        value += (shape + 0.5 * dof * n_factors) * np.log(hyper[i]) - rate * hyper[i]
-    return value
+    if sizes[7]:
+        precision = hyper_prior[1]
+        value += _lkj_prior_on_factors(factors, sizes, dof, scatter[0], precision, d_factors)
+    else:
+        value += _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper)
+    concentration, out = concentrations(theta, sizes, numbers), np.empty(theta.shape[0])
+    return value + _prior_on_weights_and_hyper(
+        theta, log_weights, concentration, hyper, d_hyper, sizes, numbers, out
+    )

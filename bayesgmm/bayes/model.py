@@ -92,7 +92,10 @@ def build_model(
         What is sampled of the covariances is ``variances`` for diag and spherical, and for full and
         tied ``factor_squares`` and ``factor_below``: the squared diagonal and the lower entries of
         Bartlett's factor of an inverse-Wishart. A hierarchical prior adds ``scale``, half the
-        diagonal of the inverse-Wishart's scale.
+        diagonal of the inverse-Wishart's scale. With LKJ correlations there are ``sds`` and, for
+        full and tied, ``correlation_parts``: ``(1 + r) / 2`` for the partial correlations r of each
+        two features given those before the first of them. A concentration that is learned is
+        ``concentration``.
 
     Raises
     ------
@@ -169,7 +172,11 @@ def assemble(
         elif k == 1:
             weights = pm.Deterministic("weights", pt.ones(1), dims=dims["weights"])
         else:
-            weights = pm.Dirichlet("weights", resolved.concentration, dims=dims["weights"])
+            concentration = resolved.concentration
+            if resolved.learns_concentration:
+                shape, rate = resolved.concentration_shape, resolved.concentration_rate
+                concentration = pm.Gamma("concentration", shape, rate) * np.ones(k)
+            weights = pm.Dirichlet("weights", concentration, dims=dims["weights"])
         MvNormalMixture(
             "X", weights, means, observed=observed, dims=("observation", "feature"),
             **part.arguments,

@@ -169,12 +169,20 @@ class Density:
         """The log-density that the mode maximises, and its gradient, at unconstrained points."""
         a = self.assembled
         change = -pt.as_tensor(a.covariances.log_volume)
+        terms = [*self.model.basic_RVs, *self.model.potentials]
         if "weights" not in a.user_slots:
             # Below one a concentration has no mode, and one takes its place.
-            missing = np.maximum(1.0 - a.priors.concentration, 0.0)
+            missing = a.priors.bounded().concentration
+            if a.priors.learns_concentration:
+                fixed = {"weights", "concentration"}
+                terms = [term for term in terms if term.name not in fixed]
+                missing = missing - 1.0
+            else:
+                missing = missing - a.priors.concentration
             if missing.any():
                 change = change + (missing * pt.log(a.weights)).sum()
-        value = self.model.logp(jacobian=False) + self.model.replace_rvs_by_values([change])[0]
+        value = self.model.logp(terms, jacobian=False)
+        value = value + self.model.replace_rvs_by_values([change])[0]
         slopes = grad(value, self.inputs, disconnected_inputs="ignore")
         evaluate = self._compiled([value, *slopes])
 

@@ -22,7 +22,9 @@ def em_solution(
     priors: Priors,
     rng: np.random.Generator,
 ) -> tuple[Mixture, np.ndarray | None] | None:
-    """The mode under our priors, the defaults standing in for functions, and half their scale.
+    """The mode under our priors or what EM takes for them, and half their scale.
+
+    The defaults stand in for functions.
 
     None where EM finds nothing to stand on.
     """
@@ -35,9 +37,7 @@ def em_solution(
     settings = Settings(n_components, "auto", "mixed", None, MAX_PASSES)
     try:
         resolved = resolve(replace(priors, **slots), X, n_components, covariance_type)
-        bounded = np.maximum(resolved.concentration, 1.0)  # below one there is no mode
-        resolved = replace(resolved, concentration=bounded)
-        problem = Problem(X, covariance_type, priors=resolved)
+        problem = Problem(X, covariance_type, priors=resolved.for_em())
         mixture = search(problem, settings, rng).run.mixture
     except (DataError, np.linalg.LinAlgError):
         return None
@@ -67,6 +67,8 @@ def values_at(
     if assembled.weights in free:
         weights = np.maximum(mixture.weights, 1e-6)
         values[assembled.weights.name] = weights / weights.sum()
+    if "weights" not in assembled.user_slots and priors.learns_concentration:
+        values["concentration"] = np.asarray(priors.concentration[0])
     if "covariances" not in assembled.user_slots:
         values |= covariance_variables(mixture, priors, hyper)
         if "factor_below" in values and priors.is_hierarchical:

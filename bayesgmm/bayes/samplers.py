@@ -36,7 +36,8 @@ class PosteriorDraws:
     mixture : Mixture
         With leading axes (chain, draw), in the units of the data.
     hyper : (chain, draw, n) array
-        Draws of half the hierarchical scale; n is zero if the scale is fixed.
+        Draws of half the hierarchical scale, then of the concentration of the weights; n is zero if
+        both are fixed.
     sample_stats : dict of (chain, draw) arrays
         What this sampler has to say about each draw.
     sampler : str
@@ -71,12 +72,15 @@ class Sampler:
     on_model : str or None
         Draws from a PyMC model, which any priors have. Called as ``sample_model`` is. None if the
         sampler needs to know the priors.
+    needs_conditionals : bool
+        Whether every part of the mixture must have a conditional in closed form.
     takes_checkpoint : bool
         Whether the functions take a :class:`~bayesgmm.bayes.checkpoint.Checkpoint`.
     """
 
     on_density: str
     on_model: str | None = None
+    needs_conditionals: bool = False
     takes_checkpoint: bool = False
 
 
@@ -86,7 +90,7 @@ SAMPLERS = {
         "bayesgmm.bayes.model_nuts:sample_model",
         takes_checkpoint=True,
     ),
-    "gibbs": Sampler("bayesgmm.bayes.gibbs:sample_gibbs"),
+    "gibbs": Sampler("bayesgmm.bayes.gibbs:sample_gibbs", needs_conditionals=True),
     "laplace": Sampler("bayesgmm.bayes.laplace:sample_laplace"),
     "vi": Sampler("bayesgmm.bayes.vi:sample_vi"),
     "smc": Sampler("bayesgmm.bayes.smc:sample_smc"),

@@ -123,7 +123,7 @@ class _Population:
 
     def run(self) -> Iterator[int]:
         """Go all the way, and say after each bit how much of the progress it was."""
-        from bayesgmm.bayes.conditionals import draw_prior
+        from bayesgmm.bayes.prior_draws import draw_prior
         from bayesgmm.bayes.tempering import evaluate
 
         draw_prior(*self.problem[1:], self.stream, self.thetas)

@@ -77,8 +77,8 @@ def build_tree(
     return tree
 
 
-def covariance_dataset(mixture: Mixture, priors: ResolvedPriors, hyper: np.ndarray) -> "xr.Dataset":
-    """What the PyMC model samples of the covariances, where their prior is ours.
+def variables_dataset(mixture: Mixture, priors: ResolvedPriors, hyper: np.ndarray) -> "xr.Dataset":
+    """What the PyMC model samples but weights and means, where the priors are ours.
 
     Parameters
     ----------
@@ -86,10 +86,12 @@ def covariance_dataset(mixture: Mixture, priors: ResolvedPriors, hyper: np.ndarr
         With leading axes (chain, draw).
     priors : ResolvedPriors
     hyper : (chain, draw, n) array
-        Half the hierarchical scale; n is zero if it is fixed.
+        Half the hierarchical scale, then the concentration; n is zero if both are fixed.
     """
     import xarray as xr
 
     dims = variable_dims(mixture.family)
     values = covariance_variables(mixture, priors, hyper)
+    if priors.learns_concentration:
+        values["concentration"] = hyper[..., -1]
     return xr.Dataset({n: (("chain", "draw", *dims[n]), value) for n, value in values.items()})

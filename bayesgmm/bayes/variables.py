@@ -28,6 +28,9 @@ def variable_dims(family: CovarianceFamily) -> dict[str, tuple[str, ...]]:
         "factor_squares": (*each, "feature"),
         "factor_below": (*each, "feature_pair"),
         "scale": spread,
+        "concentration": (),
+        "sds": (*each, *spread),
+        "correlation_parts": (*each, "feature_pair"),
     }
 
 
@@ -52,19 +55,26 @@ def covariance_variables(
         With leading axes or without.
     priors : ResolvedPriors
     hyper : array, optional
-        Half the hierarchical scale, leading axes first; needed where the priors have one.
+        Half the hierarchical scale, leading axes first, and anything after it; needed where the
+        priors have one.
 
     Returns
     -------
     dict of arrays
         By name, leading axes first: ``variances`` (diag, spherical), or ``factor_squares`` and, for
         more than one feature, ``factor_below`` (full, tied); ``scale`` where it is hierarchical.
+        With LKJ correlations ``sds`` and, of full and tied ones of more than one feature,
+        ``correlation_parts``.
     """
     d = mixture.n_features
+    if priors.is_lkj:
+        return _lkj_variables(mixture)
     values: dict[str, np.ndarray] = {}
     if priors.is_hierarchical:
         shape = () if priors.family.isotropic else (d,)
-        values["scale"] = np.reshape(np.asarray(hyper), (*mixture.batch_shape, *shape))
+        rows = np.reshape(np.asarray(hyper), (*mixture.batch_shape, -1))
+        rows = rows[..., : 1 if priors.family.isotropic else d]
+        values["scale"] = rows.reshape((*mixture.batch_shape, *shape))
     if priors.family.structure == "diagonal":
         return values | {"variances": mixture.native_covariances}
     factor = mixture.whitening
@@ -74,4 +84,20 @@ def covariance_variables(
     values["factor_squares"] = factor.diagonal(axis1=-2, axis2=-1) ** 2
     if d > 1:
         values["factor_below"] = factor[..., *np.tril_indices(d, -1)]
+    return values
+
+
+def _lkj_variables(mixture: Mixture) -> dict[str, np.ndarray]:
+    d = mixture.n_features
+    if mixture.family.structure == "diagonal":
+        return {"sds": 1.0 / mixture.whitening}
+    chol = np.linalg.inv(mixture.whitening)
+    sds = np.linalg.norm(chol, axis=-1)
+    values = {"sds": sds}
+    if d > 1:
+        rows, columns = np.tril_indices(d, -1)
+        # The length of what the features before leave of a row, from the right.
+        left = np.sqrt(np.cumsum(chol[..., ::-1] ** 2, axis=-1)[..., ::-1])
+        partial = chol[..., rows, columns] / left[..., rows, columns]
+        values["correlation_parts"] = (1.0 + partial) / 2.0
     return values

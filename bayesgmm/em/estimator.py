@@ -339,6 +339,18 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             if priors is None
             else resolve(priors, values, self.n_components, family.name, weight)
         )
+        if resolved is not None and resolved.is_lkj:
+            raise DataError(
+                "LKJ(...) leaves EM without an M-step in closed form; use covariances="
+                "InverseWishart() or LogNormalScale(), or sample the posterior "
+                "(BayesianGaussianMixture)."
+            )
+        if resolved is not None and resolved.learns_concentration:
+            raise DataError(
+                "GammaConcentration(...) leaves the joint density without a bound where a "
+                "component is empty, and so without a mode; give a Dirichlet(concentration=...) of "
+                "1 or above, or sample the posterior (BayesianGaussianMixture)."
+            )
         if resolved is not None and np.any(resolved.concentration < 1.0):
             raise DataError(
                 "Dirichlet(concentration=...) must be 1 or above for a posterior mode, got "

@@ -160,7 +160,8 @@ def _add_other_priors(
     hyper = problem.hyper(mixture)
     if hyper is not None:
         slopes = local.precision_slopes()
-        slopes *= np.atleast_1d(hyper / np.sqrt(problem.hyper_count(mixture.n_components)))[:, None]
+        own = problem.hyper_information(hyper, mixture.n_components)
+        slopes *= np.atleast_1d(hyper / np.sqrt(own))[:, None]
         information -= slopes.T @ slopes
 
 

@@ -149,9 +149,19 @@ class Problem:
         """The power of half the prior's scale in its density given the covariances."""
         prior = self.priors
         assert prior is not None
-        assert prior.hyper_shape is not None
+        assert prior.hyperprior is not None
         n_covariances = 1 if self.family.shared else n_components
-        return n_covariances * prior.dof / 2.0 + prior.hyper_shape - 1.0
+        return n_covariances * prior.dof / 2.0 + prior.hyperprior.power
+
+    def hyper_information(self, hyper: np.ndarray, n_components: int) -> np.ndarray:
+        """How sharply that density falls away in log b at its mode: minus its second derivative."""
+        prior = self.priors
+        assert prior is not None
+        assert prior.hyperprior is not None
+        _, precision, _, centre = prior.hyperprior
+        # At the mode the slope is zero, which tells the part that is linear in b.
+        away = np.log(hyper) - centre
+        return self.hyper_count(n_components) + precision * (1.0 - away)
 
 
 def positive(counts: np.ndarray) -> np.ndarray:

@@ -8,17 +8,23 @@ import numpy as np
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import Priors, ResolvedPriors
 from bayesgmm.priors.choices import (
+    LKJ,
     ConjugateMeans,
     DataSummary,
     Dirichlet,
+    GammaConcentration,
     GammaScale,
     InverseWishart,
+    LogNormalScale,
     NormalMeans,
 )
 
 _PRIORS = {
     kind.__name__: kind
-    for kind in (Dirichlet, NormalMeans, ConjugateMeans, InverseWishart, GammaScale)
+    for kind in (
+        *(Dirichlet, GammaConcentration, NormalMeans, ConjugateMeans),
+        *(InverseWishart, GammaScale, LogNormalScale, LKJ),
+    )
 }
 _SLOTS = ("weights", "means", "covariances")
 
@@ -91,7 +97,17 @@ def restored_resolved(value: dict[str, Any]) -> ResolvedPriors | Priors:
     """Priors as numbers (or, where they held a function, as given) from their plain form."""
     if "covariance_type" not in value:
         return _restored_priors(value)
-    scalars = {"covariance_type", "strength", "dof", "hyper_shape"}
+    scalars = {
+        "covariance_type",
+        "concentration_shape",
+        "concentration_rate",
+        "strength",
+        "dof",
+        "hyper_shape",
+        "hyper_sigma",
+        "eta",
+        "sd_sigma",
+    }
     numbers: dict[str, Any] = {
         name: item if name in scalars or item is None else np.asarray(item, dtype=float)
         for name, item in value.items()

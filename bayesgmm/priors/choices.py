@@ -74,6 +74,37 @@ class Dirichlet:
 
 
 @dataclass(frozen=True)
+class GammaConcentration:
+    """Weights ~ Dirichlet(e, ..., e) with a concentration that is learned: e ~ Gamma(shape, rate).
+
+    Fitted with more components than are needed, a small e leaves the others empty. By default the
+    prior of a sparse finite mixture (Malsiner-Walli, Frühwirth-Schnatter and Grün, 2016,
+    doi:10.1007/s11222-014-9500-2), with mean 1 / K. For K without bound the total K e becomes the
+    precision of a Dirichlet process, which Escobar and West (1995,
+    doi:10.1080/01621459.1995.10476550) give a Gamma prior.
+
+    A concentration below one leaves the joint density without a bound where a component is empty,
+    and so without a mode: ``GaussianMixture`` refuses this prior. ``map_`` of a posterior, and the
+    starts of its chains, are at a concentration of the prior mean, or of one where that is below.
+
+    Parameters
+    ----------
+    shape : float, default 10
+    rate : float, optional
+        By default the shape times K, so that the prior mean of e is 1 / K.
+    """
+
+    shape: float = 10.0
+    rate: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_numbers(self.shape, "GammaConcentration(shape=...)", positive=True, scalar=True)
+        _check_numbers(
+            self.rate, "GammaConcentration(rate=...)", positive=True, scalar=True, optional=True
+        )
+
+
+@dataclass(frozen=True)
 class NormalMeans:
     """Means ~ Normal(loc, scale^2), feature by feature, independent of the covariances.
 
@@ -156,7 +187,7 @@ class GammaScale:
     ``2 diag(b)``, so that every variance has the same marginal prior as in one dimension.
 
     The posterior is improper for data with many tied values: b follows a spike to zero. Fits then
-    warn and count the ties.
+    warn and count the ties. :class:`LogNormalScale` is proper for any data.
 
     Parameters
     ----------
@@ -177,14 +208,97 @@ class GammaScale:
 
 
 @dataclass(frozen=True)
+class LogNormalScale:
+    """A hierarchical scale that is proper for any data: as GammaScale, but log b is normal.
+
+    The covariances given b are those of :class:`GammaScale`: inverse-Wishart with
+    ``2 shape + D - 1`` degrees of freedom and scale ``2 diag(b)``; a variance of diagonal and
+    spherical families is inverse-gamma(shape, b). The typical spread of a cluster is learned from
+    the data, feature by feature, as Richardson and Green's is (1997, doi:10.1111/1467-9868.00095).
+
+    Given b, the likelihood with the mixture integrated out is at most a power of b near zero, one
+    that grows with the ties in the data. A Gamma density is itself a power there, and too many ties
+    outweigh it; a log-normal one vanishes faster than any, and so keeps the posterior proper
+    whatever the ties.
+
+    Parameters
+    ----------
+    shape : float, default 1.5
+        The default gives D + 2 degrees of freedom, as InverseWishart has.
+    median : float or (D,) array_like, optional
+        Of b. By default half the variance of each feature divided by ``K^(2/D)``: there the
+        covariances have the default scale of InverseWishart, less its correlations.
+    sigma : float, default 2
+        Standard deviation of log b, which is twice that of the logarithm of a typical standard
+        deviation. By default nine in ten of those lie within a factor of 5 of the median's.
+    """
+
+    shape: float = 1.5
+    median: Any = None
+    sigma: float = 2.0
+
+    def __post_init__(self) -> None:
+        _check_numbers(self.shape, "LogNormalScale(shape=...)", positive=True, scalar=True)
+        _check_numbers(self.median, "LogNormalScale(median=...)", positive=True, optional=True)
+        _check_numbers(self.sigma, "LogNormalScale(sigma=...)", positive=True, scalar=True)
+
+
+@dataclass(frozen=True)
+class LKJ:
+    """Correlations ~ LKJ(eta), and standard deviations log-normal, independent of them.
+
+    The density of a correlation matrix R is proportional to ``|R|^(eta - 1)`` (Lewandowski,
+    Kurowicka and Joe, 2009, doi:10.1016/j.jmva.2009.04.008). It says about spreads and about
+    correlations what is meant, each by itself, which an inverse-Wishart cannot (Barnard, McCulloch
+    and Meng, 2000, Statistica Sinica 10, 1281-1311). Diagonal and spherical families have the
+    standard deviations alone.
+
+    There are no conditionals and no M-step in closed form: ``sampler="gibbs"`` and
+    ``GaussianMixture`` refuse it. The joint density may have no bound where a component holds as
+    many rows as there are columns, or few more. ``map_`` is then the highest of the modes near
+    those that EM finds under an inverse-Wishart of like scale.
+
+    The posterior is improper where too many rows lie exactly on one sloping line: fits then warn
+    and count them.
+
+    Parameters
+    ----------
+    eta : float, default 2
+        One is uniform over correlation matrices; above one favours weak correlations. At least 1.
+    median : float or (D,) array_like, optional
+        Of the standard deviations. By default that of each feature divided by ``K^(1/D)``, as the
+        default scale of InverseWishart has it (their root mean square, for spherical ones).
+    sigma : float, default 1
+        Standard deviation of the logarithm of a standard deviation. By default nine in ten lie
+        within a factor of 5 of the median.
+    """
+
+    eta: float = 2.0
+    median: Any = None
+    sigma: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_numbers(self.eta, "LKJ(eta=...)", positive=True, scalar=True)
+        if not self.eta >= 1:
+            raise DataError(
+                f"LKJ(eta=...) must be 1 or above, got {self.eta!r}: below 1 the density has no "
+                "bound where correlations are perfect."
+            )
+        _check_numbers(self.median, "LKJ(median=...)", positive=True, optional=True)
+        _check_numbers(self.sigma, "LKJ(sigma=...)", positive=True, scalar=True)
+
+
+@dataclass(frozen=True)
 class Priors:
     """Priors on the three parts of a mixture, independent of each other.
 
     Parameters
     ----------
-    weights : Dirichlet or callable, default ``Dirichlet(1)``
+    weights : Dirichlet, GammaConcentration or callable, default ``Dirichlet(1)``
     means : NormalMeans, ConjugateMeans or callable, default ``NormalMeans()``
-    covariances : InverseWishart, GammaScale or callable, default ``InverseWishart()``
+    covariances : InverseWishart, GammaScale, LogNormalScale, LKJ or callable
+        ``InverseWishart()`` by default.
+
         A callable ``f(n_components, n_features)`` runs inside a PyMC model and returns the weights
         (K,), the means (K, D) or a :class:`~bayesgmm.Covariances`; it may register
         hyperparameters of its own. Give a named function, not a lambda, where the fit is to be
@@ -195,9 +309,9 @@ class Priors:
     The defaults are weakly informative, proper for any data, and move with the units of the data.
     """
 
-    weights: Dirichlet | UserPrior = Dirichlet()
+    weights: Dirichlet | GammaConcentration | UserPrior = Dirichlet()
     means: NormalMeans | ConjugateMeans | UserPrior = NormalMeans()
-    covariances: InverseWishart | GammaScale | UserPrior = InverseWishart()
+    covariances: InverseWishart | GammaScale | LogNormalScale | LKJ | UserPrior = InverseWishart()
     summary: DataSummary | None = None
 
     def __post_init__(self) -> None:
@@ -237,9 +351,9 @@ class Priors:
 
 
 _KINDS: dict[str, tuple[type, ...]] = {
-    "weights": (Dirichlet,),
+    "weights": (Dirichlet, GammaConcentration),
     "means": (NormalMeans, ConjugateMeans),
-    "covariances": (InverseWishart, GammaScale),
+    "covariances": (InverseWishart, GammaScale, LogNormalScale, LKJ),
 }
 
 

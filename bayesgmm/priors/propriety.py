@@ -1,4 +1,6 @@
-"""Whether a hierarchical scale leaves the posterior proper for data with ties.
+"""Whether the prior on covariances leaves the posterior proper for data with ties.
+
+That of an LKJ prior is in :mod:`~bayesgmm.priors.lkj`. The rest is about hierarchical scales.
 
 A component may shrink onto rows with one value in some column. Under a fixed inverse-Wishart it
 cannot go on for ever, but a scale with a Gamma hyperprior may follow it to zero. With means and
@@ -15,6 +17,7 @@ import numpy as np
 
 from bayesgmm.data.wording import column_label
 from bayesgmm.exceptions import PosteriorWarning
+from bayesgmm.priors.lkj import crowded_flat
 from bayesgmm.priors.resolved import ResolvedPriors
 
 
@@ -95,6 +98,19 @@ def warn_of_ties(
     feature_names: tuple[str, ...] | None,
 ) -> None:
     """Warn if ties make the posterior improper; the arguments as above, and names of columns."""
+    if priors.eta is not None and priors.family.name == "full":
+        is_conjugate = priors.scale is None
+        flat = crowded_flat(X, priors.eta, n_components, is_conjugate=is_conjugate)
+        if flat is not None:
+            warnings.warn(
+                "LKJ leaves the posterior improper for these data: "
+                f"{flat.describe(feature_names)} ({flat.limit:g} are too many with "
+                f"eta = {priors.eta:g}), and a component can shrink onto them without end; draws "
+                "may do so at any time. Use a larger eta, or InverseWishart(), which is proper for "
+                "any data.",
+                PosteriorWarning,
+                stacklevel=3,
+            )
     ties = impropriety(priors, X, n_components)
     if ties is None:
         return

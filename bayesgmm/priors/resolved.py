@@ -1,25 +1,14 @@
-"""Priors as numbers: what they are once data, K and the covariance family are known."""
+"""Priors as numbers, which all engines share: their densities, and what they assume in words."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.special import gammaln, multigammaln, xlogy  # pyright: ignore[reportAttributeAccessIssue]
 
 from bayesgmm.core.covariance import CovarianceFamily, get_family
-from bayesgmm.exceptions import DataError
-from bayesgmm.priors.choices import (
-    ConjugateMeans,
-    DataSummary,
-    Dirichlet,
-    GammaScale,
-    InverseWishart,
-    NormalMeans,
-    Priors,
-)
-
-# An eigenvalue of a correlation matrix below this, a column, is zero but for rounding.
-_ROUNDING = 4.0 * np.finfo(float).eps
+from bayesgmm.priors import lkj
+from bayesgmm.priors.hyper import Hyperprior
 
 
 @dataclass(frozen=True)
@@ -30,7 +19,7 @@ class ResolvedPriors:
     ----------
     covariance_type : str
     concentration : (K,) array
-        Of the Dirichlet on the weights.
+        Of the Dirichlet on the weights; where it is learned, its prior mean.
     loc : (D,) array
         Prior mean of the means.
     scale : (D,) array or None
@@ -42,11 +31,24 @@ class ResolvedPriors:
         inverse-gamma of a variance (diag, spherical).
     scatter : array
         Scale: (D, D) for full and tied, (D,) for diag, () for spherical. With a hierarchical scale,
-        at the prior mean of the hyperparameter.
+        at the prior mean of the hyperparameter, or its median if that is log-normal.
     hyper_shape : float or None
-        Of the Gamma on half the scale of each feature; None if the scale is fixed.
+        Of a Gamma on half the scale of each feature; None if there is none.
     hyper_rate : (D,) or () array or None
         Its rate.
+    hyper_median : (D,) or () array or None
+        Of a log-normal on half the scale of each feature; None if there is none.
+    hyper_sigma : float or None
+        The standard deviation of its logarithm.
+    eta : float or None
+        Of LKJ correlations; None without. The degrees of freedom and the scale are then those of an
+        inverse-Wishart of like scale, see :meth:`for_em`.
+    sd_median : (D,) or () array or None
+        Median of log-normal standard deviations, which go with LKJ correlations.
+    sd_sigma : float or None
+        The standard deviation of their logarithms.
+    concentration_shape, concentration_rate : float or None
+        Of a Gamma on the concentration; None if that is fixed.
     """
 
     covariance_type: str
@@ -58,6 +60,13 @@ class ResolvedPriors:
     scatter: np.ndarray
     hyper_shape: float | None = None
     hyper_rate: np.ndarray | None = None
+    hyper_median: np.ndarray | None = None
+    hyper_sigma: float | None = None
+    eta: float | None = None
+    sd_median: np.ndarray | None = None
+    sd_sigma: float | None = None
+    concentration_shape: float | None = None
+    concentration_rate: float | None = None
 
     @property
     def family(self) -> CovarianceFamily:
@@ -67,7 +76,43 @@ class ResolvedPriors:
     @property
     def is_hierarchical(self) -> bool:
         """Whether the scale of the covariances has a prior of its own."""
-        return self.hyper_shape is not None
+        return self.hyperprior is not None
+
+    @property
+    def hyperprior(self) -> Hyperprior | None:
+        """The prior of half the scale, b, if it has one."""
+        if self.hyper_shape is not None and self.hyper_rate is not None:
+            return Hyperprior.gamma(self.hyper_shape, self.hyper_rate)
+        if self.hyper_sigma is not None and self.hyper_median is not None:
+            return Hyperprior.log_normal(self.hyper_median, self.hyper_sigma)
+        return None
+
+    @property
+    def is_lkj(self) -> bool:
+        """Whether correlations are LKJ and standard deviations log-normal."""
+        return self.eta is not None
+
+    @property
+    def learns_concentration(self) -> bool:
+        """Whether the concentration of the weights has a prior of its own."""
+        return self.concentration_shape is not None
+
+    def bounded(self) -> "ResolvedPriors":
+        """These priors, or near ones under which the weights have a mode.
+
+        A concentration that is learned is fixed at its prior mean. One below one becomes one:
+        below, the density has no bound where a component is empty.
+        """
+        return replace(
+            self,
+            concentration=np.maximum(self.concentration, 1.0),
+            concentration_shape=None,
+            concentration_rate=None,
+        )
+
+    def for_em(self) -> "ResolvedPriors":
+        """The same with an inverse-Wishart of like scale in place of LKJ: what EM takes."""
+        return replace(self.bounded(), eta=None, sd_median=None, sd_sigma=None)
 
     @property
     def divisor(self) -> float:
@@ -87,6 +132,7 @@ class ResolvedPriors:
         means: np.ndarray,
         covariances: np.ndarray,
         hyper: np.ndarray | None = None,
+        concentration: float | None = None,
     ) -> float:
         """Log prior density with respect to Lebesgue measure on the parameters themselves.
 
@@ -98,10 +144,17 @@ class ResolvedPriors:
             In the family's native shape: (K, D, D), (D, D), (K, D) or (K,).
         hyper : (D,) or () array, optional
             Half the scale, where it is hierarchical.
+        concentration : float, optional
+            Of the weights, where it is learned.
         """
         family, (k, d) = self.family, means.shape
-        a = self.concentration
-        total = gammaln(a.sum()) - gammaln(a).sum() + np.sum(xlogy(a - 1.0, weights))
+        a, total = self.concentration, 0.0
+        g, h = self.concentration_shape, self.concentration_rate
+        if g is not None and h is not None and concentration is not None:
+            a = np.full(k, concentration)
+            total += g * np.log(h) - gammaln(g) + (g - 1.0) * np.log(concentration)
+            total -= h * concentration
+        total += gammaln(a.sum()) - gammaln(a).sum() + np.sum(xlogy(a - 1.0, weights))
         offsets = means - self.loc
         full = family.to_full(covariances, k, d)
         if self.scale is not None:
@@ -112,14 +165,27 @@ class ResolvedPriors:
             quadratic = np.einsum("ki,kij,kj->", offsets, precision, offsets)
             log_det = np.linalg.slogdet(precision / (2 * np.pi))[1].sum()
             total += 0.5 * (log_det - quadratic)
-        g, h = self.hyper_shape, self.hyper_rate
-        if g is not None and h is not None and hyper is not None:
-            total += np.sum(g * np.log(h) - gammaln(g) + (g - 1.0) * np.log(hyper) - h * hyper)
+        if hyper is not None:
+            total += self._log_hyper(hyper)
         total += self._log_covariances(covariances, self.scatter_at(hyper))
         return float(total)
 
+    def _log_hyper(self, hyper: np.ndarray) -> float:
+        g, h = self.hyper_shape, self.hyper_rate
+        if g is not None and h is not None:
+            return np.sum(g * np.log(h) - gammaln(g) + (g - 1.0) * np.log(hyper) - h * hyper)
+        sigma = self.hyper_sigma
+        assert sigma is not None
+        z = np.log(hyper / self.hyper_median) / sigma
+        return -np.sum(0.5 * z**2 + np.log(hyper * sigma * np.sqrt(2 * np.pi)))
+
     def _log_covariances(self, covariances: np.ndarray, scatter: np.ndarray) -> float:
         nu = self.dof
+        if self.eta is not None:
+            assert self.sd_median is not None
+            assert self.sd_sigma is not None
+            sds = np.log(self.sd_median), self.sd_sigma
+            return lkj.log_density(covariances, self.family, self.eta, *sds)
         if self.family.structure == "diagonal":
             shape, rate = nu / 2.0, scatter / 2.0
             density = shape * np.log(rate) - gammaln(shape)
@@ -137,15 +203,14 @@ class ResolvedPriors:
         a = np.unique(self.concentration)
         weights = f"Dirichlet({', '.join(_number(v) for v in a)})"
         uniform = len(a) == 1 and a[0] == 1.0
-        rows = [
-            (
-                "weights",
-                weights,
-                "every division of the rows among the components is equally likely"
-                if uniform
-                else "above one evens the shares out, below one empties components",
-            )
-        ]
+        assumes = "above one evens the shares out, below one empties components"
+        if uniform:
+            assumes = "every division of the rows among the components is equally likely"
+        if self.learns_concentration:
+            gamma = f"{_number(self.concentration_shape)}, rate {_number(self.concentration_rate)}"
+            weights = f"Dirichlet(e, ..., e), e ~ Gamma({gamma})"
+            assumes = "how evenly the rows are shared out is learned; a small e empties components"
+        rows = [("weights", weights, assumes)]
         if self.scale is not None:
             rows.append(
                 (
@@ -168,6 +233,16 @@ class ResolvedPriors:
 
     def _describe_covariances(self) -> tuple[str, str]:
         nu, family = _number(self.dof), self.family
+        if self.sd_median is not None:
+            median = _numbers(np.atleast_1d(self.sd_median))
+            sds = f"sds log-normal(median {median}, sigma {_number(self.sd_sigma)})"
+            if family.structure == "diagonal":
+                return sds, "rules out components of no spread; proper for any data"
+            return (
+                f"correlations LKJ({_number(self.eta)}), {sds}",
+                "spreads and correlations apart; improper for data with many rows exactly on a "
+                "line",
+            )
         if family.structure == "triangular":
             name = f"inverse-Wishart({nu} degrees of freedom, scale"
             typical = np.sqrt(np.diag(np.atleast_2d(self.scatter)))
@@ -175,153 +250,26 @@ class ResolvedPriors:
         else:
             name = f"variances inverse-gamma(shape {_number(self.dof / 2)}, rate"
             scale = f"{_numbers(np.atleast_1d(self.scatter / 2))})"
-        if self.hyper_rate is not None:
-            rate = _numbers(np.atleast_1d(self.hyper_rate))
+        if self.hyper_rate is not None or self.hyper_median is not None:
+            of_b = "2b" if family.structure == "triangular" else "b"
+            learned = "the typical spread is learned from the data"
+            if self.hyper_rate is not None:
+                rate = _numbers(np.atleast_1d(self.hyper_rate))
+                return (
+                    f"{name} {of_b}), b ~ Gamma({_number(self.hyper_shape)}, rate {rate})",
+                    f"{learned}; improper for data with many ties",
+                )
+            assert self.hyper_median is not None
+            median = _numbers(np.atleast_1d(self.hyper_median))
             return (
-                f"{name} 2b), b ~ Gamma({_number(self.hyper_shape)}, rate {rate})"
-                if family.structure == "triangular"
-                else f"{name} b), b ~ Gamma({_number(self.hyper_shape)}, rate {rate})",
-                "the typical spread is learned from the data; improper for data with many ties",
+                f"{name} {of_b}), b ~ log-normal(median {median}, sigma "
+                f"{_number(self.hyper_sigma)})",
+                f"{learned}; proper for any data",
             )
         return (
             f"{name} {scale}",
             "weak, but rules out components of no spread; proper for any data",
         )
-
-
-def resolve(
-    priors: Priors,
-    X: np.ndarray,
-    n_components: int,
-    covariance_type: str,
-    sample_weight: np.ndarray | None = None,
-) -> ResolvedPriors:
-    """The numbers of ``priors`` for data ``X`` (N, D), K components and a covariance family.
-
-    ``sample_weight`` (N,) are the frequencies of the rows, one each by default.
-
-    Raises
-    ------
-    DataError
-        If a size given by the user does not fit, the degrees of freedom are too few, or the data
-        have no spread to scale a default by.
-    """
-    if not priors.is_ours:
-        raise DataError("priors given as functions have no numbers; they need a PyMC model.")
-    summary = priors.summary or DataSummary.of(X, sample_weight)
-    family = get_family(covariance_type)
-    d = X.shape[1]
-    if len(summary.centre) != d:
-        raise DataError(
-            f"the priors were scaled to data with {len(summary.centre)} columns, got {d}."
-        )
-    weights, means = priors.weights, priors.means
-    assert isinstance(weights, Dirichlet)
-    concentration = _sized(weights.concentration, n_components, "Dirichlet(concentration=...)")
-    loc, scale, strength = means.loc, None, 0.0
-    if isinstance(means, NormalMeans):
-        loc = summary.centre if loc is None else loc
-        scale = means.scale
-        scale = _spread(summary) if scale is None else _sized(scale, d, "NormalMeans(scale=...)")
-    elif isinstance(means, ConjugateMeans):
-        loc = summary.mean if loc is None else loc
-        strength = float(means.strength)
-    common: dict[str, Any] = {
-        "covariance_type": family.name,
-        "concentration": concentration,
-        "loc": _sized(loc, d, "the means' loc"),
-        "scale": scale,
-        "strength": strength,
-    }
-    if isinstance(priors.covariances, GammaScale):
-        return _hierarchical(priors.covariances, summary, family, common)
-    assert isinstance(priors.covariances, InverseWishart)
-    return _fixed(priors.covariances, summary, n_components, family, common)
-
-
-def _fixed(
-    prior: InverseWishart,
-    summary: DataSummary,
-    n_components: int,
-    family: CovarianceFamily,
-    common: dict[str, Any],
-) -> ResolvedPriors:
-    d = len(summary.centre)
-    dof = d + 2.0 if prior.dof is None else float(prior.dof)
-    if dof <= d - 1:
-        raise DataError(
-            f"InverseWishart(dof=...) must be above D - 1 = {d - 1}, got {dof:g}; "
-            "the default is D + 2."
-        )
-    if prior.scale is None:
-        scatter = summary.covariance / n_components ** (2.0 / d)
-    else:
-        scale = np.asarray(prior.scale, dtype=float)
-        scatter = scale if scale.shape == (d, d) else np.diag(_sized(scale, d, "the scale"))
-    if not _is_positive(scatter, family):
-        raise DataError(
-            "the scale of InverseWishart must be symmetric and positive definite; the default is "
-            "not when columns are constant or collinear: give scale=..., or drop those columns."
-        )
-    if family.structure == "diagonal":
-        dof = dof - d + 1.0
-        scatter = np.diag(scatter).copy()
-        if family.isotropic:
-            scatter = np.asarray(scatter.mean())
-    return ResolvedPriors(dof=dof, scatter=scatter, **common)
-
-
-def _is_positive(scatter: np.ndarray, family: CovarianceFamily) -> bool:
-    variances = np.diag(scatter)
-    if family.isotropic:
-        return bool(variances.mean() > 0)
-    if not np.all(variances > 0):
-        return False
-    if family.structure == "diagonal":
-        return True
-    # As correlations, so that the units of the columns make no difference.
-    sd = np.sqrt(variances)
-    correlation = scatter / np.outer(sd, sd)
-    least = np.linalg.eigvalsh(correlation)[0]
-    return bool(np.allclose(correlation, correlation.T) and least > _ROUNDING * len(sd))
-
-
-def _hierarchical(
-    prior: GammaScale, summary: DataSummary, family: CovarianceFamily, common: dict[str, Any]
-) -> ResolvedPriors:
-    d = len(summary.centre)
-    if prior.hyper_rate is None:
-        rate = 10.0 / _spread(summary) ** 2
-    else:
-        rate = _sized(prior.hyper_rate, d, "GammaScale(hyper_rate=...)")
-    if family.isotropic:
-        rate = np.asarray(1.0 / np.mean(1.0 / rate))
-    half = prior.hyper_shape / rate
-    triangular = family.structure == "triangular"
-    return ResolvedPriors(
-        dof=2.0 * prior.shape + (d - 1 if triangular else 0),
-        scatter=2.0 * (np.diag(half) if triangular else np.asarray(half)),
-        hyper_shape=float(prior.hyper_shape),
-        hyper_rate=rate,
-        **common,
-    )
-
-
-def _spread(summary: DataSummary) -> np.ndarray:
-    if not np.all(summary.spread > 0):
-        column = int(np.argmin(summary.spread))
-        raise DataError(
-            f"column {column} has no spread to scale the default prior by; drop it, or give the "
-            "prior its scale."
-        )
-    return summary.spread
-
-
-def _sized(value: Any, n: int, name: str) -> np.ndarray:
-    array = np.asarray(value, dtype=float)
-    if array.shape not in ((), (n,)):
-        raise DataError(f"{name} must be one number or {n} of them, got shape {array.shape}.")
-    return np.broadcast_to(array, (n,)).copy()
 
 
 def _number(value: Any) -> str:

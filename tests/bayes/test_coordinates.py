@@ -19,7 +19,7 @@ def test_pack_and_unpack_are_inverse(family, kind, k, d, rng):
     mixture, hyper = posterior.unpack(theta)
     np.testing.assert_allclose(posterior.pack(mixture, hyper), theta, atol=1e-12)
     assert mixture.covariance_type == family
-    assert hyper.shape == (posterior.sizes.n_hyper,)
+    assert hyper.shape == (posterior.sizes.n_hyper + posterior.sizes.n_concentrations,)
 
 
 def test_mixtures_survive_the_way_there_and_back(family, rng):

@@ -19,8 +19,10 @@ from bayesgmm.exceptions import DataError
 from bayesgmm.priors import (
     ConjugateMeans,
     Dirichlet,
+    GammaConcentration,
     GammaScale,
     InverseWishart,
+    LogNormalScale,
     NormalMeans,
     Priors,
     resolve,
@@ -33,7 +35,9 @@ MEANS = {
 COVARIANCES = {
     "fixed": InverseWishart(dof=6.0, scale=[[2.0, 0.6], [0.6, 1.0]]),
     "hierarchical": GammaScale(shape=2.5, hyper_shape=3.0, hyper_rate=[4.0, 2.0]),
+    "log-normal": LogNormalScale(shape=2.5, median=[0.7, 1.5], sigma=0.6),
 }
+WEIGHTS = {"fixed": Dirichlet([0.7, 2.5]), "learned": GammaConcentration(3.0, rate=4.0)}
 K, D, N_ROWS = 2, 2, 6
 
 
@@ -41,11 +45,10 @@ def stream(seed):
     return np.array([seed], dtype=np.uint64)
 
 
-def small_posterior(family, means, covariances):
+def small_posterior(family, means, covariances, weights="fixed"):
     """A few rows, so that the priors matter, and a concentration below one."""
     X = np.random.default_rng(0).normal(size=(N_ROWS, D))
-    weights = Dirichlet([0.7, 2.5])
-    priors = Priors(weights, MEANS[means], COVARIANCES[covariances])
+    priors = Priors(WEIGHTS[weights], MEANS[means], COVARIANCES[covariances])
     resolved = resolve(priors, X, K, family)
     return LogPosterior(Problem(X, family, priors=resolved), K)
 
@@ -57,9 +60,15 @@ def from_the_prior(posterior, rng):
     loc, spread, dof = rest[:D], rest[D : 2 * D], rest[2 * D]
     scatter = rest[2 * D + 1 : 2 * D + 1 + D * D].reshape(D, D)
     hyper = rest[2 * D + 1 + D * D :]
-    beta = rng.gamma(hyper[0], 1.0 / hyper[1:]) if sizes.n_hyper else np.empty(0)
+    n_hyper = sizes.n_hyper
+    if n_hyper and hyper[1]:
+        beta = np.exp(
+            hyper[2 + n_hyper : 2 + 2 * n_hyper] + rng.normal(size=n_hyper) / np.sqrt(hyper[1])
+        )
+    else:
+        beta = rng.gamma(hyper[0], 1.0 / hyper[2 : 2 + n_hyper]) if n_hyper else np.empty(0)
     if sizes.is_triangular:
-        if sizes.n_hyper:
+        if n_hyper:
             scatter = 2.0 * np.diag(beta)
         shape = np.atleast_3d(stats.invwishart(dof, scatter).rvs(sizes.n_factors, rng))
         full = np.broadcast_to(shape.reshape(-1, D, D), (K, D, D))
@@ -68,7 +77,7 @@ def from_the_prior(posterior, rng):
             np.r_[np.log(np.diag(factor)), factor[np.tril_indices(D, -1)]] for factor in factors
         ]
     else:
-        rate = beta if sizes.n_hyper else scatter[0] / 2.0
+        rate = beta if n_hyper else scatter[0] / 2.0
         n = 1 if sizes.is_isotropic else D
         variances = rate[:n] / rng.gamma(dof / 2.0, size=(K, n))
         coordinates = [-0.5 * np.log(variances).ravel()]
@@ -78,9 +87,13 @@ def from_the_prior(posterior, rng):
         means = loc + np.einsum("kij,kj->ki", root, rng.normal(size=(K, D)))
     else:
         means = loc + spread * rng.normal(size=(K, D))
+    learned = np.empty(0)
+    if sizes.n_concentrations:
+        learned = rng.gamma(numbers[-2], 1.0 / numbers[-1:])
+        concentration = np.repeat(learned, K)
     log_weights = np.log(rng.gamma(concentration + 1.0)) + np.log(rng.random(K)) / concentration
     log_odds = log_weights[:-1] - log_weights[-1]
-    return np.concatenate([log_odds, means.ravel(), *coordinates, np.log(beta)])
+    return np.concatenate([log_odds, means.ravel(), *coordinates, np.log(beta), np.log(learned)])
 
 
 def rows_given(posterior, thetas, rng):
@@ -126,29 +139,36 @@ def joint_distribution_scores(posterior, n_chains, n_sweeps, seed):
 
 
 @pytest.mark.parametrize(
-    ("family", "means", "covariances"),
-    [("full", "independent", "fixed"), ("spherical", "conjugate", "hierarchical")],
+    ("family", "means", "covariances", "weights"),
+    [
+        ("full", "independent", "fixed", "fixed"),
+        ("spherical", "conjugate", "hierarchical", "learned"),
+        ("full", "independent", "log-normal", "fixed"),
+    ],
 )
-def test_sweeps_leave_the_joint_distribution_alone(family, means, covariances):
-    posterior = small_posterior(family, means, covariances)
+def test_sweeps_leave_the_joint_distribution_alone(family, means, covariances, weights):
+    posterior = small_posterior(family, means, covariances, weights)
     scores = joint_distribution_scores(posterior, n_chains=300, n_sweeps=20, seed=1)
     assert np.abs(scores).max() < 4.5
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("covariances", COVARIANCES)
-@pytest.mark.parametrize("means", MEANS)
-def test_sweeps_of_every_model_leave_the_joint_distribution_alone(family, means, covariances):
-    posterior = small_posterior(family, means, covariances)
+@pytest.mark.parametrize(("means", "weights"), list(zip(MEANS, WEIGHTS, strict=True)))
+def test_sweeps_of_every_model_leave_the_joint_distribution_alone(
+    family, means, covariances, weights
+):
+    posterior = small_posterior(family, means, covariances, weights)
     scores = joint_distribution_scores(posterior, n_chains=1500, n_sweeps=30, seed=2)
     assert np.abs(scores).max() < 4.5
 
 
 @pytest.mark.parametrize(
-    ("means", "covariances"), [("conjugate", "hierarchical"), ("independent", "fixed")]
+    ("means", "covariances", "weights"),
+    [("conjugate", "hierarchical", "fixed"), ("independent", "fixed", "learned")],
 )
-def test_log_density_is_that_of_the_draws(family, means, covariances):
-    posterior = small_posterior(family, means, covariances)
+def test_log_density_is_that_of_the_draws(family, means, covariances, weights):
+    posterior = small_posterior(family, means, covariances, weights)
     theta = from_the_prior(posterior, np.random.default_rng(0))
     sizes = np.asarray(posterior.sizes, dtype=np.int64)
     draws, found = np.empty((5, len(theta))), np.empty(5)

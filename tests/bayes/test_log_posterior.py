@@ -57,11 +57,17 @@ def test_it_is_likelihood_times_prior_times_jacobian(family, kind, unit, rng):
     for _ in range(5):
         theta = random_theta(posterior, rng)
         mixture, hyper = posterior.unpack(theta)
-        hyper = hyper.reshape(np.shape(posterior.priors.hyper_rate)) if len(hyper) else None
+        half_scale, concentration = np.split(hyper, [posterior.sizes.n_hyper])
+        if len(half_scale):
+            half_scale = half_scale.reshape(posterior.priors.hyperprior.rate.shape)
         expected = (
             oracle.log_likelihood(posterior.problem.X, mixture)
             + posterior.priors.log_density(
-                mixture.weights, mixture.means, mixture.native_covariances, hyper
+                mixture.weights,
+                mixture.means,
+                mixture.native_covariances,
+                half_scale if len(np.atleast_1d(half_scale)) else None,
+                *concentration,
             )
             + log_jacobian(posterior, theta)
         )

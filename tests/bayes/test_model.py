@@ -6,6 +6,7 @@ import pymc as pm
 import pytensor
 import pytest
 from oracle import FAMILIES, log_likelihood
+from scipy.special import digamma
 from scipy.stats import invgamma, invwishart
 
 from bayesgmm import Priors, build_model
@@ -17,10 +18,13 @@ from bayesgmm.bayes.user_priors import interpreted
 from bayesgmm.em.problem import Problem
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import (
+    LKJ,
     ConjugateMeans,
     Dirichlet,
+    GammaConcentration,
     GammaScale,
     InverseWishart,
+    LogNormalScale,
     NormalMeans,
     resolve,
 )
@@ -34,6 +38,9 @@ KINDS = {
     "default": Priors(weights=Dirichlet([0.5, 1.0, 2.5])),
     "conjugate": Priors.conjugate(strength=0.7),
     "hierarchical": Priors.richardson_green(),
+    "log-normal": Priors(covariances=LogNormalScale(sigma=0.8)),
+    "lkj": Priors(means=ConjugateMeans(strength=0.7), covariances=LKJ(1.7, sigma=0.6)),
+    "learned": Priors(weights=GammaConcentration(3.0)),
     "both": Priors(means=ConjugateMeans(strength=0.3), covariances=GammaScale()),
 }
 
@@ -51,16 +58,28 @@ def with_jacobian(function, theta):
     return function(theta), np.array(rows).T
 
 
-def flat_parameters(mixture, hyper):
+def flat_parameters(mixture, *hyper):
     """Free parameters on which log_density is a density: no number twice."""
     native = mixture.native_covariances
     if mixture.family.structure == "triangular":
         native = native[..., *np.tril_indices(mixture.n_features)]
-    hyper = [] if hyper is None else np.ravel(hyper)
-    return np.concatenate([mixture.weights[:-1], mixture.means.ravel(), native.ravel(), hyper])
+    return np.concatenate(
+        [mixture.weights[:-1], mixture.means.ravel(), native.ravel(), flat_hyper(*hyper)]
+    )
+
+
+def flat_hyper(*hyper):
+    return np.concatenate([np.empty(0), *(np.ravel(h) for h in hyper if h is not None)])
 
 
 _FEW = [("full", "hierarchical"), ("tied", "conjugate"), ("diag", "both"), ("spherical", "default")]
+_FEW += [
+    ("diag", "learned"),
+    ("full", "log-normal"),
+    ("spherical", "log-normal"),
+    ("tied", "lkj"),
+    ("diag", "lkj"),
+]
 
 
 @pytest.mark.parametrize(
@@ -73,37 +92,51 @@ _FEW = [("full", "hierarchical"), ("tied", "conjugate"), ("diag", "both"), ("sph
 )
 @interpreted()
 def test_density_is_likelihood_times_prior(family, kind):
-    assembled = assemble(X, K, family, KINDS[kind])
+    assert_density_is_likelihood_times_prior(X, K, family, KINDS[kind])
+
+
+@interpreted()
+def test_density_of_correlations_of_four_features():
+    rows = _RNG.normal(size=(N, 4)) * [1.0, 0.1, 30.0, 2.0]
+    assert_density_is_likelihood_times_prior(rows, 1, "full", KINDS["lkj"])
+
+
+def assert_density_is_likelihood_times_prior(X, K, family, priors):
+    assembled = assemble(X, K, family, priors)
     density = Density(assembled)
     value_and_slope = assembled.model.logp_dlogp_function(ravel_inputs=True)
     value_and_slope.set_extra_values({})
-    problem = Problem(X, family, priors=resolve(KINDS[kind], X, K, family))
+    problem = Problem(X, family, priors=resolve(priors, X, K, family))
     posterior = LogPosterior(problem, K)
 
     def parts(theta):
         mixture, others = density.expand(theta)
-        return mixture, others.get("scale")
+        return mixture, others.get("scale"), others.get("concentration")
+
+    def pack(mixture, *hyper):
+        return posterior.pack(mixture, flat_hyper(*hyper))
 
     rng = np.random.default_rng(5)
     centre = density.flatten(density.initial_point({}))
     by_parts, by_coordinates, size = [], [], []
     for _ in range(2):
         theta = centre + 0.7 * rng.normal(size=centre.shape)
-        mixture, hyper = parts(theta)
+        mixture, hyper, concentration = parts(theta)
         total, slope = value_and_slope(theta)
         _, jacobian = with_jacobian(lambda t: flat_parameters(*parts(t)), theta)
         prior = problem.priors.log_density(
-            mixture.weights, mixture.means, mixture.native_covariances, hyper
+            mixture.weights, mixture.means, mixture.native_covariances, hyper, concentration
         )
         known = log_likelihood(X, mixture) + prior + np.linalg.slogdet(jacobian)[1]
         by_parts.append(total - known)
 
-        coordinates, jacobian = with_jacobian(lambda t: posterior.pack(*parts(t)), theta)
+        coordinates, jacobian = with_jacobian(lambda t: pack(*parts(t)), theta)
         compiled, compiled_slope = posterior.value_and_gradient(coordinates)
         by_coordinates.append(total - compiled - np.linalg.slogdet(jacobian)[1])
-        # the volume of one coordinate system in the other is constant, so it has no slope
+        # but for LKJ the volume of one coordinate system in the other is constant: it has no slope
         scale = np.abs(slope).max()
-        np.testing.assert_allclose(jacobian.T @ compiled_slope, slope, atol=1e-9 * scale)
+        if not problem.priors.is_lkj:
+            np.testing.assert_allclose(jacobian.T @ compiled_slope, slope, atol=1e-9 * scale)
         size.append(abs(total))
     # simplex and log transforms of PyMC and the densities of scipy: every constant is accounted for
     np.testing.assert_allclose(by_parts, 0.0, atol=1e-8 * max(size))
@@ -225,6 +258,51 @@ def test_hierarchical_scale_is_drawn(family, rate):
     # a variance is inverse-gamma(5, scale) given the scale
     variance = covariances[:, 1].diagonal(axis1=1, axis2=2)
     assert_mean(variance / (scale if scale.ndim == 2 else scale[:, None]), 0.25)
+
+
+@pytest.mark.parametrize(
+    ("family", "median"), [("full", [2.0, 0.5]), ("diag", [2.0, 0.5]), ("spherical", 1.25)]
+)
+def test_log_normal_scale_is_drawn(family, median):
+    priors = Priors(covariances=LogNormalScale(shape=5.0, median=[2.0, 0.5], sigma=0.4))
+    scale, covariances = draw(family, priors, ("scale", "covariances"), 400)
+    assert_mean(np.log(scale), np.log(median))
+    assert_mean((np.log(scale) - np.log(median)) ** 2, 0.16)
+    variance = covariances[:, 1].diagonal(axis1=1, axis2=2)
+    assert_mean(variance / (scale if scale.ndim == 2 else scale[:, None]), 0.25)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_lkj_is_drawn(family):
+    """Of three features every correlation is 2 Beta(eta + 1/2, eta + 1/2) - 1."""
+    eta, sigma, median = 1.5, 0.4, np.array([2.0, 0.5, 9.0])
+    model = build_model(
+        _RNG.normal(size=(N, 3)), MANY, family, Priors(covariances=LKJ(eta, median, sigma))
+    )
+    n = 600 if family == "tied" else 120
+    covariances = pm.draw(model["covariances"], draws=n, random_seed=11)
+    covariances = covariances[:, 0] if family == "tied" else covariances.reshape(-1, 3, 3)
+    sds = np.sqrt(covariances.diagonal(axis1=1, axis2=2))
+    centre = np.log(np.sqrt(np.mean(median**2)) if family == "spherical" else median)
+    assert_mean(np.log(sds), centre)
+    assert_mean((np.log(sds) - centre) ** 2, sigma**2)
+    if family in ("full", "tied"):
+        correlations = (covariances / sds[:, None] / sds[:, :, None])[:, *np.triu_indices(3, 1)]
+        assert_mean(correlations, 0.0)
+        assert_mean(correlations**2, 1.0 / (2.0 * eta + 2.0))
+        assert_mean(
+            np.log(1.0 - correlations**2), 2.0 * (digamma(2.0) - digamma(4.0) + np.log(2.0))
+        )
+
+
+def test_learned_concentration_is_drawn():
+    priors = Priors(weights=GammaConcentration(3.0, rate=2.0))
+    concentration, weights = draw("diag", priors, ("concentration", "weights"), 600)
+    assert_mean(concentration, 1.5)
+    assert_mean((concentration - 1.5) ** 2, 0.75)
+    # given it, E[w^2] = (e + 1) / (K (K e + 1))
+    expected = (concentration + 1.0) / (MANY * (MANY * concentration + 1.0))
+    assert_mean((weights**2).mean(axis=-1) - expected, 0.0)
 
 
 def test_rows_are_drawn_from_the_mixture():

@@ -19,7 +19,14 @@ from bayesgmm.bayes.model_nuts import Density, sample_model
 from bayesgmm.bayes.model_starts import em_solution, values_at
 from bayesgmm.bayes.user_priors import interpreted
 from bayesgmm.exceptions import DataError, PosteriorWarning
-from bayesgmm.priors import Dirichlet, GammaScale, InverseWishart, resolve
+from bayesgmm.priors import (
+    LKJ,
+    Dirichlet,
+    GammaConcentration,
+    GammaScale,
+    InverseWishart,
+    resolve,
+)
 
 D, K = 2, 2
 TRUTH = Mixture.from_covariances(
@@ -49,13 +56,11 @@ def lkj_covariances(n_components, n_features):
 # --- starts ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scale", ["fixed", "hierarchical"])
+@pytest.mark.parametrize("scale", ["fixed", "hierarchical", "lkj"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_chains_start_at_the_em_solution(family, scale):
-    priors = Priors(
-        weights=hyper_weights,
-        covariances=GammaScale() if scale == "hierarchical" else InverseWishart(),
-    )
+    covariances = {"fixed": InverseWishart(), "hierarchical": GammaScale(), "lkj": LKJ()}[scale]
+    priors = Priors(weights=hyper_weights, covariances=covariances)
     mixture, hyper = em_solution(X, K, family, priors, np.random.default_rng(0))
     em = GaussianMixture(K, covariance_type=family, random_state=0).fit(X)
     order = np.argsort(mixture.means[:, 0])
@@ -113,6 +118,7 @@ def test_a_start_outside_the_support_falls_back_to_the_priors():
     [
         ("tied", Priors.richardson_green()),
         ("spherical", Priors(weights=Dirichlet([0.4, 3.0]))),
+        ("diag", Priors(weights=GammaConcentration(0.5, rate=0.1))),
         *(
             pytest.param(family, priors, marks=pytest.mark.slow)
             for family, priors in [
@@ -139,16 +145,28 @@ def test_mode_is_that_of_em_where_priors_are_ours(family, priors):
     np.testing.assert_allclose(found.covariances, mixture.covariances, rtol=1e-3, atol=1e-3)
     # and the objective is log-likelihood plus log prior on the parameters themselves
     resolved = resolve(priors, X, K, family)
-    bounded = np.maximum(resolved.concentration, 1.0) - resolved.concentration
+    assert_objective(density, resolved, draws[[0, 1], [0, 3]])
+
+
+def assert_objective(density, resolved, thetas):
     differences, objective = [], density.objective()
-    for theta in (draws[0, 0], draws[1, 3]):
+    for theta in thetas:
         at, others = density.expand(theta)
-        known = log_likelihood(X, at) + resolved.log_density(
+        known = log_likelihood(X, at) + resolved.bounded().log_density(
             at.weights, at.means, at.native_covariances, others.get("scale")
         )
-        known += np.sum(bounded * np.log(at.weights))
         differences.append(objective(theta)[0] - known)
     assert np.ptp(differences) < 1e-9 * abs(known)
+
+
+@pytest.mark.parametrize("family", ["full", "spherical"])
+@interpreted()
+def test_mode_under_lkj_is_of_the_parameters_themselves(family):
+    priors = Priors(covariances=LKJ(1.5))
+    density = Density(assemble(X, K, family, priors))
+    centre = density.flatten(density.initial_point({}))
+    thetas = centre + 0.1 * np.random.default_rng(1).normal(size=(3, len(centre)))
+    assert_objective(density, resolve(priors, X, K, family), thetas)
 
 
 def test_a_mode_that_is_a_spike_is_replaced_with_a_warning():

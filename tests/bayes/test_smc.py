@@ -7,7 +7,7 @@ from scipy.special import gammaln, multigammaln
 
 from bayesgmm import BayesianGaussianMixture, load, save
 from bayesgmm.bayes import smc
-from bayesgmm.bayes.conditionals import draw_prior
+from bayesgmm.bayes.prior_draws import draw_prior
 from bayesgmm.bayes.tempering import evaluate, move
 from bayesgmm.core import threads
 from bayesgmm.exceptions import DataError

@@ -11,13 +11,22 @@ from bayesgmm.em.compiled.task import flat, mixture_of
 from bayesgmm.em.loop import run_accelerated, run_plain
 from bayesgmm.em.problem import Problem
 from bayesgmm.em.starts import proposals
-from bayesgmm.priors import ConjugateMeans, Dirichlet, GammaScale, InverseWishart, Priors, resolve
+from bayesgmm.priors import (
+    ConjugateMeans,
+    Dirichlet,
+    GammaScale,
+    InverseWishart,
+    LogNormalScale,
+    Priors,
+    resolve,
+)
 
 PRIORS = {
     "default": Priors(),
     "conjugate": Priors.conjugate(strength=0.5),
     "hierarchical": Priors.richardson_green(),
     "hierarchical conjugate": Priors(means=ConjugateMeans(strength=2.0), covariances=GammaScale()),
+    "log-normal scale": Priors(covariances=LogNormalScale(sigma=0.7)),
     "strong": Priors(weights=Dirichlet(4.0), covariances=InverseWishart(dof=30.0)),
 }
 

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from bayesgmm import GaussianMixture, Priors, load_dataset
 from bayesgmm.exceptions import ConvergenceWarning, DataError, DegenerateDataError
-from bayesgmm.priors import Dirichlet
+from bayesgmm.priors import Dirichlet, GammaConcentration
 
 
 @pytest.fixture(scope="module")
@@ -291,10 +291,11 @@ def test_progress_goes_to_standard_error(X, capsys):
         ({"means_init": [[0.0], [1.0]]}, r"shape of \(2, 2\), but got \(2, 1\)"),
         ({"precisions_init": np.stack([-np.eye(2)] * 2)}, "symmetric, positive-definite"),
         ({"priors": Priors(weights=Dirichlet(0.5))}, "must be 1 or above for a posterior mode"),
+        ({"priors": Priors(weights=GammaConcentration(9.0, 1.0))}, "without a bound.*give a Dir"),
         ({"priors": Priors(means=lambda k, d: None)}, "need a PyMC model"),
         ({"random_state": -1}, "random_state"),
     ],
-    ids=[f"case{i}" for i in range(16)],
+    ids=[f"case{i}" for i in range(17)],
 )
 def test_impossible_arguments_are_refused(options, message, X):
     with pytest.raises(ValueError, match=message):

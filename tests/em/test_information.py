@@ -13,7 +13,15 @@ from bayesgmm.em.parameters import Layout
 from bayesgmm.em.problem import Problem
 from bayesgmm.em.starts import proposals
 from bayesgmm.exceptions import DataError
-from bayesgmm.priors import ConjugateMeans, Dirichlet, GammaScale, InverseWishart, Priors, resolve
+from bayesgmm.priors import (
+    ConjugateMeans,
+    Dirichlet,
+    GammaScale,
+    InverseWishart,
+    LogNormalScale,
+    Priors,
+    resolve,
+)
 
 KINDS = {
     "none": None,
@@ -21,10 +29,11 @@ KINDS = {
     "conjugate": Priors.conjugate(strength=0.5),
     "hierarchical": Priors.richardson_green(),
     "hierarchical conjugate": Priors(means=ConjugateMeans(strength=2.0), covariances=GammaScale()),
+    "log-normal scale": Priors(covariances=LogNormalScale(sigma=0.7)),
     "strong": Priors(weights=Dirichlet([2.0, 5.0]), covariances=InverseWishart(dof=30.0)),
 }
 # Between them these have every term.
-QUICK = ("hierarchical conjugate", "strong")
+QUICK = ("hierarchical conjugate", "log-normal scale", "strong")
 
 
 def two_clusters(d=2):

@@ -13,7 +13,15 @@ from bayesgmm.core.statistics import moments
 from bayesgmm.em.loop import run_accelerated, run_plain
 from bayesgmm.em.problem import Problem
 from bayesgmm.em.starts import proposals
-from bayesgmm.priors import ConjugateMeans, Dirichlet, GammaScale, InverseWishart, Priors, resolve
+from bayesgmm.priors import (
+    ConjugateMeans,
+    Dirichlet,
+    GammaScale,
+    InverseWishart,
+    LogNormalScale,
+    Priors,
+    resolve,
+)
 
 KINDS = {
     "none": None,
@@ -21,6 +29,7 @@ KINDS = {
     "conjugate": Priors.conjugate(strength=0.5),
     "hierarchical": Priors.richardson_green(),
     "hierarchical conjugate": Priors(means=ConjugateMeans(strength=2.0), covariances=GammaScale()),
+    "log-normal scale": Priors(covariances=LogNormalScale(sigma=0.7)),
     "strong": Priors(weights=Dirichlet(4.0), covariances=InverseWishart(dof=30.0)),
 }
 families = st.sampled_from(oracle.FAMILIES)
@@ -154,10 +163,17 @@ def test_converged_run_is_at_the_mode_that_an_optimiser_finds(family, kind):
     np.testing.assert_allclose(free.pack(run.mixture), optimum.x, atol=3e-3)
 
 
-def test_hyperparameter_of_the_mode_maximises_the_density_too(family):
+@pytest.mark.parametrize(
+    "priors",
+    [
+        Priors.richardson_green(),
+        *(Priors(covariances=LogNormalScale(1.5, m, s)) for m in (1e-9, 1e9) for s in (0.1, 9.0)),
+    ],
+)
+def test_hyperparameter_of_the_mode_maximises_the_density_too(family, priors):
     rng = np.random.default_rng(3)
     X = np.r_[rng.normal(size=(60, 2)), rng.normal(size=(40, 2)) + 3]
-    problem = problem_of(X, family, "hierarchical", 2)
+    problem = Problem(X, family, priors=resolve(priors, X, 2, family))
     mixture = oracle.random_mixture(family, 2, 2, rng)
     hyper = problem.hyper(mixture)
 

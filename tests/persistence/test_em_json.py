@@ -17,6 +17,7 @@ from bayesgmm.priors.choices import (
     Dirichlet,
     GammaScale,
     InverseWishart,
+    LogNormalScale,
     NormalMeans,
 )
 
@@ -149,8 +150,9 @@ def test_document_is_as_described(tmp_path, faithful):
             InverseWishart(dof=7, scale=[[1.0, 0.5], [0.5, 90.0]]),
         ),
         Priors(means=NormalMeans(np.array([3.0, 70.0]), 50.0), covariances=GammaScale(3.0)),
+        Priors(covariances=LogNormalScale(median=[0.1, 20.0])),
     ],
-    ids=["default", "conjugate", "scaled", "arrays", "mixed"],
+    ids=["default", "conjugate", "scaled", "arrays", "mixed", "learned"],
 )
 def test_priors_come_back(tmp_path, faithful, priors):
     before = GaussianMixture(2, priors=priors, n_init=2, random_state=0).fit(faithful)

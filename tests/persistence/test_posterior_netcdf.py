@@ -8,7 +8,16 @@ import pandas as pd
 import pytest
 from posterior_problems import assert_holds_the_model
 
-from bayesgmm import BayesianGaussianMixture, Priors, load, load_dataset, save
+from bayesgmm import (
+    LKJ,
+    BayesianGaussianMixture,
+    GammaConcentration,
+    LogNormalScale,
+    Priors,
+    load,
+    load_dataset,
+    save,
+)
 from bayesgmm.bayes.user_priors import interpreted
 from bayesgmm.core.covariance import FAMILIES
 from bayesgmm.exceptions import DataError, PosteriorWarning
@@ -108,13 +117,42 @@ def test_file_without_log_likelihood_still_gives_loo(X, tmp_path, monkeypatch):
     assert after.waic().elpd == before.waic().elpd
 
 
-def test_hierarchical_priors_come_back(X, tmp_path):
-    before = draw(X, priors=Priors.richardson_green())
+@pytest.mark.parametrize(
+    "priors",
+    [Priors.richardson_green(), Priors(covariances=LogNormalScale(sigma=1.0))],
+    ids=["gamma", "log-normal"],
+)
+def test_hierarchical_priors_come_back(X, tmp_path, priors):
+    before = draw(X, priors=priors)
     save(before, tmp_path / "fit.nc")
     after = load(tmp_path / "fit.nc")
     assert after.priors == before.priors
     assert after.priors_.is_hierarchical
-    np.testing.assert_array_equal(after.priors_.hyper_rate, before.priors_.hyper_rate)
+    for found, wanted in zip(after.priors_.hyperprior, before.priors_.hyperprior, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    with interpreted():
+        assert_holds_the_model(after)
+
+
+@pytest.mark.parametrize("family", ["full", "diag"])
+def test_lkj_priors_come_back(X, tmp_path, family):
+    before = draw(X, family, priors=Priors(covariances=LKJ(eta=6.0)))
+    save(before, tmp_path / "fit.nc")
+    after = load(tmp_path / "fit.nc")
+    assert after.priors == before.priors
+    assert after.priors_.describe() == before.priors_.describe()
+    with interpreted():
+        assert_holds_the_model(after)
+
+
+def test_learned_concentration_comes_back(X, tmp_path):
+    priors = Priors(weights=GammaConcentration(rate=3.0), covariances=LogNormalScale())
+    before = draw(X, priors=priors)
+    save(before, tmp_path / "fit.nc")
+    after = load(tmp_path / "fit.nc")
+    assert after.priors == before.priors
+    assert after.priors_.describe() == before.priors_.describe()
+    assert np.all(after.posterior_["posterior"]["concentration"] > 0)
     with interpreted():
         assert_holds_the_model(after)
 

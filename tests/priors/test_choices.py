@@ -5,10 +5,13 @@ import pytest
 
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import (
+    LKJ,
     ConjugateMeans,
     Dirichlet,
+    GammaConcentration,
     GammaScale,
     InverseWishart,
+    LogNormalScale,
     NormalMeans,
     Priors,
 )
@@ -29,6 +32,15 @@ from bayesgmm.priors.choices import DataSummary
         (lambda: GammaScale(shape=0), r"GammaScale\(shape=\.\.\.\)"),
         (lambda: GammaScale(hyper_shape=0), r"GammaScale\(hyper_shape=\.\.\.\)"),
         (lambda: GammaScale(hyper_rate=[1, 0]), r"GammaScale\(hyper_rate=\.\.\.\)"),
+        (lambda: LogNormalScale(shape=0), r"LogNormalScale\(shape=\.\.\.\)"),
+        (lambda: LogNormalScale(median=[1, 0]), r"LogNormalScale\(median=\.\.\.\)"),
+        (lambda: LogNormalScale(sigma=-1), r"LogNormalScale\(sigma=\.\.\.\)"),
+        (lambda: LKJ(eta=0.5), r"LKJ\(eta=\.\.\.\) must be 1 or above, got 0\.5"),
+        (lambda: LKJ(eta=[2.0, 2.0]), r"LKJ\(eta=\.\.\.\) must be one number"),
+        (lambda: LKJ(median=[1, 0]), r"LKJ\(median=\.\.\.\)"),
+        (lambda: LKJ(sigma=-1), r"LKJ\(sigma=\.\.\.\)"),
+        (lambda: GammaConcentration(0), r"GammaConcentration\(shape=\.\.\.\)"),
+        (lambda: GammaConcentration(rate=[1, 2]), r"rate=\.\.\.\) must be one number"),
         (lambda: Dirichlet("even"), r"Dirichlet.* must be a number or an array.*got 'even'"),
         (lambda: Dirichlet(None), "must be positive and finite, got None"),
         (lambda: NormalMeans(loc=1j), r"NormalMeans\(loc=\.\.\.\) must be a number.*got 1j"),
@@ -39,7 +51,7 @@ from bayesgmm.priors.choices import DataSummary
         (lambda: Priors(weights=3), r"Priors\(weights=\.\.\.\) must be Dirichlet.*got 3"),
         (lambda: Priors(covariances=InverseWishart), "must be InverseWishart"),
     ],
-    ids=[f"case{i}" for i in range(20)],
+    ids=[f"case{i}" for i in range(29)],
 )
 def test_impossible_numbers_and_slots_are_refused(make, message):
     with pytest.raises(DataError, match=message):

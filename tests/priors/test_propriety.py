@@ -10,6 +10,7 @@ from bayesgmm.priors import (
     ConjugateMeans,
     GammaScale,
     InverseWishart,
+    LogNormalScale,
     Priors,
     resolve,
     warn_of_ties,
@@ -103,6 +104,7 @@ def test_other_priors_are_proper_for_any_data(family):
     for covariances, means in (
         (InverseWishart(), Priors().means),
         (GammaScale(), ConjugateMeans()),
+        (LogNormalScale(), Priors().means),
     ):
         resolved = resolve(Priors(covariances=covariances, means=means), X, 3, family)
         assert impropriety(resolved, X, 3) is None

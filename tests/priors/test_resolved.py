@@ -5,16 +5,21 @@ import oracle
 import pytest
 from scipy import stats
 
+from bayesgmm.core.covariance import get_family
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import (
+    LKJ,
     ConjugateMeans,
     Dirichlet,
+    GammaConcentration,
     GammaScale,
     InverseWishart,
+    LogNormalScale,
     NormalMeans,
     Priors,
     resolve,
 )
+from bayesgmm.priors.lkj import log_density
 
 K, D = 3, 2
 
@@ -23,6 +28,9 @@ KINDS = {
     "conjugate": Priors.conjugate(strength=0.4),
     "hierarchical": Priors.richardson_green(),
     "hierarchical conjugate": Priors(means=ConjugateMeans(), covariances=GammaScale(3.0, 0.7)),
+    "log-normal scale": Priors(covariances=LogNormalScale(2.5, sigma=0.6)),
+    "lkj": Priors(covariances=LKJ(1.7, sigma=0.6)),
+    "learned concentration": Priors(weights=GammaConcentration(3.0)),
     "uneven": Priors(
         weights=Dirichlet([1.0, 2.0, 5.0]),
         means=NormalMeans(loc=[1.0, -1.0], scale=[2.0, 3.0]),
@@ -47,9 +55,14 @@ def hyper_for(resolved, family):
     return np.asarray(0.7) if family == "spherical" else np.array([0.7, 1.9])
 
 
-def by_scipy(resolved, mixture, hyper):
+def by_scipy(resolved, mixture, hyper, concentration=None):
     """The log density, one SciPy distribution at a time."""
-    total = stats.dirichlet(resolved.concentration).logpdf(mixture.weights)
+    if concentration is None:
+        total = stats.dirichlet(resolved.concentration).logpdf(mixture.weights)
+    else:
+        total = stats.dirichlet(np.full(K, concentration)).logpdf(mixture.weights)
+        gamma = stats.gamma(resolved.concentration_shape, scale=1 / resolved.concentration_rate)
+        total += gamma.logpdf(concentration)
     for mean, covariance in zip(mixture.means, mixture.covariances, strict=True):
         if resolved.scale is not None:
             total += stats.norm(resolved.loc, resolved.scale).logpdf(mean).sum()
@@ -59,11 +72,15 @@ def by_scipy(resolved, mixture, hyper):
             )
     scatter = resolved.scatter
     if hyper is not None:
-        total += np.sum(
-            stats.gamma(resolved.hyper_shape, scale=1 / resolved.hyper_rate).logpdf(hyper)
-        )
+        if resolved.hyper_sigma is None:
+            of_hyper = stats.gamma(resolved.hyper_shape, scale=1 / resolved.hyper_rate)
+        else:
+            of_hyper = stats.lognorm(resolved.hyper_sigma, scale=resolved.hyper_median)
+        total += np.sum(of_hyper.logpdf(hyper))
         scatter = 2 * np.diag(hyper) if scatter.ndim == 2 else 2 * hyper
     native = mixture.native_covariances
+    if resolved.is_lkj:
+        return total + lkj_by_scipy(resolved, native)
     if scatter.ndim == 2:
         for matrix in native.reshape(-1, D, D):
             total += stats.invwishart(df=resolved.dof, scale=scatter).logpdf(matrix)
@@ -72,12 +89,40 @@ def by_scipy(resolved, mixture, hyper):
     return total
 
 
+def lkj_by_scipy(resolved, native):
+    """Two features: (1 + r) / 2 is Beta(eta, eta), and d(s, r) / d(S) = 1 / (4 s1^2 s2^2)."""
+    of_sds = stats.lognorm(resolved.sd_sigma, scale=resolved.sd_median)
+    if resolved.scatter.ndim < 2:
+        return np.sum(of_sds.logpdf(np.sqrt(native)) - np.log(2.0 * np.sqrt(native)))
+    total = 0.0
+    for matrix in native.reshape(-1, D, D):
+        sds = np.sqrt(np.diag(matrix))
+        r = matrix[0, 1] / sds.prod()
+        total += stats.beta(resolved.eta, resolved.eta).logpdf((1.0 + r) / 2.0) - np.log(2.0)
+        total += of_sds.logpdf(sds).sum() - np.sum(np.log(2.0 * sds**2))
+    return total
+
+
+@pytest.mark.parametrize(("d", "volume"), [(3, np.pi**2 / 2), (4, 32 * np.pi**2 / 27)])
+def test_lkj_of_one_is_uniform(d, volume):
+    """The volumes of the sets of correlation matrices are known."""
+    S = np.diag(np.arange(1.0, d + 1.0) ** 2)
+    density = log_density(S, get_family("tied"), 1.0, np.zeros(d), 1.0)
+    sds = np.arange(1.0, d + 1.0)
+    expected = stats.lognorm(1.0).logpdf(sds).sum() - np.sum(np.log(2.0 * sds**d))
+    assert density == pytest.approx(expected - np.log(volume), rel=1e-12)
+
+
 def test_log_density_is_scipys(family, priors, X, rng):
     resolved = resolve(priors, X, K, family)
     mixture = oracle.random_mixture(family, K, D, rng)
     hyper = hyper_for(resolved, family)
-    found = resolved.log_density(mixture.weights, mixture.means, mixture.native_covariances, hyper)
-    assert found == pytest.approx(by_scipy(resolved, mixture, hyper), rel=1e-11)
+    concentration = 0.3 if resolved.learns_concentration else None
+    found = resolved.log_density(
+        mixture.weights, mixture.means, mixture.native_covariances, hyper, concentration
+    )
+    expected = by_scipy(resolved, mixture, hyper, concentration)
+    assert found == pytest.approx(expected, rel=1e-11)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "uneven"])
@@ -152,6 +197,27 @@ def test_hierarchical_variances_have_the_same_marginal_prior_in_every_dimension(
     for j in range(3):
         p = stats.kstest(draws[:, j, j], stats.invgamma(2.0, scale=b[j]).cdf).pvalue
         assert p > 1e-3
+
+
+def test_at_its_median_the_log_normal_scale_is_the_default_scale(family, X):
+    """But for correlations: the default inverse-Wishart with a diagonal scale."""
+    learned = resolve(Priors(covariances=LogNormalScale()), X, K, family)
+    fixed = resolve(Priors(), X, K, family)
+    assert learned.dof == fixed.dof
+    wanted = np.diag(np.diag(fixed.scatter)) if family in ("full", "tied") else fixed.scatter
+    np.testing.assert_allclose(learned.scatter_at(learned.hyper_median), wanted)
+    np.testing.assert_array_equal(learned.scatter, learned.scatter_at(learned.hyper_median))
+
+
+def test_learned_concentration_is_one_over_the_number_of_components_on_average(X):
+    priors = Priors(weights=GammaConcentration())
+    for k in (2, 5):
+        resolved = resolve(priors, X, k, "full")
+        assert resolved.concentration_shape == 10.0
+        assert resolved.concentration_rate == 10.0 * k
+        np.testing.assert_allclose(resolved.concentration, np.full(k, 1.0 / k))
+        np.testing.assert_array_equal(resolved.for_em().concentration, np.ones(k))
+    assert not resolve(priors, X, 1, "full").learns_concentration
 
 
 @pytest.mark.parametrize("family", ["diag", "spherical"])

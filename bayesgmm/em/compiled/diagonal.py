@@ -8,14 +8,12 @@ units of the data.
 import numpy as np
 
 from bayesgmm.em.compiled.compiling import njit
-from bayesgmm.em.compiled.hyper import hyper_of
+from bayesgmm.em.compiled.hyper import hyper_of, log_hyperprior
 from bayesgmm.em.compiled.task import (
     CONSTANT,
     DIVISOR,
     DOF,
     HAS_PRIOR,
-    HYPER_RATE,
-    HYPER_SHAPE,
     IS_CONJUGATE,
     KEEPS_COVARIANCES,
     KEEPS_MEANS,
@@ -95,9 +93,7 @@ def log_prior(numbers, table, concentration, scatter, mixture):
     n_each = (len(mixture) - factors) // n_components
     hyper = hyper_of(numbers, table, mixture[factors:])
     n_hyper = len(hyper)
-    total = numbers[CONSTANT]
-    for j in range(n_hyper):
-        total += (numbers[HYPER_SHAPE] - 1.0) * np.log(hyper[j]) - table[HYPER_RATE, j] * hyper[j]
+    total = numbers[CONSTANT] + log_hyperprior(numbers, table, hyper)
     for k in range(n_components):
         for j in range(d):
             offset = mixture[n_components + k * d + j] - table[LOC, j]

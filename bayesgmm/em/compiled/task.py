@@ -10,9 +10,9 @@ from bayesgmm.em.problem import Problem
 # Places in ``numbers``.
 N, IS_DIAGONAL, KEEPS_WEIGHTS, KEEPS_MEANS, KEEPS_COVARIANCES = range(5)
 HAS_PRIOR, IS_CONJUGATE, STRENGTH, DOF, DIVISOR, CONSTANT = range(5, 11)
-N_HYPER, HYPER_SHAPE, HYPER_COUNT = range(11, 14)
+N_HYPER, HYPER_POWER, HYPER_COUNT, HYPER_PRECISION = range(11, 15)
 # Rows of ``table``.
-CENTRE, SCALE, RIDGE, LOC, SPREAD, HYPER_RATE = range(6)
+CENTRE, SCALE, RIDGE, LOC, SPREAD, HYPER_RATE, HYPER_CENTRE = range(7)
 
 _KEEPS = {"weights": KEEPS_WEIGHTS, "means": KEEPS_MEANS, "covariances": KEEPS_COVARIANCES}
 
@@ -22,14 +22,14 @@ class Task(NamedTuple):
 
     Attributes
     ----------
-    numbers : (14,) array
+    numbers : (15,) array
         Number of rows; the family's structure; what no step changes; and of the prior
         (:class:`bayesgmm.priors.ResolvedPriors`) whether there is one, its scalars, the length of
         its hyperparameter, and what its log density has that no parameter changes.
-    table : (6, D) array
+    table : (7, D) array
         The middle of the data, the lengths that features are measured in, what is added to the
-        variances, and of the prior: mean and standard deviation of the means, and the rate of the
-        hyperparameter.
+        variances, and of the prior: mean and standard deviation of the means, and rate and centre
+        of the hyperparameter.
     concentration : (K,) array
         Of the prior on the weights; ones without.
     scatter : (D * D,), (D,) or (1,) array
@@ -64,7 +64,7 @@ def mixture_of(array: np.ndarray, like: Mixture) -> Mixture:
 def task_of(problem: Problem, n_components: int) -> Task:
     """The task that a problem poses."""
     prior, d = problem.priors, problem.n_features
-    numbers, table = np.zeros(14), np.zeros((6, d))
+    numbers, table = np.zeros(15), np.zeros((7, d))
     numbers[N], numbers[IS_DIAGONAL] = problem.n, problem.family.structure == "diagonal"
     for part in problem.fixed:
         numbers[_KEEPS[part]] = True
@@ -75,10 +75,11 @@ def task_of(problem: Problem, n_components: int) -> Task:
     numbers[HAS_PRIOR], numbers[IS_CONJUGATE] = True, prior.scale is None
     numbers[STRENGTH], numbers[DOF], numbers[DIVISOR] = prior.strength, prior.dof, prior.divisor
     table[LOC], table[SPREAD] = prior.loc, 1.0 if prior.scale is None else prior.scale
-    if prior.hyper_rate is not None:
-        numbers[N_HYPER], numbers[HYPER_SHAPE] = np.size(prior.hyper_rate), prior.hyper_shape
+    if (hyperprior := prior.hyperprior) is not None:
+        numbers[N_HYPER], numbers[HYPER_POWER] = np.size(hyperprior.rate), hyperprior.power
         numbers[HYPER_COUNT] = problem.hyper_count(n_components)
-        table[HYPER_RATE] = prior.hyper_rate
+        numbers[HYPER_PRECISION] = hyperprior.precision
+        table[HYPER_RATE], table[HYPER_CENTRE] = hyperprior.rate, hyperprior.centre
     scatter = np.array(prior.scatter, dtype=float).reshape(-1)
     task = Task(numbers, table, np.array(prior.concentration), scatter)
     numbers[CONSTANT] = _constant(problem, task)

@@ -11,14 +11,12 @@ step is conditional (ECM: means given covariances, then covariances given means;
 import numpy as np
 
 from bayesgmm.em.compiled.compiling import njit
-from bayesgmm.em.compiled.hyper import hyper_of
+from bayesgmm.em.compiled.hyper import hyper_of, log_hyperprior
 from bayesgmm.em.compiled.task import (
     CONSTANT,
     DIVISOR,
     DOF,
     HAS_PRIOR,
-    HYPER_RATE,
-    HYPER_SHAPE,
     IS_CONJUGATE,
     KEEPS_COVARIANCES,
     KEEPS_MEANS,
@@ -112,9 +110,7 @@ def log_prior(numbers, table, concentration, scatter, mixture):
     n_factors = (len(mixture) - start) // (d * d)
     hyper = hyper_of(numbers, table, mixture[start:])
     n_hyper = len(hyper)
-    total = numbers[CONSTANT]
-    for j in range(n_hyper):
-        total += (numbers[HYPER_SHAPE] - 1.0) * np.log(hyper[j]) - table[HYPER_RATE, j] * hyper[j]
+    total = numbers[CONSTANT] + log_hyperprior(numbers, table, hyper)
     for k in range(n_components):
         W = mixture[start + k % n_factors * d * d : start + (k % n_factors + 1) * d * d]
         for i in range(d):
