@@ -80,8 +80,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     draws : int, default 1000
         Draws a chain.
     tune : int, optional
-        Draws a chain, before the others, to tune NUTS or for Gibbs sampling to forget its start; by
-        default 200 for NUTS, 400 for Gibbs sampling, and 1000 for a PyMC model. Not used by "vi" and "smc".
+        Draws a chain, before the others, to tune NUTS (200 by default, 1000 for a PyMC model) or
+        for Gibbs sampling to forget its start (400). Not used by "vi" and "smc".
     chains : int, default 4
         R-hat needs two at least. Of "smc": populations of particles, each on its own.
     random_state : int, numpy.random.Generator, numpy.random.RandomState, optional
