@@ -106,7 +106,7 @@ def test_waic_and_loo_are_those_of_the_draws(sampled):
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto")  # few draws
 def test_large_likelihoods_are_not_kept_and_criteria_do_not_miss_them(X, monkeypatch):
     kept = fitted(X)
-    monkeypatch.setattr("bayesgmm.bayes.estimator.MAX_LOG_LIKELIHOOD_BYTES", 1000)
+    monkeypatch.setattr("bayesgmm.bayes.assembly.MAX_LOG_LIKELIHOOD_BYTES", 1000)
     monkeypatch.setattr("bayesgmm.bayes.elpd._BLOCK_BYTES", 8 * 200 * 20)
     blocks = fitted(X)
     assert "log_likelihood" not in blocks.posterior_.children

@@ -100,7 +100,7 @@ def test_names_made_up_at_the_fit_are_not_asked_for_later(X, tmp_path):
 
 
 def test_file_without_log_likelihood_still_gives_loo(X, tmp_path, monkeypatch):
-    monkeypatch.setattr("bayesgmm.bayes.estimator.MAX_LOG_LIKELIHOOD_BYTES", 0)
+    monkeypatch.setattr("bayesgmm.bayes.assembly.MAX_LOG_LIKELIHOOD_BYTES", 0)
     before = draw(X)
     save(before, tmp_path / "fit.nc")
     after = load(tmp_path / "fit.nc")
