@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm.bayes import elpd
-from bayesgmm.bayes.arguments import refuse
+from bayesgmm.bayes.arguments import ATTRIBUTES, OF_FIT, refuse
 from bayesgmm.bayes.assembly import assemble
 from bayesgmm.bayes.samplers import SAMPLERS
 from bayesgmm.core.covariance import FAMILIES, get_family
 from bayesgmm.core.criteria import WAIC
 from bayesgmm.core.random_state import as_generator
+from bayesgmm.data.arguments import OneOf, refuse_keywords
 from bayesgmm.data.validate import (
     as_data,
     check_distinct_rows,
@@ -86,11 +87,13 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     progressbar : bool, default True
         Show the progress of the chains.
     checkpoint : str or path, optional
-        File in which the draws so far are kept every 20 seconds (a Zarr archive). Where it exists,
-        a fit of the same data, model, priors and number of chains goes on from there: each chain
-        from its last draw kept, with the sampler tuned anew. Its draws are then others than without
-        the interruption, of the same posterior. A finished one goes on to more `draws`. Functions
-        in `priors` are known by their names only. For ``sampler="nuts"`` alone.
+        File in which the draws so far are kept every 20 seconds: a Zarr archive, whose name ends in
+        ``.zarr`` or ``.zarr.zip``. Where it exists, a fit of the same data, model, priors and
+        number of chains goes on from there: each chain from its last draw kept, with the sampler
+        tuned anew. Its draws are then others than without the interruption, of the same posterior.
+        A finished one goes on to more `draws`. Another `random_state` changes only the draws that
+        are still missing. Functions in `priors` are known by their names only. For
+        ``sampler="nuts"`` alone.
 
     Attributes
     ----------
@@ -132,11 +135,12 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     True
     """
 
+    _instead: ClassVar[dict[str, str]] = ATTRIBUTES
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions({*FAMILIES, *(f.mclust_code for f in FAMILIES.values())})],
+        "covariance_type": [OneOf([*FAMILIES, *(f.mclust_code for f in FAMILIES.values())])],
         "priors": [Priors, None],
-        "sampler": [StrOptions(set(SAMPLERS))],
+        "sampler": [OneOf(SAMPLERS)],
         "draws": [Interval(Integral, 4, None, closed="left")],
         "tune": [Interval(Integral, 1, None, closed="left"), None],
         "chains": [Interval(Integral, 1, None, closed="left")],
@@ -160,7 +164,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         checkpoint: str | os.PathLike[str] | None = None,
         **other: Any,
     ):
-        refuse(other)
+        refuse(other, self._get_param_names())
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.priors = priors
@@ -172,7 +176,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         self.progressbar = progressbar
         self.checkpoint = checkpoint
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, **other: Any) -> Self:
         """Draw from the posterior.
 
         Parameters
@@ -203,6 +207,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         """
         from bayesgmm.bayes.engines import draw_posterior
 
+        refuse_keywords("BayesianGaussianMixture.fit", other, OF_FIT)
         self._validate_params()
         data = as_data(X, min_rows=2)
         check_enough_rows(len(data.values), self.n_components)
@@ -234,7 +239,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             warnings.warn(" ".join(self.diagnostics_.messages), PosteriorWarning, stacklevel=2)
         return self
 
-    def predict_proba(
+    def predict_proba(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, X: Any, interval: float | None = None
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Probability that each row belongs to each component, averaged over the draws.
