@@ -119,7 +119,13 @@ def draw_posterior(
                 f"sampler='{sampler}' keeps no checkpoint, got checkpoint={str(checkpoint)!r}; use "
                 "sampler='nuts', or leave it out."
             )
-        key = fingerprint(X, n_components, covariance_type, priors, chains)
+        key = fingerprint(
+            data=X,
+            n_components=n_components,
+            covariance_type=covariance_type,
+            priors=priors,
+            chains=chains,
+        )
         options["checkpoint"] = Checkpoint(checkpoint, key)
     if not priors.is_ours:
         if places.on_model is None:

@@ -32,6 +32,7 @@ Examples:
 @options.columns
 @options.sampling
 @options.sampler
+@options.checkpoint
 @options.seed
 @options.output(
     "Write the posterior to this file (.nc, netCDF), for `predict`, for load() in Python and for "
@@ -46,6 +47,7 @@ def sample(
     draws: int,
     chains: int,
     sampler: str,
+    checkpoint: Path | None,
     seed: int,
     output: Path | None,
     quiet: bool,
@@ -76,6 +78,7 @@ def sample(
         chains=chains,
         random_state=seed,
         progressbar=screen.has_bars,
+        checkpoint=checkpoint,
     )
     model.fit(table.frame)
     if screen.has_bars and _is_by_nuts(model):
