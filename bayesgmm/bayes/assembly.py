@@ -73,13 +73,11 @@ def assemble(
     tree = build_tree(
         mixture, others, drawn.sample_stats, X, kept, names, attributes, drawn.constants
     )
-    # Only NUTS can diverge.
-    diverging = drawn.sample_stats.get("diverging", np.zeros(mixture.batch_shape, bool))
     diagnostics = diagnose(
         drawn.draws,
         relabelled,
         total,
-        diverging,
+        drawn.sample_stats.get("diverging"),
         names,
         weigh_modes=lambda modes: weigh_modes(
             modes, log_likelihood, len(X), tree["posterior"].to_dataset()
@@ -89,6 +87,7 @@ def assemble(
         complete=drawn.complete,
         n_wanted=n_wanted,
         importance=drawn.importance,
+        better_fit=drawn.better_fit,
     )
     return mixture, tree, diagnostics
 

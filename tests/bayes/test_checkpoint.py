@@ -99,9 +99,7 @@ def test_draws_are_kept_while_they_come(tmp_path):
 def test_files_that_do_not_fit_are_refused(tmp_path):
     path = tmp_path / "run.zarr.zip"
     Checkpoint(path, KEY).run("chains", counting([3] * 3), STARTS, 3, 1, lambda draw: draw)
-    with pytest.raises(
-        DataError, match=r"^The checkpoint .* is of another fit: data differs; "
-    ):
+    with pytest.raises(DataError, match=r"^The checkpoint .* is of another fit: data differs; "):
         Checkpoint(path, KEY | {"data": "another"})
     with pytest.raises(DataError, match="another fit: data and priors differ; give another name"):
         Checkpoint(path, {"data": "b", "priors": "b"})

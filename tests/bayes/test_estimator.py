@@ -11,7 +11,14 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import has_fit_parameter
 
-from bayesgmm import BayesianGaussianMixture, GaussianMixture, Priors
+from bayesgmm import (
+    BayesianGaussianMixture,
+    GaussianMixture,
+    Priors,
+    load,
+    load_dataset,
+    save,
+)
 from bayesgmm.core import criteria
 from bayesgmm.exceptions import DataError, DegenerateDataError, PosteriorWarning
 from bayesgmm.priors import Dirichlet
@@ -244,6 +251,18 @@ def test_clone_parameters_and_pickle(X):
 def test_arguments_of_the_variational_class_name_ours(argument, ours):
     with pytest.raises(TypeError, match=f"{argument}= belongs to scikit-learn's.*{ours}"):
         BayesianGaussianMixture(2, **{argument: 1})
+
+
+def test_priors_that_outweigh_a_better_fit_are_told(sampled, tmp_path):
+    X = load_dataset("iris").drop(columns="species")
+    fit = fitted(X, 3, draws=20, tune=20)
+    # Two of the species merge at the highest mode, and are apart where the likelihood is higher.
+    apart = fit.diagnostics_.better_fit + fit.map_.log_density(X.to_numpy()).sum()
+    assert apart == pytest.approx(-192.0, abs=0.5)
+    assert "The priors decide between modes" in fit.diagnostics_.verdict
+    save(fit, tmp_path / "fit.nc")
+    assert load(tmp_path / "fit.nc").diagnostics_.better_fit == fit.diagnostics_.better_fit
+    assert sampled.diagnostics_.better_fit == 0.0
 
 
 def test_unknown_argument_is_an_error():

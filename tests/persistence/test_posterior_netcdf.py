@@ -69,7 +69,7 @@ def test_what_the_fit_says_of_itself_comes_back(pair):
     pd.testing.assert_frame_equal(after.diagnostics_.table, before.diagnostics_.table)
     pd.testing.assert_frame_equal(after.diagnostics_.chains, before.diagnostics_.chains)
     for name in ("n_divergences", "n_draws", "switched", "messages", "overlapping", "n_namings",
-                 "agreement", "complete", "verdict"):  # fmt: skip
+                 "agreement", "complete", "verdict", "can_diverge"):  # fmt: skip
         assert getattr(after.diagnostics_, name) == getattr(before.diagnostics_, name)
     assert after.priors_.describe() == before.priors_.describe()
     for name, value in vars(before.priors_).items():
