@@ -206,6 +206,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         end, it raises KeyboardInterrupt, and the estimator is as it was.
         """
         from bayesgmm.bayes.engines import draw_posterior
+        from bayesgmm.core.kernels.compiling import announced
 
         refuse_keywords("BayesianGaussianMixture.fit", other, OF_FIT)
         self._validate_params()
@@ -219,21 +220,22 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         if priors.is_ours:
             resolved = resolve(priors, data.values, self.n_components, family.name)
             warn_of_ties(resolved, data.values, self.n_components, data.feature_names)
-        result = draw_posterior(
-            data.values,
-            self.n_components,
-            family.name,
-            priors,
-            sampler=self.sampler,
-            draws=self.draws,
-            tune=self.tune,
-            chains=self.chains,
-            rng=as_generator(self.random_state),
-            progressbar=self.progressbar,
-            checkpoint=self.checkpoint,
-        )
         names = data.feature_names or tuple(f"x{i}" for i in range(data.n_features))
-        self._keep(result, data.values, names)
+        with announced(f"the loops of sampler={self.sampler!r}", quiet=not self.progressbar):
+            result = draw_posterior(
+                data.values,
+                self.n_components,
+                family.name,
+                priors,
+                sampler=self.sampler,
+                draws=self.draws,
+                tune=self.tune,
+                chains=self.chains,
+                rng=as_generator(self.random_state),
+                progressbar=self.progressbar,
+                checkpoint=self.checkpoint,
+            )
+            self._keep(result, data.values, names)
         self._keep_features(data.n_features, data.feature_names)
         if self.diagnostics_.messages:
             warnings.warn(" ".join(self.diagnostics_.messages), PosteriorWarning, stacklevel=2)
