@@ -205,9 +205,6 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         a second time, or with ``sampler="laplace"``, "vi" or "smc", which have no draws before the
         end, it raises KeyboardInterrupt, and the estimator is as it was.
         """
-        from bayesgmm.bayes.engines import draw_posterior
-        from bayesgmm.core.kernels.compiling import announced
-
         refuse_keywords("BayesianGaussianMixture.fit", other, OF_FIT)
         self._validate_params()
         data = as_data(X, min_rows=2)
@@ -220,6 +217,10 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         if priors.is_ours:
             resolved = resolve(priors, data.values, self.n_components, family.name)
             warn_of_ties(resolved, data.values, self.n_components, data.feature_names)
+        # After the checks, whose errors need not wait for a compiler to be loaded.
+        from bayesgmm.bayes.engines import draw_posterior
+        from bayesgmm.core.kernels.compiling import announced
+
         names = data.feature_names or tuple(f"x{i}" for i in range(data.n_features))
         with announced(f"the loops of sampler={self.sampler!r}", quiet=not self.progressbar):
             result = draw_posterior(

@@ -59,15 +59,16 @@ def sample(
     standard deviation, 90 % interval and the posterior mode (MAP) of each parameter, and whether
     the draws can be trusted.
     """
-    from bayesgmm.bayes.estimator import BayesianGaussianMixture
-    from bayesgmm.data.wording import plural
-    from bayesgmm.persistence import save
     from bayesgmm.persistence.files import check_target
 
     screen = Screen(quiet)
     if output is not None:
         check_target(output, (".nc",), "A posterior")
     table = read_data(data, columns, screen)
+    from bayesgmm.bayes.estimator import BayesianGaussianMixture
+    from bayesgmm.data.wording import plural
+    from bayesgmm.persistence import save
+
     what = plural(n_components, "component")
     screen.note(f"sampling {what}: {plural(chains, 'chain')} of {draws} draws")
     model = BayesianGaussianMixture(
