@@ -135,7 +135,9 @@ def plot_criteria(
         )
     elif len(lines) > 1:
         _label_ends(ax, lines, limits, palette)
-    _title(ax, wanted)
+    alone = wanted[1:] if len(lines) > len(wanted) else []
+    _title(ax, wanted, f"{' and '.join(one.name for one in alone)} of the chosen family only"
+           if alone else "")  # fmt: skip
     names = " and ".join(one.name for one in wanted)
     describe(
         ax, f"{names} for K = {k.min()} to {k.max()}; K = {chosen_k}, {chosen_family}, is chosen."
@@ -370,11 +372,11 @@ def _label_ends(
         )
 
 
-def _title(ax: Axes, wanted: list[Criterion]) -> None:
+def _title(ax: Axes, wanted: list[Criterion], left_out: str) -> None:
     names = " and ".join(one.name for one in wanted)
+    end = f"\n{left_out}" if left_out else ""
     if wanted[0].higher_is_better:
-        panel_title(
-            ax, f"Prediction: elpd by {names}", "↑ higher is better; bars ± 1 SE; shaded: chosen K"
-        )
+        reading = "↑ higher is better; bars ± 1 SE; shaded: chosen K"
+        panel_title(ax, f"Prediction: elpd by {names}", reading + end)
     else:
-        panel_title(ax, names, "↓ lower is better; shaded: chosen K")
+        panel_title(ax, names, f"↓ lower is better; shaded: chosen K{end}")
