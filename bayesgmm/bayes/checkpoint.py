@@ -75,10 +75,10 @@ class Checkpoint:
             )
         folder = self.path.parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
-            trouble = "may not be written to" if folder.is_dir() else "does not exist"
+            trouble = "may not be;" if folder.is_dir() else "does not exist; make it, or"
             raise DataError(
                 f"A checkpoint needs a folder that can be written to, but {str(folder)!r} "
-                f"{trouble}; make it, or give another path."
+                f"{trouble} give another path."
             )
         if self.path.exists():
             self._read()
