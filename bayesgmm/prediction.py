@@ -1,17 +1,36 @@
-"""What every fitted estimator can say about rows: memberships, densities, new draws.
+"""What the estimators share: what a fit can say about rows, and what messages say instead.
 
 An EM fit is a posterior with one draw, so one set of methods serves both.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.core.random_state import as_generator
+from bayesgmm.data.arguments import refuse_keywords, with_near_name
 from bayesgmm.data.validate import as_data, as_sample_weight, check_features
 from bayesgmm.exceptions import DataError
+
+# Attributes that another estimator, package or function has, and what to use of an EM fit.
+_POSTERIOR = "a posterior has it, and this is one best fit: use BayesianGaussianMixture"
+INSTEAD = {
+    "save": "use bayesgmm.save(fit, path)",
+    "load": "use bayesgmm.load(path)",
+    "labels_": "use predict(X)",
+    "loo": f"{_POSTERIOR}, or bic(X) or icl(X) here",
+    "waic": f"{_POSTERIOR}, or bic(X) or icl(X) here",
+    "posterior_": _POSTERIOR,
+    "diagnostics_": f"{_POSTERIOR}, or converged_ and starts_ here",
+    "map_": "this is one best fit, with priors= the posterior's mode: use mixture_",
+}
+# Arguments of the posterior's methods.
+_OF_DRAWS = {
+    "interval": "one best fit has no spread of memberships; use BayesianGaussianMixture, which has"
+}
 
 
 class MixturePredictor:
@@ -20,13 +39,29 @@ class MixturePredictor:
     mixture_: Mixture
     n_features_in_: int
     random_state: Any
+    _instead: ClassVar[dict[str, str]] = INSTEAD
+    _parameter_constraints: ClassVar[dict[str, list[Any]]]
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in self._instead:
+                raise AttributeError(
+                    f"{type(self).__name__!r} object has no attribute {name!r}: "
+                    f"{self._instead[name]}.",
+                    name=name,
+                    obj=self,
+                )
+            # Not there, or a property that failed: the error is raised once more.
+            return object.__getattribute__(self, name)
+
+    def predict_proba(self, X: Any, **other: Any) -> np.ndarray:
         """Probability that each row belongs to each component, (N, K).
 
         For a posterior it is averaged over the draws, and so counts both the overlap of the
         components and the doubt about them.
         """
+        refuse_keywords(f"{type(self).__name__}.predict_proba", other, _OF_DRAWS)
         rows = self._new_rows(X)
         return self.mixture_.mean_responsibilities(rows)
 
@@ -63,6 +98,14 @@ class MixturePredictor:
                 "sample."
             )
         return self.mixture_.sample(n_samples, as_generator(self.random_state))
+
+    def _validate_params(self) -> None:
+        try:
+            super()._validate_params()  # pyright: ignore
+        except InvalidParameterError as error:
+            arguments = self.get_params(deep=False)  # pyright: ignore
+            message = with_near_name(str(error), self._parameter_constraints, arguments)
+            raise InvalidParameterError(message) from None
 
     def _new_rows(self, X: Any) -> np.ndarray:
         check_is_fitted(self)

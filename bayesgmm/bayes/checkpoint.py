@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.bayes.nutpie_adapter import RawDraws
+from bayesgmm.data.wording import joined
 from bayesgmm.exceptions import DataError
 
 _FORMAT = "bayesgmm.checkpoint"
-_VERSION = 1
+_VERSION = 2
+_ENDINGS = (".zarr", ".zarr.zip")
 
 
 @dataclass(frozen=True)
@@ -52,21 +54,31 @@ class Checkpoint:
     Parameters
     ----------
     path : str or path
-    key : str
-        What the draws belong to; see :func:`fingerprint`.
+    key : dict of str to str
+        What the draws belong to; see :func:`fingerprint`. The seed is not part of it: draws of
+        another one are of the same posterior.
 
     Raises
     ------
     DataError
-        If the file cannot be written, is no checkpoint, or is one of something else.
+        If the name has another ending, the file cannot be written, is no checkpoint, or is one of
+        something else.
     """
 
-    def __init__(self, path: str | os.PathLike[str], key: str) -> None:
-        self.path, self.key = Path(path), key
+    def __init__(self, path: str | os.PathLike[str], key: Mapping[str, str]) -> None:
+        self.path, self.key = Path(path), dict(key)
         self._runs: dict[str, list[Chain]] = {}
-        if not self.path.parent.is_dir() or not os.access(self.path.parent, os.W_OK):
+        if not self.path.name.endswith(_ENDINGS):
             raise DataError(
-                f"the folder of a checkpoint must exist and be writable, got {str(self.path)!r}."
+                f"A checkpoint ends in {' or '.join(_ENDINGS)}, got {str(self.path)!r}; give "
+                f"{str(self.path.with_suffix('.zarr.zip'))!r}."
+            )
+        folder = self.path.parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            trouble = "may not be;" if folder.is_dir() else "does not exist; make it, or"
+            raise DataError(
+                f"A checkpoint needs a folder that can be written to, but {str(folder)!r} "
+                f"{trouble} give another path."
             )
         if self.path.exists():
             self._read()
@@ -135,13 +147,16 @@ class Checkpoint:
                     self._runs[name] = [_chain(group) for _, group in chains]
         except Exception as error:
             raise DataError(
-                f"{str(self.path)!r} exists and is no checkpoint that can be read ({error}); give "
-                "another name, or delete it."
+                f"The file {str(self.path)!r} exists and is no checkpoint that can be read "
+                f"({error}); give another name, or delete it."
             ) from None
-        if about.get("key") != self.key:
+        theirs = about["key"]
+        other = [name for name in self.key if theirs.get(name) != self.key[name]]
+        if other:
             raise DataError(
-                f"the checkpoint {str(self.path)!r} is of other data, another model or other "
-                "priors; give another name, or delete it to start afresh."
+                f"The checkpoint {str(self.path)!r} is of another fit: {joined(other, quote=False)}"
+                f" {'differs' if len(other) == 1 else 'differ'}; give another name, or delete it "
+                "to start afresh."
             )
 
     def _write(self) -> None:
@@ -160,13 +175,20 @@ class Checkpoint:
         part.replace(self.path)  # whole or not at all
 
 
-def fingerprint(X: np.ndarray, *settings: Any) -> str:
-    """A checksum of data (N, D) and of settings: numbers, text, priors.
+def fingerprint(**parts: Any) -> dict[str, str]:
+    """A checksum of each part: arrays, numbers, text, priors.
 
     Functions count by their names.
     """
-    digest = hashlib.sha256(np.ascontiguousarray(X, dtype=float).tobytes())
-    digest.update(json.dumps([X.shape, *map(_plain, settings)]).encode())
+    return {name: _checksum(value) for name, value in parts.items()}
+
+
+def _checksum(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        digest = hashlib.sha256(np.ascontiguousarray(value, dtype=float).tobytes())
+        digest.update(json.dumps(value.shape).encode())
+    else:
+        digest = hashlib.sha256(json.dumps(_plain(value)).encode())
     return digest.hexdigest()
 
 

@@ -62,6 +62,13 @@ class Diagnostics:
         Of independent draws that were weighted and resampled: k-hat, and their effective sample
         size, which then stands in the table for every quantity. R-hat is NaN there: it compares
         chains.
+    can_diverge : bool
+        False for samplers that have no divergences.
+    better_fit : float
+        How much higher the log-likelihood is at another mode of the posterior than at the highest,
+        in nats: the priors then outweigh the data, and EM without priors may find other clusters.
+        Zero where no mode that was found is better by three nats, and not looked for where a
+        function is among the priors.
     """
 
     table: "pd.DataFrame"
@@ -75,6 +82,8 @@ class Diagnostics:
     agreement: float = 1.0
     complete: bool = True
     importance: Importance | None = None
+    can_diverge: bool = True
+    better_fit: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -102,7 +111,7 @@ class Diagnostics:
 
     @property
     def verdict(self) -> str:
-        """One sentence on chains and components, good or bad."""
+        """A sentence on chains and components, good or bad; a second where the priors decide."""
         return verdicts.verdict(self)
 
     @property
@@ -126,7 +135,7 @@ def diagnose(
     draws: Mixture,
     relabelled: Relabelling,
     log_likelihood: np.ndarray,
-    diverging: np.ndarray,
+    diverging: np.ndarray | None,
     feature_names: tuple[str, ...],
     *,
     weigh_modes: Callable[[np.ndarray], np.ndarray],
@@ -135,6 +144,7 @@ def diagnose(
     complete: bool = True,
     n_wanted: int | None = None,
     importance: Importance | None = None,
+    better_fit: float = 0.0,
 ) -> Diagnostics:
     """Diagnose draws.
 
@@ -146,7 +156,8 @@ def diagnose(
         The same under agreed labels.
     log_likelihood : (chain, draw) array
         Of all rows together.
-    diverging : (chain, draw) array of bool
+    diverging : (chain, draw) array of bool, or None
+        None of a sampler that cannot diverge.
     feature_names : tuple of str
     weigh_modes : callable
         From the mode of each chain to the weight of each mode; called where there are several.
@@ -160,6 +171,8 @@ def diagnose(
         Draws asked for, over all chains.
     importance : Importance, optional
         Of draws that are no chains.
+    better_fit : float, default 0
+        As in :class:`Diagnostics`.
     """
     import pandas as pd
 
@@ -188,8 +201,8 @@ def diagnose(
     })  # fmt: skip
     found = Diagnostics(
         table=table,
-        n_divergences=int(diverging.sum()),
-        n_draws=int(diverging.size),
+        n_divergences=0 if diverging is None else int(diverging.sum()),
+        n_draws=int(log_likelihood.size),
         switched=relabelled.switched,
         messages=(),
         chains=chains,
@@ -198,6 +211,8 @@ def diagnose(
         agreement=agreement,
         complete=complete,
         importance=importance,
+        can_diverge=diverging is not None,
+        better_fit=better_fit,
     )
     return replace(found, messages=verdicts.messages(found, n_wanted))
 

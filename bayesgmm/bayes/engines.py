@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Modes are looked at if their density is within this of the highest, in nats.
 NEAR = 10.0
+# A mode fits better than another where its likelihood is twenty times as large, in nats.
+BETTER = 3.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class EngineResult:
         Data containers that a user's priors registered.
     complete : bool
         False if sampling was interrupted, and these are the draws so far.
+    better_fit : float
+        As in :class:`~bayesgmm.bayes.diagnostics.Diagnostics`.
     """
 
     draws: Mixture
@@ -67,6 +71,7 @@ class EngineResult:
     extra: "xr.Dataset | None" = None
     constants: "xr.Dataset | None" = None
     complete: bool = True
+    better_fit: float = 0.0
 
 
 def draw_posterior(
@@ -121,7 +126,13 @@ def draw_posterior(
                 f"sampler='{sampler}' keeps no checkpoint, got checkpoint={str(checkpoint)!r}; use "
                 "sampler='nuts', or leave it out."
             )
-        key = fingerprint(X, n_components, covariance_type, priors, chains)
+        key = fingerprint(
+            data=X,
+            n_components=n_components,
+            covariance_type=covariance_type,
+            priors=priors,
+            chains=chains,
+        )
         options["checkpoint"] = Checkpoint(checkpoint, key)
     if not priors.is_ours:
         if places.on_model is None:
@@ -155,4 +166,12 @@ def draw_posterior(
         importance=drawn.importance,
         log_evidence=drawn.log_evidence,
         complete=drawn.complete,
+        better_fit=_better_fit(X, found.run.mixture, [run.mixture for run in found.others]),
     )
+
+
+def _better_fit(X: np.ndarray, highest: Mixture, others: list[Mixture]) -> float:
+    """By how much the best fit among modes is better than the highest; zero if it is not."""
+    log_likelihoods = [float(mode.log_density(X).sum()) for mode in (highest, *others)]
+    gain = max(log_likelihoods) - log_likelihoods[0]
+    return gain if gain > BETTER else 0.0

@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from bayesgmm import __version__
 from bayesgmm.bayes import elpd
-from bayesgmm.bayes.chain_modes import weigh_modes
-from bayesgmm.bayes.diagnostics import diagnose
-from bayesgmm.bayes.labels import agreement, overlap, relabel
+from bayesgmm.bayes.arguments import ATTRIBUTES, OF_FIT, refuse
+from bayesgmm.bayes.assembly import assemble
 from bayesgmm.bayes.samplers import SAMPLERS
-from bayesgmm.bayes.tree import MAX_LOG_LIKELIHOOD_BYTES, build_tree, variables_dataset
 from bayesgmm.core.covariance import FAMILIES, get_family
 from bayesgmm.core.criteria import WAIC
 from bayesgmm.core.random_state import as_generator
+from bayesgmm.data.arguments import OneOf, refuse_keywords
 from bayesgmm.data.validate import (
     as_data,
     check_distinct_rows,
@@ -30,7 +28,7 @@ from bayesgmm.data.validate import (
 )
 from bayesgmm.exceptions import DataError, PosteriorWarning
 from bayesgmm.prediction import MixturePredictor
-from bayesgmm.priors import Priors, ResolvedPriors, resolve, warn_of_ties
+from bayesgmm.priors import Priors, resolve, warn_of_ties
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -89,11 +87,13 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     progressbar : bool, default True
         Show the progress of the chains.
     checkpoint : str or path, optional
-        File in which the draws so far are kept every 20 seconds (a Zarr archive). Where it exists,
-        a fit of the same data, model, priors and number of chains goes on from there: each chain
-        from its last draw kept, with the sampler tuned anew. Its draws are then others than without
-        the interruption, of the same posterior. A finished one goes on to more `draws`. Functions
-        in `priors` are known by their names only. For ``sampler="nuts"`` alone.
+        File in which the draws so far are kept every 20 seconds: a Zarr archive, whose name ends in
+        ``.zarr`` or ``.zarr.zip``. Where it exists, a fit of the same data, model, priors and
+        number of chains goes on from there: each chain from its last draw kept, with the sampler
+        tuned anew. Its draws are then others than without the interruption, of the same posterior.
+        A finished one goes on to more `draws`. Another `random_state` changes only the draws that
+        are still missing. Functions in `priors` are known by their names only. For
+        ``sampler="nuts"`` alone.
 
     Attributes
     ----------
@@ -136,11 +136,12 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     True
     """
 
+    _instead: ClassVar[dict[str, str]] = ATTRIBUTES
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions({*FAMILIES, *(f.mclust_code for f in FAMILIES.values())})],
+        "covariance_type": [OneOf([*FAMILIES, *(f.mclust_code for f in FAMILIES.values())])],
         "priors": [Priors, None],
-        "sampler": [StrOptions(set(SAMPLERS))],
+        "sampler": [OneOf(SAMPLERS)],
         "draws": [Interval(Integral, 4, None, closed="left")],
         "tune": [Interval(Integral, 1, None, closed="left"), None],
         "chains": [Interval(Integral, 1, None, closed="left")],
@@ -164,7 +165,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         checkpoint: str | os.PathLike[str] | None = None,
         **other: Any,
     ):
-        _refuse(other)
+        refuse(other, self._get_param_names())
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.priors = priors
@@ -176,7 +177,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         self.progressbar = progressbar
         self.checkpoint = checkpoint
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, **other: Any) -> Self:
         """Draw from the posterior.
 
         Parameters
@@ -205,8 +206,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         a second time, or with ``sampler="laplace"``, "vi" or "smc", which have no draws before the
         end, it raises KeyboardInterrupt, and the estimator is as it was.
         """
-        from bayesgmm.bayes.engines import draw_posterior
-
+        refuse_keywords("BayesianGaussianMixture.fit", other, OF_FIT)
         self._validate_params()
         data = as_data(X, min_rows=2)
         check_enough_rows(len(data.values), self.n_components)
@@ -218,27 +218,32 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         if priors.is_ours:
             resolved = resolve(priors, data.values, self.n_components, family.name)
             warn_of_ties(resolved, data.values, self.n_components, data.feature_names)
-        result = draw_posterior(
-            data.values,
-            self.n_components,
-            family.name,
-            priors,
-            sampler=self.sampler,
-            draws=self.draws,
-            tune=self.tune,
-            chains=self.chains,
-            rng=as_generator(self.random_state),
-            progressbar=self.progressbar,
-            checkpoint=self.checkpoint,
-        )
+        # After the checks, whose errors need not wait for a compiler to be loaded.
+        from bayesgmm.bayes.engines import draw_posterior
+        from bayesgmm.core.kernels.compiling import announced
+
         names = data.feature_names or tuple(f"x{i}" for i in range(data.n_features))
-        self._keep(result, data.values, names)
+        with announced(f"the loops of sampler={self.sampler!r}", quiet=not self.progressbar):
+            result = draw_posterior(
+                data.values,
+                self.n_components,
+                family.name,
+                priors,
+                sampler=self.sampler,
+                draws=self.draws,
+                tune=self.tune,
+                chains=self.chains,
+                rng=as_generator(self.random_state),
+                progressbar=self.progressbar,
+                checkpoint=self.checkpoint,
+            )
+            self._keep(result, data.values, names)
         self._keep_features(data.n_features, data.feature_names)
         if self.diagnostics_.messages:
             warnings.warn(" ".join(self.diagnostics_.messages), PosteriorWarning, stacklevel=2)
         return self
 
-    def predict_proba(
+    def predict_proba(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, X: Any, interval: float | None = None
     ) -> np.ndarray | tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Probability that each row belongs to each component, averaged over the draws.
@@ -304,97 +309,9 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         return elpd.pointwise(self.mixture_, X)
 
     def _keep(self, drawn: "EngineResult", X: np.ndarray, names: tuple[str, ...]) -> None:
-        relabelled = relabel(drawn.draws, drawn.map, X)
-        mixture = replace(relabelled.mixture, feature_names=names)
-        log_likelihood = elpd.pointwise(mixture, X)
-        n_draws = int(np.prod(mixture.batch_shape))
-        if 8 * n_draws * len(X) <= MAX_LOG_LIKELIHOOD_BYTES:
-            kept = log_likelihood(slice(None))
-            total = kept.sum(axis=-1)
-        else:
-            kept = None
-            blocks = elpd.row_blocks(len(X), n_draws)
-            total = np.sum([log_likelihood(rows).sum(axis=-1) for rows in blocks], axis=0)
-        attributes = {
-            "covariance_type": mixture.covariance_type,
-            "sampler": drawn.sampler,
-            "created_by": f"bayesgmm {__version__}",
-            "complete": int(drawn.complete),
-        }
-        if drawn.importance is not None:
-            attributes |= {
-                "pareto_k": drawn.importance.pareto_k,
-                "importance_ess": drawn.importance.ess,
-            }
-        if drawn.log_evidence is not None:
-            attributes |= _evidence(drawn.log_evidence)
-        if isinstance(drawn.priors, ResolvedPriors):
-            others = variables_dataset(mixture, drawn.priors, drawn.hyper)
-        else:
-            assert drawn.extra is not None  # the PyMC model has more variables than ours
-            others = relabelled.apply(drawn.extra)
-        tree = build_tree(
-            mixture, others, drawn.sample_stats, X, kept, names, attributes, drawn.constants
-        )
-        # Only NUTS can diverge.
-        diverging = drawn.sample_stats.get("diverging", np.zeros(mixture.batch_shape, bool))
-        diagnostics = diagnose(
-            drawn.draws,
-            relabelled,
-            total,
-            diverging,
-            names,
-            weigh_modes=lambda modes: weigh_modes(
-                modes, log_likelihood, len(X), tree["posterior"].to_dataset()
-            ),
-            agreement=agreement(drawn.draws, drawn.map, X),
-            overlap=overlap(mixture, X),
-            complete=drawn.complete,
-            n_wanted=self.chains * self.draws,
-            importance=drawn.importance,
-        )
+        mixture, tree, diagnostics = assemble(drawn, X, names, n_wanted=self.chains * self.draws)
         # All at once, so that an interruption leaves nothing half-done.
         self.__dict__.pop("model_", None)
         self.posterior_, self.mixture_, self.diagnostics_ = tree, mixture, diagnostics
         self.map_ = replace(drawn.map, feature_names=names)
         self.priors_ = drawn.priors
-
-
-def _evidence(log_evidence: np.ndarray) -> dict[str, float]:
-    """The log of the chains' mean evidence, and its standard error where there are several."""
-    n = len(log_evidence)
-    relative = np.exp(log_evidence - log_evidence.max())
-    found = {"log_evidence": float(log_evidence.max() + np.log(relative.mean()))}
-    if n > 1:
-        error = relative.std(ddof=1) / (relative.mean() * np.sqrt(n))
-        found["log_evidence_error"] = float(error)
-    return found
-
-
-# Arguments of scikit-learn's variational class, and what takes their place here.
-_OURS = {
-    "weight_concentration_prior_type": "priors=Priors(weights=Dirichlet(...))",
-    "weight_concentration_prior": "priors=Priors(weights=Dirichlet(...))",
-    "mean_precision_prior": "priors=Priors(means=ConjugateMeans(strength=...))",
-    "mean_prior": "priors=Priors(means=NormalMeans(loc=...))",
-    "degrees_of_freedom_prior": "priors=Priors(covariances=InverseWishart(dof=...))",
-    "covariance_prior": "priors=Priors(covariances=InverseWishart(scale=...))",
-    "tol": "draws= and tune=",
-    "reg_covar": "priors=Priors(covariances=...)",
-    "max_iter": "draws= and tune=",
-    "n_init": "chains=",
-    "init_params": "chains=",
-    "warm_start": "draws=",
-    "verbose": "progressbar=",
-    "verbose_interval": "progressbar=",
-}
-
-
-def _refuse(other: dict[str, Any]) -> None:
-    for name in other:
-        if name in _OURS:
-            raise TypeError(
-                f"{name}= belongs to scikit-learn's variational class; this one samples the "
-                f"posterior: use {_OURS[name]}."
-            )
-        raise TypeError(f"BayesianGaussianMixture has no argument {name!r}.")

@@ -24,16 +24,22 @@ FEW_DIVERGENCES = 1e-3
 
 
 def verdict(found: "Diagnostics") -> str:
-    """One sentence: whether the chains agree, and whether components can be told apart."""
+    """Whether the chains agree and components can be told apart, and whether the priors decide."""
     parts = [_chains(found)]
-    if found.n_divergences >= FEW_DIVERGENCES * found.n_draws and found.n_divergences:
+    if _many_diverged(found):
         parts.append(f"{found.n_divergences} of {found.n_draws} draws diverged")
     parts += _components(found)
     if not found.complete:
         n_chains = len(found.chains)
         parts.insert(0, f"stopped early, after {plural(found.n_draws // n_chains, 'draw')} a chain")
     text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
+    text = f"{text[0].upper()}{text[1:]}."
+    if found.better_fit:
+        text += (
+            " The priors decide between modes: another one fits the data better than the highest, "
+            f"by {found.better_fit:.1f} nats of log-likelihood."
+        )
+    return text
 
 
 def summary(found: "Diagnostics") -> str:
@@ -47,14 +53,14 @@ def summary(found: "Diagnostics") -> str:
             lines.append(f"{name:<24}{len(part):>8}{shown:>16}{ess:>12.0f}")
     lines.append("")
     if found.importance is None:
-        lines.append(f"{found.n_draws} draws in {plural(len(found.chains), 'chain')}, "
-                     f"{found.n_divergences} diverged.")  # fmt: skip
+        diverged = f", {found.n_divergences} diverged" if found.can_diverge else ""
+        lines.append(f"{found.n_draws} draws in {plural(len(found.chains), 'chain')}{diverged}.")
     if found.n_components > 1:
         between = "differ" if found.n_namings > 1 else "are the same"
+        between = f" and {between} between chains" if len(found.chains) > 1 else ""
         lines.append(
-            f"Labels, as sampled, switched in {100 * found.switched:.0f}% of the draws and "
-            f"{between} between chains; methods of relabelling agree on "
-            f"{100 * found.agreement:.0f}% of them."
+            f"Labels, as sampled, switched in {100 * found.switched:.0f}% of the draws{between}; "
+            f"methods of relabelling agree on {100 * found.agreement:.0f}% of them."
         )
     return "\n".join([*lines, *(f"- {text}" for text in found.messages)])
 
@@ -110,10 +116,10 @@ def messages(found: "Diagnostics", n_wanted: int | None = None) -> tuple[str, ..
     if rhat > MAX_RHAT or ess < enough:
         # One chain has no R-hat.
         worst = f"R-hat {rhat:.3f} for {name}, " if np.isfinite(rhat) else ""
+        hold = "" if out or _many_diverged(found) else "densities, WAIC and LOO hold, but "
         out.append(
-            f"Components are not stable from draw to draw ({worst}least "
-            f"effective sample size {ess:.0f}): densities, WAIC and LOO hold if nothing else is "
-            "said here, but read component-wise numbers as rough."
+            f"Components are not stable from draw to draw ({worst}least effective sample size "
+            f"{ess:.0f}): {hold}read component-wise numbers as rough."
         )
     # Samplers that begin everywhere give names at random; that says something of overlap only.
     if found.switched > MANY_SWITCHES and found.overlapping:
@@ -127,15 +133,14 @@ def messages(found: "Diagnostics", n_wanted: int | None = None) -> tuple[str, ..
             "component-wise numbers depend on which is used."
         )
     if found.n_divergences:
-        share = found.n_divergences / found.n_draws
         out.append(
             f"{found.n_divergences} of {found.n_draws} draws diverged: the sampler could not enter "
             "a narrow region"
             + (
-                ". So few matter little."
-                if share < FEW_DIVERGENCES
-                else "; its share of the posterior may be missing. Use fewer components or a "
+                "; its share of the posterior may be missing. Use fewer components or a "
                 "stronger prior on the covariances."
+                if _many_diverged(found)
+                else ". So few matter little."
             )
         )
     return tuple(out)
@@ -166,6 +171,10 @@ def _modes_message(found: "Diagnostics") -> str:
 def _above(rhat: float) -> str:
     """An R-hat above the limit, with as many digits as show that it is."""
     return next(text for n in range(3, 17) if float(text := f"{rhat:.{n}f}") > MAX_RHAT)
+
+
+def _many_diverged(found: "Diagnostics") -> bool:
+    return found.n_divergences > 0 and found.n_divergences >= FEW_DIVERGENCES * found.n_draws
 
 
 def _stuck(found: "Diagnostics") -> str:

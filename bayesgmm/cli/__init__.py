@@ -2,7 +2,8 @@
 
 One file for each command; what they share is in `options` (arguments), `inputs` (data), `screen`
 (what goes to standard error), `tables` (what goes to standard output) and `application` (exit
-codes). Modules here import nothing heavy before a command runs, so that ``--help`` is quick.
+codes). Modules here import nothing heavy before a command runs, so that ``--help`` is quick, and a
+command imports what it fits and draws with once the data are read, so that errors are.
 """
 
 import click

@@ -43,15 +43,16 @@ def fit(
     deviations of each component, numbered from 0. How sure these numbers are, EM does not say: for
     that there is `sample`. For how many components to take there is `select`.
     """
-    from bayesgmm.data.wording import plural
-    from bayesgmm.em.estimator import GaussianMixture
-    from bayesgmm.persistence import save
     from bayesgmm.persistence.files import check_target
 
     screen = Screen(quiet)
     if output is not None:
         check_target(output, (".json",), "An EM fit")
     table = read_data(data, columns, screen)
+    from bayesgmm.data.wording import plural
+    from bayesgmm.em.estimator import GaussianMixture
+    from bayesgmm.persistence import save
+
     with screen.working(f"fitting {plural(n_components, 'component')} by EM"):
         model = GaussianMixture(n_components, covariance_type=family, random_state=seed)
         model.fit(table.frame)

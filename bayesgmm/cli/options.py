@@ -146,6 +146,16 @@ def sampler(command: Callable) -> Callable:
     )(command)
 
 
+def checkpoint(command: Callable) -> Callable:
+    """Where draws are kept while they come."""
+    return click.option(
+        "--checkpoint",
+        type=click.Path(path_type=Path),
+        help="Keep the draws so far in this file (.zarr.zip); the same command goes on from there. "
+        "For nuts alone.",
+    )(command)
+
+
 def seed(command: Callable) -> Callable:
     """The seed."""
     return click.option(

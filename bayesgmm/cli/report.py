@@ -52,12 +52,13 @@ def report(
     doubt, EM beside posterior, diagnostics, priors, and how to repeat and cite it.
     """
     from bayesgmm.persistence.files import check_target
-    from bayesgmm.report import write_report
-    from bayesgmm.selection.sweep import select_components
 
     screen = Screen(quiet)
     output = check_target(output, (".html", ".htm", ".md"), "A report")
     table = read_data(data, columns, screen)
+    from bayesgmm.report import write_report
+    from bayesgmm.selection.sweep import select_components
+
     screen.note(f"fitting {options.up_to(max_components)} by EM and from the posterior")
     result = select_components(
         table.frame,

@@ -32,6 +32,7 @@ Examples:
 @options.columns
 @options.sampling
 @options.sampler
+@options.checkpoint
 @options.seed
 @options.output(
     "Write the posterior to this file (.nc, netCDF), for `predict`, for load() in Python and for "
@@ -46,6 +47,7 @@ def sample(
     draws: int,
     chains: int,
     sampler: str,
+    checkpoint: Path | None,
     seed: int,
     output: Path | None,
     quiet: bool,
@@ -57,15 +59,16 @@ def sample(
     standard deviation, 90 % interval and the posterior mode (MAP) of each parameter, and whether
     the draws can be trusted.
     """
-    from bayesgmm.bayes.estimator import BayesianGaussianMixture
-    from bayesgmm.data.wording import plural
-    from bayesgmm.persistence import save
     from bayesgmm.persistence.files import check_target
 
     screen = Screen(quiet)
     if output is not None:
         check_target(output, (".nc",), "A posterior")
     table = read_data(data, columns, screen)
+    from bayesgmm.bayes.estimator import BayesianGaussianMixture
+    from bayesgmm.data.wording import plural
+    from bayesgmm.persistence import save
+
     what = plural(n_components, "component")
     screen.note(f"sampling {what}: {plural(chains, 'chain')} of {draws} draws")
     model = BayesianGaussianMixture(
@@ -76,6 +79,7 @@ def sample(
         chains=chains,
         random_state=seed,
         progressbar=screen.has_bars,
+        checkpoint=checkpoint,
     )
     model.fit(table.frame)
     if screen.has_bars and _is_by_nuts(model):

@@ -73,12 +73,13 @@ def select(
     marked with *.
     """
     from bayesgmm.persistence.files import check_target, replacing
-    from bayesgmm.selection.sweep import select_components
 
     screen = Screen(quiet)
     if output is not None:
         output = check_target(output, (".csv",), "A table")
     table = read_data(data, columns, screen)
+    from bayesgmm.selection.sweep import select_components
+
     screen.note(f"fitting {options.up_to(max_components)} ({', '.join(families)})")
     result = select_components(
         table.frame,

@@ -9,12 +9,13 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 
 from bayesgmm.core import criteria
 from bayesgmm.core.covariance import FAMILIES, get_family
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.core.random_state import as_generator
+from bayesgmm.data.arguments import OneOf
 from bayesgmm.data.validate import (
     Data,
     as_data,
@@ -35,6 +36,8 @@ from bayesgmm.priors import Priors, resolve
 
 # Passes over the data for one run, where the user sets no limit.
 MAX_PASSES = 2000
+# Kinds of start that are not offered by themselves.
+_PARTS_OF_MIXED = ("carved", "whitened k-means++")
 
 
 class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
@@ -134,9 +137,9 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         "tol": [Interval(Real, 0.0, None, closed="left"), None],
         "reg_covar": [Interval(Real, 0.0, None, closed="left"), None],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "covariance_type": [StrOptions({*FAMILIES, *(f.mclust_code for f in FAMILIES.values())})],
-        "init_params": [StrOptions({"mixed", *CLUSTERINGS} - {"carved", "whitened k-means++"})],
+        "n_init": [Interval(Integral, 1, None, closed="left"), OneOf(["auto"])],
+        "covariance_type": [OneOf([*FAMILIES, *(f.mclust_code for f in FAMILIES.values())])],
+        "init_params": [OneOf(["mixed", *(c for c in CLUSTERINGS if c not in _PARTS_OF_MIXED)])],
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
         "precisions_init": ["array-like", None],

@@ -125,6 +125,8 @@ def _groups(fit: BayesianGaussianMixture) -> "dict[str, xr.Dataset]":
                 "n_namings": int(found.n_namings),
                 "agreement": float(found.agreement),
                 "complete": int(found.complete),
+                "can_diverge": int(found.can_diverge),
+                "better_fit": float(found.better_fit),
                 "importance": json.dumps(found.importance and asdict(found.importance)),
             },
         ),
@@ -177,6 +179,8 @@ def _diagnostics(group: "xr.Dataset") -> Diagnostics:
         agreement=float(about["agreement"]),
         complete=bool(about["complete"]),
         importance=importance and Importance(**importance),
+        can_diverge=bool(about.get("can_diverge", True)),
+        better_fit=float(about.get("better_fit", 0.0)),
     )
 
 

@@ -1,5 +1,6 @@
 """Criteria over the number of clusters."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -135,7 +136,7 @@ def plot_criteria(
         )
     elif len(lines) > 1:
         _label_ends(ax, lines, limits, palette)
-    _title(ax, wanted)
+    _title(ax, wanted, _of_one_family(wanted, lines))
     names = " and ".join(one.name for one in wanted)
     describe(
         ax, f"{names} for K = {k.min()} to {k.max()}; K = {chosen_k}, {chosen_family}, is chosen."
@@ -370,11 +371,17 @@ def _label_ends(
         )
 
 
-def _title(ax: Axes, wanted: list[Criterion]) -> None:
+def _of_one_family(wanted: list[Criterion], lines: list[_Line]) -> list[str]:
+    """The names of the criteria that are drawn of fewer families than the first."""
+    counts = Counter(line.criterion.name for line in lines)
+    return [one.name for one in wanted[1:] if counts[one.name] < counts[wanted[0].name]]
+
+
+def _title(ax: Axes, wanted: list[Criterion], of_one_family: list[str]) -> None:
     names = " and ".join(one.name for one in wanted)
+    end = f"\n{' and '.join(of_one_family)} of the chosen family only" if of_one_family else ""
     if wanted[0].higher_is_better:
-        panel_title(
-            ax, f"Prediction: elpd by {names}", "↑ higher is better; bars ± 1 SE; shaded: chosen K"
-        )
+        reading = "↑ higher is better; bars ± 1 SE; shaded: chosen K"
+        panel_title(ax, f"Prediction: elpd by {names}", reading + end)
     else:
-        panel_title(ax, names, "↓ lower is better; shaded: chosen K")
+        panel_title(ax, names, f"↓ lower is better; shaded: chosen K{end}")

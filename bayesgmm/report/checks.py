@@ -55,7 +55,8 @@ def _posterior_checks(fitted: Fitted, bayes: Any, waic: Any) -> Iterator[Check]:
     agree = chains_agree(bayes)
     yield trust.rhat_check(rhat, what, fitted.chains, modes(bayes))
     yield trust.ess_check(ess, total, fitted.chains)
-    yield trust.divergence_check(int(diagnostics.n_divergences), total)
+    if diagnostics.can_diverge:
+        yield trust.divergence_check(int(diagnostics.n_divergences), total)
     if fitted.k > 1:
         what, rhat, _ = diagnostics.worst("component")
         yield trust.stability_check(rhat, in_plain_words(what), agree)

@@ -21,8 +21,7 @@ INTERVAL = 0.9
 TAILS = (0.05, 0.95)
 # Rows times draws times components that one reading of the memberships may cost.
 _WORK = 10_000_000
-# Draws that settle a picture, and the tails of a sum over rows.
-_PICTURE_DRAWS = 500
+# Draws that settle the tails of a sum over rows.
 _TAIL_DRAWS = 400
 # Numbers that the covariances of the draws may take.
 _COVARIANCES = 20_000_000
@@ -60,13 +59,28 @@ class Fitted:
 
     @cached_property
     def reading(self) -> Mixture | None:
-        """Draws enough for a picture; None for EM alone."""
-        return None if self.draws is None else self._thinned(_PICTURE_DRAWS)
+        """The draws behind memberships, shares and the picture, so that these agree.
+
+        As many as are affordable; None for EM alone.
+        """
+        draws = self.covariance_draws
+        return None if draws is None else self._thinned(len(draws))
+
+    @cached_property
+    def shares(self) -> np.ndarray:
+        """Share of the population in each cluster, (K,): the posterior mean, or of the EM fit."""
+        return self.point.weights if self.reading is None else self.reading.weights.mean(axis=0)
+
+    @cached_property
+    def centres(self) -> np.ndarray:
+        """Centre of each cluster, (K, D): the posterior mean, or of the EM fit."""
+        draws = self.covariance_draws
+        return self.point.means if draws is None else draws.means.mean(axis=0)
 
     @cached_property
     def memberships(self) -> np.ndarray:
         """(N, K), averaged over the posterior, or of the EM fit."""
-        mixture = self.point if self.draws is None else self._thinned(len(self.draws))
+        mixture = self.point if self.reading is None else self.reading
         return mixture.mean_responsibilities(self.X)
 
     @cached_property

@@ -309,10 +309,8 @@ def _picture_alt(context: Context, fitted: Fitted) -> str:
         return f"{n} rows by {names}, one Gaussian."
     centres = "; ".join(
         f"cluster {k + 1} ({percent(weight)}) at "
-        + ", ".join(
-            fixed(fitted.point.means[k, j], context.centre_decimals(j)) for j in context.drawn
-        )
-        for k, weight in enumerate(fitted.point.weights)
+        + ", ".join(fixed(fitted.centres[k, j], context.centre_decimals(j)) for j in context.drawn)
+        for k, weight in enumerate(fitted.shares)
     )
     return f"{n} rows by {names} in {fitted.k} clusters: {centres}. {doubt}"
 

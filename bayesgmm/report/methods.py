@@ -190,13 +190,13 @@ def _clusters(context: Context) -> str:
     if fitted.k == 1 or fitted.k > 8:
         return ""
     if fitted.draws is None:
-        shares = joined(percent(weight) for weight in fitted.point.weights)
+        shares = joined(percent(share) for share in fitted.shares)
         return f"The {in_words(fitted.k)} components hold {shares} of the population."
     shares = []
     for k in range(fitted.k):
         draws = fitted.draws.weights[:, k]
         low, high = (float(value) for value in np.quantile(draws, TAILS))
-        shares.append(f"{percent(float(draws.mean()))} ({percent_range(low, high)})")
+        shares.append(f"{percent(float(fitted.shares[k]))} ({percent_range(low, high)})")
     return (
         f"The {in_words(fitted.k)} components hold {joined(shares)} of the population; intervals "
         f"are 90{NBSP}% equal-tailed."

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from bayesgmm.bayes.estimator import BayesianGaussianMixture
 from bayesgmm.core.alignment import matching_order
 from bayesgmm.core.mixture import Mixture
+from bayesgmm.data.wording import plural
 from bayesgmm.em.estimator import GaussianMixture
 from bayesgmm.exceptions import DataError
 
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 PROB = 0.9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EstimatesComparison:
-    """The same parameters by EM and from the posterior.
+    """The same parameters by EM and from the posterior; ``print`` it for a table.
 
     Attributes
     ----------
@@ -40,6 +41,28 @@ class EstimatesComparison:
     table: "pd.DataFrame"
     prob: float
     order: np.ndarray
+
+    def __str__(self) -> str:
+        table = self.table.to_string(index=False, float_format=_number)
+        return f"{table}\n\n{self._legend}"
+
+    def __repr__(self) -> str:
+        return f"EstimatesComparison({plural(len(self.table), 'parameter')})"
+
+    def _repr_html_(self) -> str:
+        table = self.table.to_html(index=False, float_format=_number)
+        return f"{table}<p>{self._legend}</p>"
+
+    @property
+    def _legend(self) -> str:
+        return (
+            "map, mean, sd, lower and upper are of the posterior, of which lower to upper hold "
+            f"{100 * self.prob:.0f}%; shift is (em - mean) / sd."
+        )
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"
 
 
 def compare_estimates(em: GaussianMixture, bayes: BayesianGaussianMixture) -> EstimatesComparison:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesgmm.bayes.estimator import BayesianGaussianMixture
-from bayesgmm.data.wording import plural
+from bayesgmm.data.wording import did_you_mean, plural
 from bayesgmm.em.estimator import GaussianMixture
 from bayesgmm.exceptions import DataError
 
@@ -102,7 +102,10 @@ class SelectionResult:
             If there is no such criterion, or no row that has it.
         """
         if criterion not in CRITERIA:
-            raise DataError(f"criterion must be one of {', '.join(CRITERIA)}, got {criterion!r}.")
+            raise DataError(
+                f"criterion must be one of {', '.join(CRITERIA)}, got {criterion!r}"
+                f"{did_you_mean(criterion, CRITERIA)}."
+            )
         column, engine, lower = CRITERIA[criterion]
         rows = self.table.dropna(subset=[column])
         if rows.empty:

@@ -13,6 +13,7 @@ from bayesgmm.bayes.estimator import BayesianGaussianMixture
 from bayesgmm.core.covariance import FAMILIES, get_family
 from bayesgmm.core.random_state import as_seed
 from bayesgmm.data.validate import Data, as_data
+from bayesgmm.data.wording import did_you_mean
 from bayesgmm.em.estimator import GaussianMixture
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import Priors
@@ -342,7 +343,10 @@ def _checked_criterion(criterion: str | None, engines: tuple[str, ...]) -> str:
     if criterion is None:
         return "bic" if "em" in engines else "loo"
     if criterion not in CRITERIA:
-        raise DataError(f"criterion must be one of {', '.join(CRITERIA)}, got {criterion!r}.")
+        raise DataError(
+            f"criterion must be one of {', '.join(CRITERIA)}, got {criterion!r}"
+            f"{did_you_mean(criterion, CRITERIA)}."
+        )
     if CRITERIA[criterion][1] not in engines:
         raise DataError(
             f"criterion {criterion!r} needs engine {CRITERIA[criterion][1]!r} among the engines."

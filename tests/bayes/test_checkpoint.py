@@ -21,7 +21,7 @@ from bayesgmm.bayes.samplers import SAMPLERS
 from bayesgmm.exceptions import DataError, PosteriorWarning
 from bayesgmm.priors import Dirichlet, NormalMeans
 
-KEY = "what it belongs to"
+KEY = {"data": "a", "priors": "a"}
 STARTS = np.arange(6.0).reshape(3, 2)
 
 
@@ -99,13 +99,17 @@ def test_draws_are_kept_while_they_come(tmp_path):
 def test_files_that_do_not_fit_are_refused(tmp_path):
     path = tmp_path / "run.zarr.zip"
     Checkpoint(path, KEY).run("chains", counting([3] * 3), STARTS, 3, 1, lambda draw: draw)
-    with pytest.raises(DataError, match="of other data, another model or other priors"):
-        Checkpoint(path, "another")
+    with pytest.raises(DataError, match=r"^The checkpoint .* is of another fit: data differs; "):
+        Checkpoint(path, KEY | {"data": "another"})
+    with pytest.raises(DataError, match="another fit: data and priors differ; give another name"):
+        Checkpoint(path, {"data": "b", "priors": "b"})
     path.write_bytes(b"no archive")
     with pytest.raises(DataError, match="is no checkpoint that can be read"):
         Checkpoint(path, KEY)
-    with pytest.raises(DataError, match="folder of a checkpoint must exist"):
+    with pytest.raises(DataError, match=r"^A checkpoint needs .*nowhere' does not exist; make it"):
         Checkpoint(tmp_path / "nowhere" / "run.zarr.zip", KEY)
+    with pytest.raises(DataError, match=r"^A checkpoint ends in .zarr or .zarr.zip.*run.zarr.zip'"):
+        Checkpoint(tmp_path / "run.nc", KEY)
 
 
 def test_fingerprints_tell_apart_what_changes_the_posterior(rng):
@@ -114,21 +118,23 @@ def test_fingerprints_tell_apart_what_changes_the_posterior(rng):
     def one(n_components, n_features):
         return np.ones(n_components)
 
-    settings = [
-        (X, 2, "full", Priors(), 4),
-        (X + 1e-9, 2, "full", Priors(), 4),
-        (X.T, 2, "full", Priors(), 4),
-        (X, 3, "full", Priors(), 4),
-        (X, 2, "diag", Priors(), 4),
-        (X, 2, "full", Priors(weights=Dirichlet(2.0)), 4),
-        (X, 2, "full", Priors(means=NormalMeans(scale=[1.0, 2.0])), 4),
-        (X, 2, "full", Priors(weights=one), 4),
-        (X, 2, "full", Priors.default(X), 4),
-        (X, 2, "full", Priors(), 2),
-    ]
-    found = [fingerprint(*s) for s in settings]
-    assert len(set(found)) == len(found)
-    assert found == [fingerprint(*s) for s in settings]
+    settings = {
+        "data": [X, X + 1e-9, X.T],
+        "n_components": [2, 3],
+        "covariance_type": ["full", "diag"],
+        "priors": [
+            Priors(),
+            Priors(weights=Dirichlet(2.0)),
+            Priors(means=NormalMeans(scale=[1.0, 2.0])),
+            Priors(weights=one),
+            Priors.default(X),
+        ],
+        "chains": [4, 2],
+    }
+    for part, values in settings.items():
+        found = [fingerprint(**{part: value})[part] for value in values]
+        assert len(set(found)) == len(found)
+        assert found == [fingerprint(**{part: value})[part] for value in values]
 
 
 # --- where chains have not mixed -------------------------------------------------------------
@@ -213,8 +219,10 @@ def test_a_finished_fit_goes_on_to_more_draws(tmp_path):
     assert sorted(long.mixture_.means.mean((0, 1))[:, 0]) == pytest.approx(MEANS, abs=0.3)
     plain = fit(None, draws=400)
     np.testing.assert_allclose(plain.mixture_.means, short.mixture_.means)
-    with pytest.raises(DataError, match="of other data"):
-        fit(path, priors=Priors.conjugate())
+    with pytest.raises(DataError, match="another fit: priors and chains differ"):
+        fit(path, priors=Priors.conjugate(), chains=3)
+    reseeded = fit(path, draws=400, random_state=7)
+    np.testing.assert_array_equal(reseeded.mixture_.means, short.mixture_.means)
 
 
 @pytest.mark.parametrize("sampler", [s for s in SAMPLERS if not SAMPLERS[s].takes_checkpoint])
@@ -295,7 +303,7 @@ def test_a_killed_process_is_gone_on_from(tmp_path):
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    saved = Checkpoint(path, fingerprint(rows(), 2, "diag", Priors(), 2))
+    saved = Checkpoint(path, {})
     counts = [len(chain) for chain in saved._runs["chains"]]
     assert min(counts) > 100
     draws = max(counts) + 300

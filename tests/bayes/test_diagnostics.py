@@ -24,8 +24,9 @@ def chains(rng, chains=CHAINS, k=2):
 
 def diagnosed(mixture, log_likelihood, n_divergences=0, raw=None, **options):
     k, shape = mixture.n_components, mixture.batch_shape
-    diverging = np.zeros(shape, dtype=bool)
-    diverging.ravel()[:n_divergences] = True
+    diverging = None if n_divergences is None else np.zeros(shape, dtype=bool)
+    if n_divergences:
+        diverging.ravel()[:n_divergences] = True
     settings = {"agreement": 1.0, "overlap": np.eye(k), "weigh_modes": no_modes} | options
     of_labels = {
         name: settings.pop(name)
@@ -133,6 +134,29 @@ def test_components_that_trade_places_do_not_discredit_the_density(rng):
     quantity, rhat, _ = found.worst("component")
     assert rhat > 1.5
     assert quantity.startswith("mean")
+
+
+@pytest.mark.parametrize("illness", ["none", "divergences", "chains that disagree"])
+def test_densities_hold_where_only_components_trade_places(illness, rng):
+    mixture, log_likelihood = chains(rng)
+    orders = np.broadcast_to([0, 1], (CHAINS, DRAWS, 2)).copy()
+    orders[:, DRAWS // 2 :] = [1, 0]
+    if illness == "chains that disagree":
+        log_likelihood[2] -= 2
+    n_divergences = 40 if illness == "divergences" else 0
+    found = diagnosed(mixture.permute(orders), log_likelihood, n_divergences=n_divergences)
+    [text] = [text for text in found.messages if text.startswith("Components are not stable")]
+    hold = "densities, WAIC and LOO hold, but " if illness == "none" else ""
+    assert text.endswith(f"): {hold}read component-wise numbers as rough.")
+
+
+def test_a_mode_that_fits_better_than_the_highest_is_told(rng):
+    found = diagnosed(*chains(rng), better_fit=15.31)
+    assert found.verdict == (
+        "4 chains agree; both components are separated. The priors decide between modes: another "
+        "one fits the data better than the highest, by 15.3 nats of log-likelihood."
+    )
+    assert found.ok
 
 
 def test_names_given_at_random_say_nothing_of_separated_components(rng):
@@ -295,3 +319,11 @@ def test_a_summary_can_be_printed(rng):
     alone = str(diagnosed(*chains(rng, chains=1, k=1)))
     assert "nan" not in alone
     assert "Labels" not in alone
+    of_one = str(diagnosed(*chains(rng, chains=1)))
+    assert "Labels, as sampled, switched in 0% of the draws; methods of" in of_one
+
+
+def test_samplers_that_cannot_diverge_count_no_divergences(rng):
+    found = diagnosed(*chains(rng), n_divergences=None)
+    assert (found.n_divergences, found.can_diverge) == (0, False)
+    assert "2000 draws in 4 chains." in str(found).splitlines()

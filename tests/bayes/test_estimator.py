@@ -9,8 +9,16 @@ import pytest
 import xarray as xr
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import has_fit_parameter
 
-from bayesgmm import BayesianGaussianMixture, GaussianMixture, Priors
+from bayesgmm import (
+    BayesianGaussianMixture,
+    GaussianMixture,
+    Priors,
+    load,
+    load_dataset,
+    save,
+)
 from bayesgmm.core import criteria
 from bayesgmm.exceptions import DataError, DegenerateDataError, PosteriorWarning
 from bayesgmm.priors import Dirichlet
@@ -106,7 +114,7 @@ def test_waic_and_loo_are_those_of_the_draws(sampled):
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto")  # few draws
 def test_large_likelihoods_are_not_kept_and_criteria_do_not_miss_them(X, monkeypatch):
     kept = fitted(X)
-    monkeypatch.setattr("bayesgmm.bayes.estimator.MAX_LOG_LIKELIHOOD_BYTES", 1000)
+    monkeypatch.setattr("bayesgmm.bayes.assembly.MAX_LOG_LIKELIHOOD_BYTES", 1000)
     monkeypatch.setattr("bayesgmm.bayes.elpd._BLOCK_BYTES", 8 * 200 * 20)
     blocks = fitted(X)
     assert "log_likelihood" not in blocks.posterior_.children
@@ -245,9 +253,61 @@ def test_arguments_of_the_variational_class_name_ours(argument, ours):
         BayesianGaussianMixture(2, **{argument: 1})
 
 
+def test_priors_that_outweigh_a_better_fit_are_told(sampled, tmp_path):
+    X = load_dataset("iris").drop(columns="species")
+    fit = fitted(X, 3, draws=20, tune=20)
+    # Two of the species merge at the highest mode, and are apart where the likelihood is higher.
+    apart = fit.diagnostics_.better_fit + fit.map_.log_density(X.to_numpy()).sum()
+    assert apart == pytest.approx(-192.0, abs=0.5)
+    assert "The priors decide between modes" in fit.diagnostics_.verdict
+    save(fit, tmp_path / "fit.nc")
+    assert load(tmp_path / "fit.nc").diagnostics_.better_fit == fit.diagnostics_.better_fit
+    assert sampled.diagnostics_.better_fit == 0.0
+
+
 def test_unknown_argument_is_an_error():
-    with pytest.raises(TypeError, match="no argument 'chian'"):
+    with pytest.raises(TypeError, match=r"no argument 'chian' \(did you mean 'chains'\?\)"):
         BayesianGaussianMixture(chian=2)
+
+
+@pytest.mark.parametrize(
+    ("argument", "instead"),
+    [("cores", "leave it out"), ("random_seed", "random_state="), ("warmup", "tune=")],
+)
+def test_arguments_of_other_samplers_name_ours(argument, instead):
+    with pytest.raises(TypeError, match=f"takes no {argument}=: .*{instead}"):
+        BayesianGaussianMixture(2, **{argument: 1})
+
+
+def test_weights_of_rows_are_refused_and_not_routed(X):
+    with pytest.raises(TypeError, match=r"takes no sample_weight=: .*GaussianMixture"):
+        BayesianGaussianMixture().fit(X, sample_weight=np.ones(len(X)))
+    with pytest.raises(TypeError, match="takes no weights="):
+        BayesianGaussianMixture().fit(X, weights=1)
+    assert BayesianGaussianMixture().get_metadata_routing().fit.requests == {}
+    assert not has_fit_parameter(BayesianGaussianMixture(), "sample_weight")
+
+
+@pytest.mark.parametrize(
+    ("attribute", "instead"),
+    [
+        ("weights_", "map_.weights"),
+        ("means_", r"mixture_.means.mean\(\(0, 1\)\)"),
+        ("covariances_", "map_.covariances"),
+        ("bic", r"loo\(\)"),
+        ("save", "bayesgmm.save"),
+    ],
+)
+def test_attributes_of_others_name_ours(sampled, attribute, instead):
+    for model in (sampled, BayesianGaussianMixture()):
+        assert not hasattr(model, attribute)
+        assert attribute not in dir(model)
+        with pytest.raises(AttributeError, match=f"no attribute '{attribute}': .*{instead}"):
+            getattr(model, attribute)
+    with pytest.raises(AttributeError, match=r"no attribute 'nothing'$"):
+        _ = sampled.nothing
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        _ = BayesianGaussianMixture().model_
 
 
 @pytest.mark.parametrize(
@@ -272,8 +332,15 @@ def test_impossible_arguments_are_refused(options, X):
 def test_error_about_a_sampler_names_all_of_them(X):
     with pytest.raises(ValueError, match=r"'sampler'.* must be a str among") as error:
         BayesianGaussianMixture(sampler="hmc").fit(X)
-    for name in ("nuts", "gibbs", "laplace", "vi", "smc"):
-        assert repr(name) in str(error.value)
+    assert "'nuts', 'gibbs', 'laplace', 'vi', 'smc'. Got 'hmc'" in str(error.value)
+
+
+def test_error_about_a_name_names_near_ones(X):
+    with pytest.raises(ValueError, match=r"'gibs' instead \(did you mean 'gibbs'\?\)\.$"):
+        BayesianGaussianMixture(sampler="gibs").fit(X)
+    # The first wrong argument is told, and no name that is near to another one.
+    with pytest.raises(ValueError, match=r"'chains' parameter .* Got 0 instead\.$"):
+        BayesianGaussianMixture(chains=0, sampler="gibs").fit(X)
 
 
 def test_data_that_cannot_be_fitted_are_refused(X):

@@ -118,6 +118,13 @@ def test_command_lines_that_are_wrong(refuse):
     assert "'hmc' is not one of 'nuts', 'gibbs', 'laplace', 'vi', 'smc'" in message
 
 
+def test_checkpoints(refuse):
+    words = ("sample", "faithful", "-k", 1, "--checkpoint")
+    assert "A checkpoint ends in .zarr or .zarr.zip" in refuse(*words, "run.nc")
+    assert "'nowhere' does not exist; make it" in refuse(*words, "nowhere/run.zarr.zip")
+    assert "keeps no checkpoint" in refuse(*words, "run.zarr.zip", "--sampler", "gibbs")
+
+
 class TestPredict:
     @pytest.fixture(autouse=True)
     def _copy(self, fits, folder):

@@ -129,6 +129,14 @@ def test_sample_by_other_samplers(run, folder):
     assert re.fullmatch(r"least effective sample size \d+", last["vi"])
 
 
+def test_sample_goes_on_from_a_checkpoint(run, folder):
+    words = ("sample", "galaxies", "-k", 1, "--checkpoint", "run.zarr.zip", "-q", "-o", "f.nc")
+    run(*words, "--draws", 300)
+    first = load(folder / "f.nc").mixture_.means
+    run(*words, "--draws", 500, "--seed", 1)
+    np.testing.assert_array_equal(load(folder / "f.nc").mixture_.means[:, :300], first)
+
+
 def test_warnings_are_one_line_each(run):
     result = run("sample", "galaxies", "-k", 1, "--draws", 10, "--chains", 2, "--quiet")
     assert result.exit_code == 0

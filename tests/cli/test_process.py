@@ -29,6 +29,28 @@ def test_help_imports_nothing_heavy(tmp_path):
     assert out.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["fit", "nothing.csv", "-k", "2"],
+        ["sample", "galaxies", "-k", "83"],
+        ["select", "nothing.csv"],
+        ["report", "nothing.csv"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_errors_about_data_wait_for_no_compiler_and_no_pictures(words):
+    code = (
+        "import sys\n"
+        "from bayesgmm.cli import main\n"
+        f"try: main({words})\n"
+        "except SystemExit as done: assert done.code == 2\n"
+        "print(sorted({'numba', 'arviz', 'matplotlib', 'nutpie'} & set(sys.modules)))\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.splitlines()[-1] == "[]"
+
+
 def test_results_go_to_standard_output_and_the_rest_to_standard_error(tmp_path):
     done = subprocess.run(
         [*BAYESGMM, "fit", "iris", "-k", "2", "-o", "fit.json"],

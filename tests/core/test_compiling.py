@@ -54,9 +54,11 @@ def test_in_a_temporary_folder_where_there_is_no_home_either(tmp_path, home):
     assert compiling._cache_folder("def").parent == folder.parent
 
 
-def test_who_waits_for_the_compiler_is_told_why_once(monkeypatch, tmp_path, capsys):
+@pytest.fixture
+def compiled(monkeypatch, tmp_path, capsys):
+    """What is said, to nobody who watches, when a function of a module is compiled."""
     monkeypatch.setattr(compiling.config, "CACHE_DIR", str(tmp_path))
-    note = compiling._Note()
+    monkeypatch.setattr(compiling, "_note", compiling._Note())
     monkeypatch.setattr(compiling.sys.stderr, "isatty", lambda: False, raising=False)
     monkeypatch.delitem(compiling.sys.modules, "ipykernel", raising=False)
 
@@ -65,13 +67,27 @@ def test_who_waits_for_the_compiler_is_told_why_once(monkeypatch, tmp_path, caps
             return 2 * x
 
         twice.__module__ = module
-        with compiling.event.install_listener("numba:compile", note):
+        with compiling.event.install_listener("numba:compile", compiling._note):
             assert compiling.numba.njit(twice)(2) == 4
         return capsys.readouterr().err
 
+    return compiled
+
+
+def test_who_waits_for_the_compiler_is_told_why_once(compiled, monkeypatch):
     assert compiled("bayesgmm.core.kernels.some") == ""
     monkeypatch.setattr(compiling.sys.stderr, "isatty", lambda: True, raising=False)
     assert compiled("somebody.elses") == ""
     assert compiled(None) == ""
     assert "this once" in compiled("bayesgmm.core.kernels.some")
     assert compiled("bayesgmm.core.kernels.some") == ""
+
+
+def test_a_fit_says_what_it_compiles_unless_it_is_quiet(compiled):
+    with compiling.announced("the loops of 'gibbs'", quiet=True):
+        assert compiled("bayesgmm.bayes.some") == ""
+    for what in ("the loops of 'gibbs'", "the loops of 'smc'"):
+        with compiling.announced(what, quiet=False):
+            assert f"bayesgmm compiles {what} for this" in compiled("bayesgmm.bayes.some")
+            assert compiled("bayesgmm.bayes.some") == ""
+    assert compiled("bayesgmm.bayes.some") == ""

@@ -1,6 +1,7 @@
 """GaussianMixture as users meet it."""
 
 import pickle
+import re
 
 import numpy as np
 import oracle
@@ -300,6 +301,37 @@ def test_progress_goes_to_standard_error(X, capsys):
 def test_impossible_arguments_are_refused(options, message, X):
     with pytest.raises(ValueError, match=message):
         GaussianMixture(**{"n_components": 2, **options}).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"covariance_type": "sperical"},
+            "'full', 'tied', 'diag', 'spherical', 'VVV', 'EEE', 'VVI', 'VII'. Got 'sperical' "
+            "instead (did you mean 'spherical'?).",
+        ),
+        (
+            {"init_params": "kmean"},
+            "'mixed', 'kmeans', 'k-means++', 'hierarchical', 'random_from_data', 'random'. Got "
+            "'kmean' instead (did you mean 'kmeans' or 'k-means++'?).",
+        ),
+    ],
+)
+def test_errors_about_names_list_them_in_order(options, message, X):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        GaussianMixture(2, **options).fit(X)
+
+
+def test_what_only_a_posterior_has_is_named(X):
+    fit = GaussianMixture(2, random_state=0).fit(X)
+    for name, instead in (("loo", r"bic\(X\)"), ("waic", "Bayesian"), ("save", "bayesgmm.save")):
+        assert not hasattr(fit, name)
+        with pytest.raises(AttributeError, match=f"no attribute '{name}': .*{instead}"):
+            getattr(fit, name)
+    with pytest.raises(TypeError, match=r"takes no interval=: .*BayesianGaussianMixture"):
+        fit.predict_proba(X, interval=0.9)
+    assert fit.get_metadata_routing().predict_proba.requests == {}
 
 
 def test_data_that_cannot_be_fitted_are_refused(family, X):

@@ -78,7 +78,7 @@ def test_what_the_fit_says_of_itself_comes_back(pair):
     pd.testing.assert_frame_equal(after.diagnostics_.table, before.diagnostics_.table)
     pd.testing.assert_frame_equal(after.diagnostics_.chains, before.diagnostics_.chains)
     for name in ("n_divergences", "n_draws", "switched", "messages", "overlapping", "n_namings",
-                 "agreement", "complete", "verdict"):  # fmt: skip
+                 "agreement", "complete", "verdict", "can_diverge"):  # fmt: skip
         assert getattr(after.diagnostics_, name) == getattr(before.diagnostics_, name)
     assert after.priors_.describe() == before.priors_.describe()
     for name, value in vars(before.priors_).items():
@@ -109,7 +109,7 @@ def test_names_made_up_at_the_fit_are_not_asked_for_later(X, tmp_path):
 
 
 def test_file_without_log_likelihood_still_gives_loo(X, tmp_path, monkeypatch):
-    monkeypatch.setattr("bayesgmm.bayes.estimator.MAX_LOG_LIKELIHOOD_BYTES", 0)
+    monkeypatch.setattr("bayesgmm.bayes.assembly.MAX_LOG_LIKELIHOOD_BYTES", 0)
     before = draw(X)
     save(before, tmp_path / "fit.nc")
     after = load(tmp_path / "fit.nc")

@@ -57,6 +57,18 @@ def test_one_line_a_family_at_the_values_of_the_table(table):
     assert any("lower is better" in text.get_text() for text in ax.texts)
 
 
+def test_criteria_of_the_chosen_family_only_are_said_to_be(table):
+    remark = "ICL of the chosen family only"
+    both = plot_criteria(table, criterion=["bic", "icl"])
+    assert any(remark in text.get_text() for text in both.texts)
+    one_family = table[table["covariance_type"] == "full"]
+    for ax in (
+        plot_criteria(table, criterion="bic"),
+        plot_criteria(one_family, criterion=["bic", "icl"]),
+    ):
+        assert not any("family only" in text.get_text() for text in ax.texts)
+
+
 def test_the_choice_of_the_result_is_shaded_not_the_best_of_the_panel(table):
     result = SimpleNamespace(
         table=table,

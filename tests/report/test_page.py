@@ -3,12 +3,17 @@
 import json
 import re
 
+import numpy as np
 import pytest
 from html_reader import read, requests
 
+from bayesgmm.report import figures
 from bayesgmm.report.content import build_report
+from bayesgmm.report.context import Context
+from bayesgmm.report.evidence import Evidence
 from bayesgmm.report.html import to_html
 from bayesgmm.report.markdown import to_markdown
+from bayesgmm.report.wording import percent
 
 
 def test_page_is_well_formed(page):
@@ -94,6 +99,17 @@ def test_clusters_are_numbered_as_the_em_fit_numbers_them(report, sweep):
     means = sweep.fits["em", "full", 2].means_
     for card, mean in zip(cards, means, strict=True):
         assert float(card.table.rows[1][1]) == pytest.approx(mean[1], abs=1.0)
+
+
+def test_the_picture_has_the_shares_and_centres_of_the_tables(sweep):
+    context = Context(Evidence(sweep), "faithful")
+    fitted = context.chosen
+    draws = sweep.fits["bayes", "full", fitted.k].mixture_
+    np.testing.assert_allclose(np.sort(fitted.shares), np.sort(draws.weights.mean((0, 1))))
+    wide = figures.picture(context).figures[fitted.k]
+    for k, share in enumerate(fitted.shares):
+        assert f"cluster {k + 1} ({percent(share)}) at {fitted.centres[k, 0]:.2f}, " in wide.alt
+        assert f">cluster {k + 1}: {percent(share)}<" in wide.wide
 
 
 def test_markdown_is_complete(report):

@@ -67,6 +67,18 @@ def test_numbers_are_those_of_the_fits(pairs):
     assert found.prob == 0.9
 
 
+def test_a_comparison_is_printed_as_a_table(pairs):
+    found = compare_estimates(*pairs)
+    lines = str(found).splitlines()
+    assert lines[0].split() == list(found.table.columns)
+    row = found.table.iloc[2]
+    assert lines[3].split()[:5] == ["mean", "0", "length", f"{row['em']:.4g}", f"{row['map']:.4g}"]
+    assert lines[-1].startswith("map, mean, sd, lower and upper are of the posterior")
+    assert "hold 90%" in lines[-1]
+    assert found._repr_html_().count("<tr") == len(found.table) + 1
+    assert repr(found) == f"EstimatesComparison({len(found.table)} parameters)"
+
+
 def test_labels_are_aligned_whatever_the_order_of_the_em_fit(pairs):
     em, bayes = pairs
     ahead, behind = (compare_estimates(permuted(em, o), bayes) for o in ([0, 1], [1, 0]))

@@ -40,6 +40,8 @@ def test_ranked_is_sorted_best_first_and_leaves_blanks_out(both):
 def test_unknown_and_absent_criteria_are_refused(both, frame):
     with pytest.raises(DataError, match="one of bic, aic, icl, loo, waic, got 'evidence'"):
         both.ranked("evidence")
+    with pytest.raises(DataError, match=r"got 'wiac' \(did you mean 'waic'"):
+        both.ranked("wiac")
     em = select_components(frame, 1, engines="em", random_state=0, progressbar=False)
     with pytest.raises(DataError, match="no fit has a value of loo: it needs engine 'bayes'"):
         em.ranked("loo")

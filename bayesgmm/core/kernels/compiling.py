@@ -102,29 +102,53 @@ def _temporary_folder() -> Path:
 
 
 class _Note(event.Listener):
-    """Tells somebody who sits and waits why the first fit takes long, once."""
+    """Tells somebody who sits and waits why a first fit takes long, once for each thing compiled.
 
-    told = False
+    Attributes
+    ----------
+    what : str
+        What is being compiled.
+    quiet : bool or None
+        None tells those who seem to watch.
+    """
+
+    def __init__(self) -> None:
+        self.what, self.quiet = "its loops", None
+        self.told: set[str] = set()
 
     def on_start(self, event: Any) -> None:
         """Numba compiles a function that is not in its cache."""
         # Functions made from strings, as PyTensor's, have no module.
         module = event.data["dispatcher"].py_func.__module__ or ""
-        if not self.told and module.startswith("bayesgmm.") and _is_watched():
-            self.told = True
+        quiet = not _is_watched() if self.quiet is None else self.quiet
+        if not quiet and self.what not in self.told and module.startswith("bayesgmm."):
+            self.told.add(self.what)
             sys.stderr.write(
-                "bayesgmm compiles its loops for this machine: some seconds, this once.\n"
+                f"bayesgmm compiles {self.what} for this machine: up to half a minute, this once.\n"
             )
 
     def on_end(self, event: Any) -> None:
         """Nothing to say."""
 
 
+@contextmanager
+def announced(what: str, *, quiet: bool) -> Iterator[None]:
+    """Say on standard error, unless ``quiet``, that ``what`` is compiled, where it has to be."""
+    # Not a context variable: much is compiled in threads of a pool.
+    before = _note.what, _note.quiet
+    _note.what, _note.quiet = what, quiet
+    try:
+        yield
+    finally:
+        _note.what, _note.quiet = before
+
+
 def _is_watched() -> bool:
     return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
-event.register("numba:compile", _Note())
+_note = _Note()
+event.register("numba:compile", _note)
 compiler = Compiler(*KERNEL_SOURCES)
 njit = compiler.njit
 

@@ -59,10 +59,7 @@ def _heading(context: Context) -> str:
     if fitted.k == 1:
         return f"One group of {counted(len(fitted.X), 'row')}"
     feature = context.by_separation[0]
-    # As the tables below have them.
-    draws = fitted.covariance_draws
-    means = fitted.point.means if draws is None else draws.means.mean(axis=0)
-    centres = means[:, feature]
+    centres = fitted.centres[:, feature]
     decimals = min(context.centre_decimals(feature), context.decimals[feature] + 1)
     ends = interval(float(centres.min()), float(centres.max()), decimals)
     many = capital(in_words(fitted.k))
@@ -76,12 +73,12 @@ def _heading(context: Context) -> str:
 
 def _card(context: Context, k: int) -> Card:
     fitted = context.chosen
-    point, draws = fitted.point, fitted.draws
+    draws = fitted.draws
     n = int(fitted.sizes[k])
     if fitted.k == 1:
         share = ""
     elif draws is None:
-        share = f"share in the population: {percent(point.weights[k])}"
+        share = f"share in the population: {percent(fitted.shares[k])}"
     else:
         low, high = np.quantile(draws.weights[:, k], TAILS)
         share = f"share in the population: {percent_range(low, high)}"
@@ -103,16 +100,14 @@ def _places(context: Context, k: int) -> Table:
     fitted = context.chosen
     draws = fitted.covariance_draws
     if draws is None:
-        means = fitted.point.means[k]
         spreads = np.sqrt(np.diagonal(fitted.point.covariances[k]))
     else:
-        means = draws.means[:, k].mean(axis=0)
         variances = np.diagonal(draws.covariances[:, k], axis1=-2, axis2=-1)
         spreads = np.sqrt(variances).mean(axis=0)
     rows = []
     for j, label in enumerate(context.labels):
         decimals = context.centre_decimals(j)
-        row = [label, fixed(means[j], decimals)]
+        row = [label, fixed(fitted.centres[k, j], decimals)]
         if draws is not None:
             low, high = np.quantile(draws.means[:, k, j], TAILS)
             row.append(interval(low, high, decimals))

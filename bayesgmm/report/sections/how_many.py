@@ -115,7 +115,7 @@ def _add_reading(context: Context, add: Callable[[str, Cell], None]) -> None:
         return "–" if found is None else f"{found.n_at_best} of {found.n_starts}"
 
     add("EM starts at the optimum", starts)
-    add("smallest share", read(lambda f: percent(f.point.weights.min())))
+    add("smallest share", read(lambda f: percent(f.shares.min())))
     add("rows in doubt", read(lambda f: str(len(f.in_doubt))))
     add("R-hat, free of labels", diagnosed(lambda d: fixed(d.worst("invariant")[1], 3)))
     add("R-hat of the clusters", diagnosed(lambda d: fixed(d.worst("component")[1], 3)))

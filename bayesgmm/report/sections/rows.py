@@ -138,6 +138,7 @@ def _odd(context: Context) -> tuple[str, tuple[Block, ...]]:
     order = np.argsort(expected, kind="stable")
     odd = order[expected[order] < words.ODD]
     beyond = int(np.sum(nearest**2 > chi2.ppf(0.99, context.X.shape[1])))
+    heavy = words.has_heavy_tails(len(fitted.X), beyond)
     sentence = words.odd_sentence(
         len(fitted.X), beyond, int(order[0]), float(expected[order[0]]), len(odd)
     )
@@ -159,4 +160,4 @@ def _odd(context: Context) -> tuple[str, tuple[Block, ...]]:
     table = Table(
         tuple(columns), tuple(table_rows), caption=caption, label="Odd rows", sortable=True
     )
-    return words.odd_heading(odd.tolist()), (Text(sentence), table)
+    return words.odd_heading(odd.tolist(), heavy), (Text(sentence), table)

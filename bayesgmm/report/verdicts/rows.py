@@ -65,10 +65,15 @@ def overlap_verdict(placement: Placement, pair: tuple[int, int, float]) -> tuple
     )
 
 
-def odd_heading(odd: Sequence[int]) -> str:
+def has_heavy_tails(n_rows: int, n_beyond: int) -> bool:
+    """Whether more rows lie beyond the 99 % ellipses than chance puts there."""
+    return n_beyond > 0.01 * n_rows + 3.0 * (0.01 * n_rows) ** 0.5
+
+
+def odd_heading(odd: Sequence[int], heavy: bool) -> str:
     """Whether any row fits no cluster; ``odd`` are positions from 0."""
     if len(odd) == 0:
-        return "No row is odd"
+        return "No row is odd by itself, but many lie far out" if heavy else "No row is odd"
     verb = "fits" if len(odd) == 1 else "fit"
     return f"{capital(row_list(odd))} {verb} no cluster"
 
@@ -94,8 +99,10 @@ def odd_sentence(n_rows: int, n_beyond: int, farthest: int, expected: float, n_o
         f"{capital(in_words(n_beyond))} {rows} {verb} beyond the 99 % ellipse of every cluster; "
         f"chance alone gives up to {fixed(0.01 * n_rows, 1)}."
     )
-    if n_beyond > 0.01 * n_rows + 3.0 * (0.01 * n_rows) ** 0.5:
+    if has_heavy_tails(n_rows, n_beyond):
         beyond = f"{beyond} So many say that the tails are heavier than a Gaussian's."
+    elif n_beyond > 0.01 * n_rows:
+        beyond = f"{beyond[:-1]} on average, and now and then this many."
     many = f"{fixed(expected, 2)} rows" if expected >= 0.005 else "fewer than 0.01 rows"
     if n_odd:
         at_most = f"at most {many}" if expected >= 0.005 else many

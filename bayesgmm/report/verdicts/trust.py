@@ -205,10 +205,8 @@ def switching_check(switched: float, agree: bool) -> Check:
         means = "“Cluster 1” means the same cluster in every draw."
         return Check(name, found, wanted, means, "pass")
     stable = "The fit is stable but the names are not: labels" if agree else "Labels"
-    means = (
-        f"{stable} switch in {percent(switched)} of draws. Densities and LOO hold; read numbers by "
-        "cluster as rough."
-    )
+    read = "Densities and LOO hold; read" if agree else "Read"
+    means = f"{stable} switch in {percent(switched)} of draws. {read} numbers by cluster as rough."
     return Check(name, found, wanted, means, "note")
 
 
