@@ -69,9 +69,11 @@ class Checkpoint:
         self.path, self.key = Path(path), dict(key)
         self._runs: dict[str, list[Chain]] = {}
         if not self.path.name.endswith(_ENDINGS):
+            has_name = self.path.name not in ("", "..")
+            better = self.path.with_suffix(".zarr.zip") if has_name else "run.zarr.zip"
             raise DataError(
-                f"A checkpoint ends in {' or '.join(_ENDINGS)}, got {str(self.path)!r}; give "
-                f"{str(self.path.with_suffix('.zarr.zip'))!r}."
+                f"A checkpoint ends in {' or '.join(_ENDINGS)}, got {str(path)!r}; give "
+                f"{str(better)!r}."
             )
         folder = self.path.parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
@@ -154,9 +156,8 @@ class Checkpoint:
         other = [name for name in self.key if theirs.get(name) != self.key[name]]
         if other:
             raise DataError(
-                f"The checkpoint {str(self.path)!r} is of another fit: {joined(other, quote=False)}"
-                f" {'differs' if len(other) == 1 else 'differ'}; give another name, or delete it "
-                "to start afresh."
+                f"The checkpoint {str(self.path)!r} is of a fit with other "
+                f"{joined(other, quote=False)}; give another name, or delete it to start afresh."
             )
 
     def _write(self) -> None:

@@ -23,7 +23,12 @@ import math
 import numpy as np
 
 from bayesgmm.bayes import log_posterior as density_module
-from bayesgmm.bayes.log_posterior import concentrations, log_prior, unpack
+from bayesgmm.bayes.log_posterior import (
+    LEAST_LOG_CONCENTRATION,
+    concentrations,
+    log_prior,
+    unpack,
+)
 from bayesgmm.core.kernels import allocation
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 from bayesgmm.core.kernels.gradient import invert_lower
@@ -84,7 +89,7 @@ def sweep(theta, X, sizes, numbers, stream):
         p, q = theta.shape[0] - 1, numbers.shape[0] - 2
         log_e = _slice(theta[p], numbers[q], numbers[q + 1], 0.0, 0.0, counts, stream)
         for j in range(k):
-            concentration[j] = np.exp(log_e)
+            concentration[j] = np.exp(max(log_e, LEAST_LOG_CONCENTRATION))
     for j in range(k):
         log_weights[j] = log_gamma(concentration[j] + counts[j], stream)
     n_hyper = hyper.shape[0]

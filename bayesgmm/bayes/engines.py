@@ -10,6 +10,7 @@ from bayesgmm.bayes.checkpoint import Checkpoint, fingerprint
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.polish import polished
 from bayesgmm.bayes.samplers import SAMPLERS, Importance, function_at
+from bayesgmm.core import threads
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.estimator import MAX_PASSES
 from bayesgmm.em.problem import Problem
@@ -153,9 +154,14 @@ def draw_posterior(
     found = search(for_em, settings, rng)
     near = [run for run in found.others if run.objective > found.run.objective - NEAR]
     optima = [(run.mixture, for_em.hyper(run.mixture)) for run in (found.run, *near)]
+    modes = [found.run.mixture, *(run.mixture for run in found.others)]
     if resolved.is_lkj:
         optima = polished(LogPosterior(problem, n_components), optima)
-    drawn = function_at(places.on_density)(LogPosterior(problem, n_components), optima, **options)
+        modes = [mixture for mixture, _ in optima]
+    draw = function_at(places.on_density)
+    # Chains run side by side, and each has small matrices to multiply.
+    with threads.single_blas():
+        drawn = draw(LogPosterior(problem, n_components), optima, **options)
     return EngineResult(
         drawn.mixture,
         drawn.hyper,
@@ -166,12 +172,12 @@ def draw_posterior(
         importance=drawn.importance,
         log_evidence=drawn.log_evidence,
         complete=drawn.complete,
-        better_fit=_better_fit(X, found.run.mixture, [run.mixture for run in found.others]),
+        better_fit=_better_fit(X, modes),
     )
 
 
-def _better_fit(X: np.ndarray, highest: Mixture, others: list[Mixture]) -> float:
-    """By how much the best fit among modes is better than the highest; zero if it is not."""
-    log_likelihoods = [float(mode.log_density(X).sum()) for mode in (highest, *others)]
+def _better_fit(X: np.ndarray, modes: list[Mixture]) -> float:
+    """By how much the best fit among modes is better than the first; zero if it is not."""
+    log_likelihoods = [float(mode.log_density(X).sum()) for mode in modes]
     gain = max(log_likelihoods) - log_likelihoods[0]
     return gain if gain > BETTER else 0.0

@@ -269,6 +269,10 @@ def _gather(d_factors, sizes):
                 d_factors[j, 0, 0] += d_factors[j, i, 0]
 
 
+# Below, a component's share would be smaller than any number can say, its logarithm too.
+LEAST_LOG_CONCENTRATION = -300.0
+
+
 @njit(error_model="numpy")
 def concentrations(theta, sizes, numbers):
     """Of the Dirichlet on the weights, (K,): fixed, or the last of theta."""

@@ -8,13 +8,18 @@ from scipy.optimize import minimize
 
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.modes import Optimum
+from bayesgmm.em.degeneracy import FLATNESS, flatness
+
+# What SciPy says where it stops before it has arrived.
+_LIMIT = 1
 
 
 def polished(posterior: LogPosterior, optima: Sequence[Optimum]) -> list[Optimum]:
     """The modes of the joint density near each of some places, the highest first.
 
     The density is that of weights, means and covariances themselves, as ``map_`` has it: not that
-    of the sampler's coordinates. Weights that have no mode have near priors that do.
+    of the sampler's coordinates. Weights that have no mode have near priors that do. Where the way
+    up leads to a component without spread there is no mode, and the place itself stands for it.
     """
     priors = posterior.priors.bounded()
     bounded = replace(posterior, problem=replace(posterior.problem, priors=priors))
@@ -28,12 +33,17 @@ def polished(posterior: LogPosterior, optima: Sequence[Optimum]) -> list[Optimum
             return np.inf, np.zeros_like(theta)
         return -value, slope_of_volume - slope
 
+    covariance = posterior.problem.centre_and_covariance[1]
     options = {"maxiter": 2000, "maxfun": 4000, "ftol": 1e-14, "gtol": 1e-7}
     found = []
     for mixture, hyper in optima:
         start = bounded.pack(mixture, hyper)
         at = minimize(loss, start, jac=True, method="L-BFGS-B", options=options)
-        found.append((at.fun, bounded.unpack(at.x)[0]))
+        there = bounded.unpack(at.x)[0]
+        if at.status == _LIMIT or flatness(there, covariance).min() < FLATNESS:
+            found.append((loss(start)[0], mixture))
+        else:
+            found.append((at.fun, there))
     found.sort(key=lambda each: each[0])
     names = optima[0][0].feature_names
     return [(replace(mixture, feature_names=names), None) for _, mixture in found]

@@ -5,6 +5,7 @@ import numpy as np
 from bayesgmm.bayes import conditionals
 from bayesgmm.bayes import log_posterior as density_module
 from bayesgmm.bayes.conditionals import draw_diagonal, draw_triangular, pack
+from bayesgmm.bayes.log_posterior import LEAST_LOG_CONCENTRATION
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 from bayesgmm.core.kernels.factors import invert_lower
 from bayesgmm.core.kernels.random_stream import log_gamma, normal
@@ -39,7 +40,8 @@ def draw_prior(sizes, numbers, stream, thetas):
             scatter[i if is_triangular else 0, i] = 2.0 * hyper[i]
         if sizes[8]:
             q = numbers.shape[0] - 2
-            e = np.exp(log_gamma(numbers[q], stream)) / numbers[q + 1]
+            log_e = log_gamma(numbers[q], stream) - np.log(numbers[q + 1])
+            e = np.exp(max(log_e, LEAST_LOG_CONCENTRATION))
             for j in range(k):
                 concentration[j] = e
         for j in range(k):

@@ -18,6 +18,8 @@ def _check_numbers(
         return
     wanted = "one number" if scalar else "a number or an array of them"
     try:
+        if np.asarray(value).dtype.kind in "US":  # NumPy would read numbers from text
+            raise TypeError
         numbers = np.asarray(value, dtype=float)
     except (TypeError, ValueError):
         raise DataError(f"{name} must be {wanted}, got {value!r}.") from None
@@ -256,7 +258,8 @@ class LKJ:
     There are no conditionals and no M-step in closed form: ``sampler="gibbs"`` and
     ``GaussianMixture`` refuse it. The joint density may have no bound where a component holds as
     many rows as there are columns, or few more. ``map_`` is then the highest of the modes near
-    those that EM finds under an inverse-Wishart of like scale.
+    those that EM finds under an inverse-Wishart of like scale; where the way up from one of these
+    leads to a component without spread, it stands for itself.
 
     The posterior is improper where too many rows lie exactly on one sloping line: fits then warn
     and count them.

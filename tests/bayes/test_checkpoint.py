@@ -99,9 +99,9 @@ def test_draws_are_kept_while_they_come(tmp_path):
 def test_files_that_do_not_fit_are_refused(tmp_path):
     path = tmp_path / "run.zarr.zip"
     Checkpoint(path, KEY).run("chains", counting([3] * 3), STARTS, 3, 1, lambda draw: draw)
-    with pytest.raises(DataError, match=r"^The checkpoint .* is of another fit: data differs; "):
+    with pytest.raises(DataError, match=r"^The checkpoint .* is of a fit with other data; "):
         Checkpoint(path, KEY | {"data": "another"})
-    with pytest.raises(DataError, match="another fit: data and priors differ; give another name"):
+    with pytest.raises(DataError, match="a fit with other data and priors; give another name"):
         Checkpoint(path, {"data": "b", "priors": "b"})
     path.write_bytes(b"no archive")
     with pytest.raises(DataError, match="is no checkpoint that can be read"):
@@ -219,7 +219,7 @@ def test_a_finished_fit_goes_on_to_more_draws(tmp_path):
     assert sorted(long.mixture_.means.mean((0, 1))[:, 0]) == pytest.approx(MEANS, abs=0.3)
     plain = fit(None, draws=400)
     np.testing.assert_allclose(plain.mixture_.means, short.mixture_.means)
-    with pytest.raises(DataError, match="another fit: priors and chains differ"):
+    with pytest.raises(DataError, match="a fit with other priors and chains"):
         fit(path, priors=Priors.conjugate(), chains=3)
     reseeded = fit(path, draws=400, random_state=7)
     np.testing.assert_array_equal(reseeded.mixture_.means, short.mixture_.means)

@@ -9,6 +9,11 @@ from posterior_problems import draw
 from scipy.optimize import minimize
 
 from bayesgmm import BayesianGaussianMixture, GaussianMixture
+from bayesgmm.bayes.coordinates import LogPosterior
+from bayesgmm.bayes.polish import polished
+from bayesgmm.core.mixture import Mixture
+from bayesgmm.em.degeneracy import FLATNESS, flatness
+from bayesgmm.em.problem import Problem
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import LKJ, Dirichlet, GammaConcentration, Priors, resolve
 
@@ -54,3 +59,19 @@ def test_what_needs_closed_forms_refuses_before_anything_runs(X):
         model.fit(X)
     with pytest.raises(DataError, match="without an M-step in closed form; use covariances="):
         GaussianMixture(2, priors=LKJ_PRIORS).fit(X)
+
+
+def test_the_way_up_into_a_component_without_spread_is_not_taken():
+    """Two rows on their own: under LKJ their density grows without bound as they flatten."""
+    rng = np.random.default_rng(0)
+    X = 3.0 * rng.normal(size=(30, 2))
+    X[:3] += 12.0
+    priors = Priors(covariances=LKJ(eta=1.0))
+    problem = Problem(X, "full", priors=resolve(priors, X, 3, "full"))
+    across = (X[0] - X[1]) / 2
+    covariances = np.tile(9.0 * np.eye(2), (3, 1, 1))
+    covariances[0] = np.outer(across, across) + 0.1 * np.eye(2)
+    means = np.array([X[:2].mean(axis=0), [-2.0, 0.0], [2.0, 0.0]])
+    start = Mixture.from_covariances(np.array([0.06, 0.47, 0.47]), means, covariances)
+    ((found, _),) = polished(LogPosterior(problem, 3), [(start, None)])
+    assert flatness(found, np.cov(X.T)).min() >= FLATNESS

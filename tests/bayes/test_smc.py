@@ -11,7 +11,13 @@ from bayesgmm.bayes.prior_draws import draw_prior
 from bayesgmm.bayes.tempering import evaluate, move
 from bayesgmm.core import threads
 from bayesgmm.exceptions import DataError
-from bayesgmm.priors import ConjugateMeans, InverseWishart, Priors, resolve
+from bayesgmm.priors import (
+    ConjugateMeans,
+    GammaConcentration,
+    InverseWishart,
+    Priors,
+    resolve,
+)
 
 
 def conjugate(strength=3.0, unit=1.0):
@@ -190,3 +196,12 @@ def test_relatives_are_neighbours():
     assert population.values[:, 1].mean() - before == pytest.approx(4.2, abs=0.6)
     n_kept = len(np.unique(population.thetas))
     assert 300 < n_kept < 800
+
+
+@pytest.mark.parametrize("sampler", ["smc", "gibbs"])
+def test_concentrations_next_to_zero_stay_finite(sampler):
+    X = np.random.default_rng(1).normal(size=(30, 1))
+    priors = Priors(weights=GammaConcentration(0.01, 0.01))
+    found = draw(X, 3, "spherical", priors, seed=1, draws=50, chains=2, sampler=sampler)
+    for values in (found.draws.weights, found.draws.means, found.hyper):
+        assert np.all(np.isfinite(values))

@@ -191,6 +191,14 @@ def test_hyperparameter_of_the_mode_maximises_the_density_too(family, priors):
     np.testing.assert_allclose(slope, 0.0, atol=1e-4)
 
 
+def test_a_mode_next_to_zero_is_a_number():
+    X = np.random.default_rng(3).normal(size=(50, 1))
+    priors = resolve(Priors(covariances=LogNormalScale(0.1, sigma=100.0)), X, 1, "full")
+    mixture = oracle.random_mixture("full", 1, 1, np.random.default_rng(4))
+    hyper = Problem(X, "full", priors=priors).hyper(mixture)
+    assert 0.0 < hyper[0] < 1e-200
+
+
 def test_m_step_is_that_of_weighted_moments(family, rng):
     k, d = 3, 2
     mixture = oracle.random_mixture(family, k, d, rng)

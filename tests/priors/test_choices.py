@@ -23,6 +23,8 @@ from bayesgmm.priors.choices import DataSummary
     [
         (lambda: Dirichlet(0.0), r"Dirichlet\(concentration=\.\.\.\) must be positive.*got 0\.0"),
         (lambda: Dirichlet([1.0, -1.0]), "must be positive"),
+        (lambda: Dirichlet("2"), "must be a number or an array of them, got '2'"),
+        (lambda: LKJ(eta="2"), "must be one number, got '2'"),
         (lambda: NormalMeans(scale=np.inf), r"NormalMeans\(scale=\.\.\.\) must be positive"),
         (lambda: NormalMeans(loc=np.nan), r"NormalMeans\(loc=\.\.\.\) must be finite, got nan"),
         (lambda: ConjugateMeans(loc=[np.inf]), r"ConjugateMeans\(loc=\.\.\.\) must be finite"),
@@ -51,7 +53,7 @@ from bayesgmm.priors.choices import DataSummary
         (lambda: Priors(weights=3), r"Priors\(weights=\.\.\.\) must be Dirichlet.*got 3"),
         (lambda: Priors(covariances=InverseWishart), "must be InverseWishart"),
     ],
-    ids=[f"case{i}" for i in range(29)],
+    ids=[f"case{i}" for i in range(31)],
 )
 def test_impossible_numbers_and_slots_are_refused(make, message):
     with pytest.raises(DataError, match=message):

@@ -17,7 +17,7 @@ def sweep(faithful):
     return select_components(
         faithful,
         range(1, 4),
-        draws=300,
+        draws=500,
         random_state=0,
         progressbar=False,
         data_name="faithful",

@@ -270,7 +270,7 @@ def test_defaults(frame):
         ({"engines": ()}, "engines must be some of"),
         ({"covariance_types": ("round",)}, "round"),
         ({"covariance_types": ()}, "covariance_types must hold at least one"),
-        ({"criterion": "dic"}, r"bic, aic, icl, loo, waic, got 'dic' \(did you mean 'bic'"),
+        ({"criterion": "dic"}, r"bic, aic, icl, loo, waic, got 'dic' \(did you mean '"),
         ({"criterion": "loo"}, "'loo' needs engine 'bayes'"),
         ({"criterion": "bic", "engines": ("bayes",)}, "'bic' needs engine 'em'"),
         ({"posterior_for": "best"}, "'all' or 'leading', got 'best'"),

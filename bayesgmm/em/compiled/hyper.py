@@ -17,6 +17,8 @@ from bayesgmm.priors import ResolvedPriors
 
 # Steps of Newton's method, which is there to the last digit after six.
 N_NEWTON = 8
+# The logarithm of the least number that the mode may be in its own units, so that it is not zero.
+_LEAST = -600.0
 
 
 def hyper_at(task: Task, mixture: Mixture, prior: ResolvedPriors) -> np.ndarray | None:
@@ -45,6 +47,7 @@ def hyper_of(numbers, table, factors):
             continue
         # With b = w precision / rate, the slope vanishes where w + log w is this.
         goal = np.log(rate / precision) + table[HYPER_CENTRE, j] + numbers[HYPER_COUNT] / precision
+        goal = max(goal, _LEAST)
         w = goal if goal > 1.0 else np.exp(goal)
         for _ in range(N_NEWTON):
             w *= (1.0 + goal - np.log(w)) / (1.0 + w)
