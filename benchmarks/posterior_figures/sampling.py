@@ -6,6 +6,7 @@ the mode of the fit (both programs' draws in the same way).
 """
 
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,9 +15,11 @@ import numpy as np
 from bayesgmm.bayes import elpd
 from bayesgmm.bayes.convergence import rhat_and_ess
 from bayesgmm.bayes.diagnostics import invariants
-from bayesgmm.bayes.engines import draw_posterior
+from bayesgmm.bayes.engines import EngineResult, draw_posterior
 from bayesgmm.bayes.labels import overlap, relabel
+from bayesgmm.bayes.nuts import TUNE
 from bayesgmm.core.mixture import Mixture
+from bayesgmm.exceptions import PosteriorWarning
 from bayesgmm.priors import Priors
 from em_figures.measuring import columns, row
 from posterior_figures.problems import Problem
@@ -68,25 +71,30 @@ class Draws:
 def ours(problem: Problem, draws: int, repeats: int = 3) -> tuple[Draws, Mixture]:
     """Our draws, by the default sampler, and the mode that labels refer to."""
     estimator = problem.estimator(draws=draws, chains=CHAINS)
-    estimator.fit(problem.X)  # loads what is compiled
     sampling, whole = [], []
-    for _ in range(repeats):
-        seconds, drawn = timed(
-            lambda: draw_posterior(
-                problem.X,
-                problem.n_components,
-                "full",
-                Priors(),
-                draws=draws,
-                tune=None,
-                chains=CHAINS,
-                rng=np.random.default_rng(0),
-                progressbar=False,
-            )
-        )
-        sampling.append(seconds)
-        whole.append(timed(lambda: estimator.fit(problem.X))[0])
-    return Draws(drawn.draws, np.median(sampling), np.median(whole), 400), drawn.map
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PosteriorWarning)  # the table says what draws are worth
+        estimator.fit(problem.X)  # loads what is compiled
+        for _ in range(repeats):
+            seconds, drawn = timed(lambda: draw(problem, draws))
+            sampling.append(seconds)
+            whole.append(timed(lambda: estimator.fit(problem.X))[0])
+    return Draws(drawn.draws, np.median(sampling), np.median(whole), TUNE), drawn.map
+
+
+def draw(problem: Problem, draws: int) -> EngineResult:
+    """What a fit does before it looks at its draws."""
+    return draw_posterior(
+        problem.X,
+        problem.n_components,
+        "full",
+        Priors(),
+        draws=draws,
+        tune=None,
+        chains=CHAINS,
+        rng=np.random.default_rng(0),
+        progressbar=False,
+    )
 
 
 def timed[T](function: Callable[[], T]) -> tuple[float, T]:
