@@ -21,12 +21,9 @@ WARM_UP = 400
 
 
 def run(options: Options) -> None:
-    heading(
-        "ESS per second against numpyro",
-        f"{CHAINS} chains of {DRAWS} draws here; numpyro's chains start at the mode. Wall times.",
-    )
+    title = "ESS per second against numpyro"
     if find_spec("numpyro") is None:
-        print("numpyro: not installed.")
+        heading(title, "numpyro: not installed.")
         return
     import jax
     import numpyro
@@ -35,7 +32,10 @@ def run(options: Options) -> None:
     numpyro.enable_x64()
     # Chains in parallel are compiled anew by every run, else.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    sampling.heads()
+    sampling.heads(
+        title,
+        f"{CHAINS} chains of {DRAWS} draws here; numpyro's chains start at the mode. Wall times.",
+    )
     for (n, d, k), draws in QUICK if options.quick else CASES:
         problem = Problem(simulate(n, d, k), k)
         own, mode = sampling.ours(problem, 100 if options.quick else DRAWS)

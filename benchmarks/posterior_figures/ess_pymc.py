@@ -9,7 +9,7 @@ import nutpie
 
 from bayesgmm.core.mixture import Mixture
 from em_figures.data import simulate
-from em_figures.measuring import Options, heading, shape
+from em_figures.measuring import Options, shape
 from posterior_figures import sampling, textbook
 from posterior_figures.problems import Problem
 from posterior_figures.sampling import CHAINS, DRAWS, Draws, timed
@@ -21,11 +21,10 @@ WARM_UP = 400
 
 
 def run(options: Options) -> None:
-    heading(
+    sampling.heads(
         "ESS per second against pm.Mixture with nutpie",
         f"{CHAINS} chains of {DRAWS} draws here; nutpie's chains start at the mode. Wall times.",
     )
-    sampling.heads()
     for (n, d, k), draws in QUICK if options.quick else CASES:
         problem = Problem(simulate(n, d, k), k)
         own, mode = sampling.ours(problem, 100 if options.quick else DRAWS)

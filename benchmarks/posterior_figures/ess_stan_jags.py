@@ -28,20 +28,20 @@ HERE = Path(__file__).parent
 
 
 def run(options: Options) -> None:
-    heading(
-        "ESS per second against Stan and JAGS",
-        f"{CHAINS} chains of {DRAWS} draws here; the others' chains start at the mode, and their "
-        f"times are divided by {processors()} processors.",
-    )
+    title = "ESS per second against Stan and JAGS"
     missing = [name for name, package, *_ in PROGRAMS if not is_installed(package)]
-    if missing:
-        print(f"Not installed: {', '.join(missing)}.\n")
+    note = f"Not installed: {', '.join(missing)}. " if missing else ""
     programs = [one for one in PROGRAMS if one[0] not in missing]
     if options.quick:
         programs = [(name, package, 50, 50) for name, package, *_ in programs if name == "jags"]
     if not programs:
+        heading(title, note or "Nothing that is quick.")
         return
-    sampling.heads()
+    sampling.heads(
+        title,
+        f"{note}{CHAINS} chains of {DRAWS} draws here; the others' chains start at the mode, and "
+        f"their times are divided by {processors()} processors.",
+    )
     for name, k in DATA[:1] if options.quick else DATA:
         problem = Problem(np.asarray(load_dataset(name), dtype=float), k)
         own, mode = sampling.ours(problem, 100 if options.quick else DRAWS)

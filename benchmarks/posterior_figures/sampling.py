@@ -21,7 +21,7 @@ from bayesgmm.bayes.nuts import TUNE
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.exceptions import PosteriorWarning
 from bayesgmm.priors import Priors
-from em_figures.measuring import columns, row
+from em_figures.measuring import columns, heading, row
 from posterior_figures.problems import Problem
 
 CHAINS = 4
@@ -31,17 +31,20 @@ SEPARATED = 0.1
 N_POINTS = 8
 NAMES = (
     "data",
-    "peer: draws a chain, warm-up",
-    "peer: to compile, s",
-    "peer: to sample, s",
-    "peer's least ESS, invariant / separated",
-    "bayesgmm: draws, s",
-    "bayesgmm: whole fit, s",
-    "bayesgmm's least ESS, invariant / separated",
-    "ratio of ESS/s, invariant / separated",
+    "peer: warm-up + draws",
+    "peer: compile, sample, s",
+    "peer: ESS",
+    "bayesgmm: sample, fit, s",
+    "bayesgmm: ESS",
+    "ratio of ESS/s",
     "the less",
-    "the less, with compilation and whole fit",
-    "largest difference, standard errors",
+    "all in, the less",
+    "difference, standard errors",
+)
+LEGEND = (
+    "The ESS are the least over invariant quantities / over parameters of separated components. "
+    "Ratios of ESS/s take the seconds to sample, warm-up included; all in, those of compilation "
+    "too, and our whole fit. The last column is the largest difference of posterior means."
 )
 
 
@@ -118,12 +121,10 @@ def compare(name: str, problem: Problem, peer: Draws, own: Draws, mode: Mixture)
     ]
     row(
         name,
-        f"{peer.mixture.batch_shape[1]}, {peer.warm_up}",
-        f"{peer.whole - peer.sampling:.1f}",
-        f"{peer.sampling:.1f}",
+        f"{peer.warm_up} + {peer.mixture.batch_shape[1]}",
+        f"{peer.whole - peer.sampling:.1f}, {peer.sampling:.2f}",
         both(least[0], ".0f"),
-        f"{own.sampling:.2f}",
-        f"{own.whole:.2f}",
+        f"{own.sampling:.2f}, {own.whole:.2f}",
         both(least[1], ".0f"),
         both(ratios, ".1f"),
         f"{np.nanmin(ratios):.1f}",
@@ -132,7 +133,8 @@ def compare(name: str, problem: Problem, peer: Draws, own: Draws, mode: Mixture)
     )
 
 
-def heads() -> None:
+def heads(title: str, text: str) -> None:
+    heading(title, f"{text} {LEGEND}")
     columns(*NAMES)
 
 
