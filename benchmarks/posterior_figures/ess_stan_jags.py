@@ -64,6 +64,7 @@ def is_installed(package: str) -> bool:
 def in_r(program: str, problem: Problem, mode: Mixture, draws: int, warm_up: int) -> Draws:
     k, d = problem.n_components, problem.n_features
     priors = problem.priors
+    assert priors.scale is not None  # means are independent of the covariances by default
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tables = {

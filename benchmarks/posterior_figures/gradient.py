@@ -8,6 +8,9 @@ it. What nutpie calls is timed by a compiled loop, without Python; calls alterna
 the same machine.
 """
 
+# Annotations of PyTensor and nutpie leave out some of what they have.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+
 import time
 from collections.abc import Callable
 

@@ -1,5 +1,9 @@
 """The mixture as textbooks write it in PyMC: ``pm.Mixture`` of ``pm.MvNormal``."""
 
+# PyTensor's annotations leave out its variables' operators and its lazily exported names.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+# pyright: reportIndexIssue=false, reportPrivateImportUsage=false
+
 import warnings
 
 import numpy as np
