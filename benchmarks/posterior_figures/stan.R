@@ -3,6 +3,8 @@
 source(file.path(dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE))),
                  "problem.R"))
 suppressMessages(library(rstan))
+# Distributions keep Boost's headers outside of R's package BH.
+if (!nzchar(system.file("include", package = "BH"))) rstan_options(boost_lib = "/usr/include")
 
 several <- "
 data {

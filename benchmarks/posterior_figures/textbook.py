@@ -21,23 +21,26 @@ def build(problem: Problem) -> pm.Model:
         means = pm.Normal("means", priors.loc, priors.scale, shape=(k, d))
         squares = pm.ChiSquared("squares", problem.squares_dof, shape=(k, d))
         below = pm.Normal("below", 0.0, 1.0, shape=(k, d * (d - 1) // 2))
-        chol = covariance_factors(problem.scale_factor, squares, below)
-        components = [pm.MvNormal.dist(means[j], chol=chol[j]) for j in range(k)]
-        pm.Mixture("x", w=weights, comp_dists=components, observed=problem.X)
+        components = [
+            pm.MvNormal.dist(
+                means[j], chol=covariance_factor(problem.scale_factor, squares[j], below[j])
+            )
+            for j in range(k)
+        ]
+        # As constants they would make the compiled code several times slower.
+        rows = pm.Data("rows", problem.X)
+        pm.Mixture("x", w=weights, comp_dists=components, observed=rows)
     return model
 
 
-def covariance_factors(scale_factor, squares, below):
+def covariance_factor(scale_factor, squares, below):
     d = len(scale_factor)
-    diagonal, (rows, columns) = np.arange(d), np.tril_indices(d, -1)
-    factor = pt.zeros((squares.shape[0], d, d))
-    factor = pt.set_subtensor(factor[:, diagonal, diagonal], pt.sqrt(squares))
-    factor = pt.set_subtensor(factor[:, rows, columns], below)
-    # C = L B^-1 by C' = B'^-1 L'.
-    transposed = pt.linalg.solve_triangular(
-        factor.swapaxes(-1, -2), scale_factor.T[None], lower=False, b_ndim=2
-    )
-    return transposed.swapaxes(-1, -2)
+    factor = pt.zeros((d, d))
+    factor = pt.set_subtensor(factor[np.diag_indices(d)], pt.sqrt(squares))
+    factor = pt.set_subtensor(factor[np.tril_indices(d, -1)], below)
+    product = scale_factor @ pt.linalg.solve_triangular(factor, np.eye(d), lower=True)
+    # Otherwise PyTensor does not see that it is triangular, and factorises the covariance anew.
+    return pm.math.expand_packed_triangular(d, product[np.tril_indices(d)])
 
 
 def compile_with_nutpie(model: pm.Model, start: dict[str, np.ndarray] | None = None):
