@@ -118,7 +118,7 @@ def test_gradient():
 def assert_compared(rows):
     for row in rows:
         assert float(row[7]) > 0
-        assert float(row[9]) < 5  # the same posterior
+        assert float(row[10]) < 5  # the same posterior
 
 
 def test_against_pymc():

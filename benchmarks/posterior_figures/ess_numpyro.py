@@ -88,4 +88,4 @@ def with_numpyro(problem: Problem, mode: Mixture, draws: int, warm_up: int) -> D
 
     whole, _ = timed(draw)
     drawing, samples = timed(draw)
-    return Draws(problem.mixture(samples), drawing, whole, warm_up)
+    return Draws(problem.mixture(samples), drawing, whole.wall, warm_up)

@@ -15,7 +15,7 @@ from posterior_figures.problems import Problem
 from posterior_figures.sampling import CHAINS, DRAWS, Draws, timed
 
 # N, D, K and the peer's draws a chain: enough for an effective sample size of 100.
-CASES = [((1_000, 2, 3), 1000), ((10_000, 2, 3), 400), ((10_000, 8, 5), 200)]
+CASES = [((1_000, 2, 3), 1000), ((10_000, 2, 3), 400), ((10_000, 8, 5), 150)]
 QUICK = [((60, 2, 2), 30)]
 WARM_UP = 400
 
@@ -43,4 +43,4 @@ def with_nutpie(problem: Problem, mode: Mixture, draws: int, warm_up: int) -> Dr
     )
     posterior = tree["posterior"].to_dataset()
     mixture = problem.mixture({name: posterior[name].values for name in problem.variables(mode)})
-    return Draws(mixture, drawing, compiling + drawing, warm_up)
+    return Draws(mixture, drawing, compiling.wall + drawing.wall, warm_up)

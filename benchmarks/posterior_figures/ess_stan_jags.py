@@ -3,7 +3,8 @@
 Stan sums the memberships out (``log_sum_exp``), JAGS samples them; both have the inverse-Wishart
 itself (in one dimension: the inverse-gamma). Chains start at the mode that our fit found. They run
 one after another in R; their times are divided by the number of processors, as if chains in
-parallel cost nothing more. Stan's are those of its chains alone, without what R adds.
+parallel cost nothing more: they are the processor's, of Stan those of its chains alone, without
+what R adds.
 """
 
 import shutil
@@ -19,7 +20,7 @@ from bayesgmm.core.mixture import Mixture
 from em_figures.measuring import Options, heading
 from posterior_figures import sampling
 from posterior_figures.problems import Problem
-from posterior_figures.sampling import CHAINS, DRAWS, Draws
+from posterior_figures.sampling import CHAINS, DRAWS, Draws, Seconds
 
 DATA = [("faithful", 2), ("galaxies", 4)]
 # Program, R's package, draws a chain, warm-up.
@@ -82,7 +83,7 @@ def in_r(program: str, problem: Problem, mode: Mixture, draws: int, warm_up: int
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"{program} failed:\n{done.stderr}")
-        compiling, drawing = np.loadtxt(folder / "seconds.csv", delimiter=",")
+        compiling, spent = np.loadtxt(folder / "seconds.csv", delimiter=",")
         values = np.loadtxt(folder / "draws.csv", delimiter=",").reshape(CHAINS, draws, -1)
     weights, means, covariances = np.split(values, [k, k + k * d], axis=-1)
     shape = (CHAINS, draws, k)
@@ -91,5 +92,5 @@ def in_r(program: str, problem: Problem, mode: Mixture, draws: int, warm_up: int
         means.reshape(*shape, d),
         covariances.reshape(*shape, d, d),
     )
-    drawing /= processors()
-    return Draws(mixture, drawing, compiling + drawing, warm_up)
+    wall = spent / processors()
+    return Draws(mixture, Seconds(wall, spent), compiling + wall, warm_up)

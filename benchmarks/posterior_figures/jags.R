@@ -50,7 +50,7 @@ compiling <- seconds_of(
   model <- jags.model(textConnection(if (D == 1) one else several), data = data, inits = starts,
                       n.chains = chains, n.adapt = 0, quiet = TRUE)
 )
-drawing <- seconds_of({
+drawing <- processor_seconds({
   adapt(model, warm_up %/% 2, progress.bar = "none")
   update(model, warm_up - warm_up %/% 2, progress.bar = "none")
   found <- coda.samples(model, c("w", "mu", "Sigma"), n.iter = draws, progress.bar = "none")

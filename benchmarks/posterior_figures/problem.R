@@ -3,8 +3,8 @@
 # FOLDER holds tables without headings: rows, means_prior (location and standard deviation of each
 # feature), scatter (the inverse-Wishart's scale), and the start of all chains: weights, means,
 # covariances (a component a line, row by row). Left there are draws.csv (a draw a line, chain after
-# chain: weights, means and covariances, component by component) and seconds.csv (compilation;
-# warm-up and draws of all chains, added up).
+# chain: weights, means and covariances, component by component) and seconds.csv (compilation, by the
+# wall clock; warm-up and draws of all chains, added up, of the processor).
 
 arguments <- commandArgs(trailingOnly = TRUE)
 folder <- arguments[1]
@@ -34,6 +34,10 @@ K <- length(start_weights)
 start_covariances <- aperm(array(t(read_table("covariances")), c(D, D, K)), c(3, 1, 2))
 
 seconds_of <- function(expression) system.time(expression)[["elapsed"]]
+
+processor_seconds <- function(expression) {
+  sum(system.time(expression)[c("user.self", "sys.self")])
+}
 
 # Names of the parameters in the order that is written.
 indices <- function(name, ...) {
