@@ -5,8 +5,8 @@ Prints one Markdown table a section. Usage::
     python benchmarks/posterior.py [SECTION ...] [--quick]
 
 Without sections it prints all of them, which takes most of an hour: the other programs are slow.
-Programs that are not installed are left out. Times are those of the wall clock, worth reading on a
-machine that does nothing else.
+Programs that are not installed are left out. Times of gradients are the processor's; others are
+those of the wall clock, worth reading on a machine that does nothing else.
 """
 
 import argparse

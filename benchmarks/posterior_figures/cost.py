@@ -29,7 +29,7 @@ FEW_ROWS = 300
 
 
 def run(options: Options) -> None:
-    heading("Cost of a gradient", f"As nutpie calls it, D = {D}, K = {K}; one thread.")
+    heading("Cost of a gradient", f"As nutpie calls it, D = {D}, K = {K}; the processor's time.")
     columns("N", "us", "ns a row")
     rows, times = QUICK_ROWS if options.quick else ROWS, []
     for n in rows:

@@ -4,8 +4,8 @@ Two comparisons. In anyone's PyMC model: the same model with ``MvNormalMixture``
 ``pm.Mixture`` as its likelihood, both called as PyMC's samplers call them, through
 ``model.logp_dlogp_function``. In a fit: the compiled density that NUTS runs on, against the
 textbook model of the same posterior, once through ``logp_dlogp_function`` and once as nutpie runs
-it. What nutpie calls is timed by a compiled loop, without Python; calls alternate, so that all see
-the same machine.
+it. What nutpie calls is timed by a compiled loop, without Python. Calls alternate, so that all see
+the same machine; times are the processor's, of one thread.
 """
 
 # Annotations of PyTensor and nutpie leave out some of what they have.
@@ -33,8 +33,8 @@ from em_figures.measuring import (
     heading,
     median_ratio,
     row,
+    seconds,
     shape,
-    wall_seconds,
 )
 from posterior_figures import textbook
 from posterior_figures.problems import Problem
@@ -159,7 +159,7 @@ def caller(function: Callable, points: list[np.ndarray]) -> Callable[[], float]:
         for point in points:
             function(point)
 
-    return lambda: wall_seconds(through) / len(points)
+    return lambda: seconds(through) / len(points)
 
 
 def in_a_fit(n: int, d: int, k: int, repeats: int) -> None:
@@ -286,7 +286,7 @@ def compiled_caller(function, points: list[np.ndarray], data: np.ndarray) -> Cal
 
     arguments = (np.array(points), np.empty(len(points[0])), np.empty(1), as_block(data))
     assert through(*arguments) == 0
-    return lambda: wall_seconds(lambda: through(*arguments)) / len(points)
+    return lambda: seconds(lambda: through(*arguments)) / len(points)
 
 
 def as_block(data: np.ndarray) -> np.ndarray:
