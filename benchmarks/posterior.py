@@ -6,7 +6,8 @@ Prints one Markdown table a section. Usage::
 
 Without sections it prints all of them, which takes most of an hour: the other programs are slow.
 Programs that are not installed are left out. Times of gradients are the processor's; others are
-those of the wall clock, worth reading on a machine that does nothing else.
+those of the wall clock, worth reading on a machine that does nothing else. Linear algebra uses one
+thread.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from importlib import import_module
 
 import nutpie
 import pymc
+from threadpoolctl import threadpool_limits
 
 import bayesgmm
 from bayesgmm.core import threads
@@ -50,7 +52,11 @@ def main() -> None:
         f"{threads.processors()} processors"
     )
     for name in arguments.sections or SECTIONS:
-        section(name)(Options(arguments.quick))
+        run = section(name)
+        # Matrices are small, and on a busy machine threads of BLAS that wait for each other make
+        # the other programs several times slower.
+        with threadpool_limits(1, user_api="blas"):
+            run(Options(arguments.quick))
 
 
 if __name__ == "__main__":

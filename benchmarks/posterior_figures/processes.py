@@ -16,7 +16,7 @@ def fit_apart(engine: str, rows: Path, k: int, draws: int) -> tuple[int, int]:
     root = str(Path(package).parents[1])
     done = subprocess.run(
         [sys.executable, CHILD, engine, rows, str(k), str(draws)],
-        env={**os.environ, "PYTHONPATH": root},
+        env={**os.environ, "PYTHONPATH": root, "OPENBLAS_NUM_THREADS": "1"},
         check=True,
         stdout=subprocess.PIPE,
         text=True,
