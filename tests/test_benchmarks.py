@@ -98,6 +98,51 @@ def test_scaling(tmp_path):
     assert picture.stat().st_size > 10_000
 
 
+def posterior_section(name):
+    return table("posterior.py", name, "--quick")
+
+
+def test_posterior_sections():
+    done = run("posterior.py", "none")
+    assert done.returncode == 2
+    names = "gradient, ess-pymc, ess-numpyro, ess-stan-jags, wall, cost"
+    assert done.stderr.rstrip().endswith(f"there are {names}")
+
+
 def test_gradient():
-    (row,) = table("gradient.py", "--repeats", "1", "--shapes", "60,2,2")
-    assert max(float(row[4]), float(row[5])) < 1e-9
+    in_a_model, in_a_fit = posterior_section("gradient")
+    assert max(float(in_a_model[4]), float(in_a_model[5])) < 1e-9
+    assert max(float(in_a_fit[6]), float(in_a_fit[7])) < 1e-9
+
+
+def assert_compared(rows):
+    for row in rows:
+        assert float(row[7]) > 0
+        assert float(row[10]) < 5  # the same posterior
+
+
+def test_against_pymc():
+    assert_compared(posterior_section("ess-pymc"))
+
+
+def test_against_numpyro():
+    pytest.importorskip("numpyro")
+    (row,) = posterior_section("ess-numpyro")
+    assert_compared([row])
+
+
+def test_against_stan_and_jags():
+    assert_compared(posterior_section("ess-stan-jags"))  # no rows where neither is installed
+
+
+def test_wall():
+    rows = posterior_section("wall")
+    assert [row[:2] for row in rows[:2]] == [["bayesgmm", "warm"], ["bayesgmm", "new"]]
+    assert len(rows) == 12
+    for row in rows[2:]:
+        assert float(row[4]) > 0
+
+
+def test_cost():
+    rows = posterior_section("cost")
+    assert [row[0] for row in rows] == ["1000", "2000", "exponent", "2000, 2, 3"]
