@@ -174,6 +174,11 @@ def assemble(
         else:
             concentration = resolved.concentration
             if resolved.learns_concentration:
+                if "concentration" in model.named_vars:
+                    raise DataError(
+                        "a function in priors registers a variable named 'concentration', which is "
+                        "that of GammaConcentration(...); rename it."
+                    )
                 shape, rate = resolved.concentration_shape, resolved.concentration_rate
                 concentration = pm.Gamma("concentration", shape, rate) * np.ones(k)
             weights = pm.Dirichlet("weights", concentration, dims=dims["weights"])

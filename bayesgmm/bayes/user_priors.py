@@ -21,8 +21,8 @@ from bayesgmm.exceptions import DataError
 
 # Names of the model's own variables; of these, a user's function may take that of its slot.
 RESERVED = frozenset([
-    *("weights", "concentration", "means", "covariances", "X", "data"),
-    *("scale", "variances", "factor_squares", "factor_below", "sds", "correlation_parts"),
+    *("weights", "means", "covariances", "X", "data"),
+    *("scale", "variances", "factor_squares", "factor_below"),
 ])  # fmt: skip
 
 

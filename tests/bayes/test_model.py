@@ -497,3 +497,18 @@ def test_new_data_without_a_new_model():
             prior["prior"], predictions=True, random_seed=1, progressbar=False
         )
     assert predicted["predictions"]["X"].shape == (1, 20, 7, D)
+
+
+def test_names_of_our_hyperparameters_are_free_where_ours_are_not_in_the_model():
+    def means(n_components, n_features):
+        spread = pm.Exponential("concentration", 1.0)
+        sds = pm.Exponential("sds", 1.0)
+        return pm.Normal("means", 0.0, spread + sds, shape=(n_components, n_features))
+
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    model = build_model(X, 2, priors=Priors(means=means))
+    assert {"concentration", "sds"} <= set(model.named_vars)
+    with pytest.raises(DataError, match="named 'concentration', which is that of GammaConc"):
+        build_model(X, 2, priors=Priors(means=means, weights=GammaConcentration()))
+    with pytest.raises(DataError, match=r"sds.* already exists"):
+        build_model(X, 2, priors=Priors(means=means, covariances=LKJ()))
