@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from arviz_stats.utils import ELPDData
 
 # Log-likelihoods held at once, in bytes, where the rows come in blocks.
-_BLOCK_BYTES = 64 * 2**20
+_BLOCK_BYTES = 8 * 2**20
 # A generalised Pareto distribution is fitted to the largest fifth of the weights, five at least.
 MIN_DRAWS = 25
 
