@@ -21,6 +21,21 @@ def test_gradient_is_that_of_the_value(family, kind, k, d, rng):
         np.testing.assert_allclose(found, expected, rtol=2e-6, atol=2e-5)
 
 
+@pytest.mark.parametrize("d", range(1, 21))
+def test_gradient_is_right_to_nine_digits(family, d, rng):
+    """Central differences of eighth order: their error is some 1e-10 of the largest slope."""
+    posterior = posterior_of(family, "default", 2, d)
+    theta = 0.3 * random_theta(posterior, rng)
+    h = 0.003
+    expected = np.zeros_like(theta)
+    for i, step in enumerate(h * np.eye(len(theta))):
+        for j, c in enumerate((4 / 5, -1 / 5, 4 / 105, -1 / 280), 1):
+            there, back = (posterior.value_and_gradient(theta + s * j * step)[0] for s in (1, -1))
+            expected[i] += c * (there - back) / h
+    found = posterior.value_and_gradient(theta)[1]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
+
+
 def natural(posterior, theta):
     """Weights but the last, means, free entries of the covariances, hyperparameter: one vector."""
     mixture, hyper = posterior.unpack(theta)
