@@ -10,7 +10,7 @@ from numba import carray, types
 from numba.extending import intrinsic
 
 from bayesgmm.bayes import log_posterior as density_module
-from bayesgmm.bayes.log_posterior import log_posterior
+from bayesgmm.bayes.log_posterior import Sizes, log_posterior
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 
 compiler = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__)
@@ -19,7 +19,7 @@ compiler = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__)
 N_ROWS, N_FEATURES, N_COORDINATES, N_NUMBERS = 0, 1, 2, 3
 ORIGIN, BASIS, ROWS, SIZES, NUMBERS = 4, 5, 6, 7, 8
 N_SLOTS = 9
-N_SIZES = 8
+N_SIZES = len(Sizes._fields)
 
 # What nutpie takes as "this point has no density, reject it" rather than as a fatal error.
 _RECOVERABLE = 4
