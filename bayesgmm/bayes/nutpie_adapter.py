@@ -198,10 +198,12 @@ def _run(
 
     # nutpie tells a chain's start only the seed it made for that chain, and asks from several
     # threads. A few draws, one chain after another, tell which seed belongs to which chain.
-    n = len(starts) + 1  # ArviZ wants more draws than chains
-    few = sampler(remember, draws=n, tune=n, cores=1, progress_bar=False)
-    if not _wait_for(few, points, None).complete:
-        raise KeyboardInterrupt
+    few = sampler(remember, draws=1, tune=1, cores=1, progress_bar=False, return_raw_trace=True)
+    try:
+        few.wait()
+    except BaseException:
+        few.cancel()
+        raise
     return _wait_for(sampler(start_of, progress_bar=progressbar), points, keep)
 
 
