@@ -117,11 +117,11 @@ def draw(by_rows: list[Curve], by_components: list[Curve], n_rows: int, path: Pa
         for ax, curves, title, what in panels:
             palette = palette_of(ax)
             looks = [
-                (palette.clusters[0], "o", "-"),
-                (palette.clusters[1], "s", (0, (6, 2))),
-                (palette.muted, "^", (0, (1.5, 1.5))),
+                (palette.clusters[0], "o", "-", 3),
+                (palette.clusters[1], "s", (0, (6, 2)), -14),
+                (palette.muted, "^", (0, (1.5, 1.5)), 9),
             ]
-            for curve, (colour, marker, line) in zip(curves, looks, strict=True):
+            for curve, (colour, marker, line, higher) in zip(curves, looks, strict=True):
                 ax.plot(
                     curve.sizes,
                     curve.seconds,
@@ -134,7 +134,7 @@ def draw(by_rows: list[Curve], by_components: list[Curve], n_rows: int, path: Pa
                 ax.annotate(
                     f"{curve.label}\n(exponent {curve.exponents()[1]:.2f})",
                     (curve.sizes[-1], curve.seconds[-1]),
-                    (6, 0),
+                    (6, higher),  # points, so that neighbours do not cover each other
                     textcoords="offset points",
                     va="center",
                     fontsize="small",
