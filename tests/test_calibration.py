@@ -50,14 +50,14 @@ def test_prior_draws_have_the_moments_of_the_prior(study, family):
     simulate = study.simulate
     prior = simulate.numbers_of(simulate.priors_for(2, 3.0), 2, 2, family)
     rng = np.random.default_rng(3)
-    drawn = [simulate.from_prior(prior, rng) for _ in range(4000)]
+    drawn = [simulate.from_prior(prior, rng) for _ in range(2000)]
     variances = np.array([each.covariances[0, 0, 0] for each in drawn])
     # Scale 4 and 7 degrees of freedom: 4 / (7 - 2 - 1) for every family, by its marginals.
-    assert variances.mean() == pytest.approx(1.0, abs=4.5 * variances.std() / np.sqrt(4000))
+    assert variances.mean() == pytest.approx(1.0, abs=4.5 * variances.std() / np.sqrt(2000))
     weights = np.array([each.weights[0] for each in drawn])
-    assert np.mean(weights**2) == pytest.approx(0.3, abs=0.015)
+    assert np.mean(weights**2) == pytest.approx(0.3, abs=0.02)
     means = np.array([each.means for each in drawn])
-    assert means.std() == pytest.approx(3.0, rel=0.03)
+    assert means.std() == pytest.approx(3.0, rel=0.04)
 
 
 def run(*arguments):

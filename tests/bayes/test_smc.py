@@ -198,7 +198,7 @@ def test_relatives_are_neighbours():
     assert 300 < n_kept < 800
 
 
-@pytest.mark.parametrize("sampler", ["smc", "gibbs"])
+@pytest.mark.parametrize("sampler", [pytest.param("smc", marks=pytest.mark.slow), "gibbs"])
 def test_concentrations_next_to_zero_stay_finite(sampler):
     X = np.random.default_rng(1).normal(size=(30, 1))
     priors = Priors(weights=GammaConcentration(0.01, 0.01))
