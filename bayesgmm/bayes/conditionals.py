@@ -31,7 +31,7 @@ from bayesgmm.bayes.log_posterior import (
 )
 from bayesgmm.core.kernels import allocation
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
-from bayesgmm.core.kernels.gradient import invert_lower
+from bayesgmm.core.kernels.factors import invert_lower
 from bayesgmm.core.kernels.random_stream import log_gamma, normal, uniform
 
 njit = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__).njit

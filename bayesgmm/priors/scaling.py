@@ -146,11 +146,8 @@ def _hierarchical(
         rate = _sized(prior.hyper_rate, d, "GammaScale(hyper_rate=...)")
     if family.isotropic:
         rate = np.asarray(1.0 / np.mean(1.0 / rate))
-    half = prior.hyper_shape / rate
-    triangular = family.structure == "triangular"
     return ResolvedPriors(
-        dof=2.0 * prior.shape + (d - 1 if triangular else 0),
-        scatter=2.0 * (np.diag(half) if triangular else np.asarray(half)),
+        **_given_half_scale(prior.hyper_shape / rate, prior.shape, d, family),
         hyper_shape=float(prior.hyper_shape),
         hyper_rate=rate,
         **common,
@@ -170,16 +167,25 @@ def _log_normal(
         median = 0.5 * np.diag(summary.covariance) / n_components ** (2.0 / d)
     else:
         median = _sized(prior.median, d, "LogNormalScale(median=...)")
-    triangular = family.structure == "triangular"
     if family.isotropic:
         median = np.asarray(np.mean(median))
     return ResolvedPriors(
-        dof=2.0 * prior.shape + (d - 1 if triangular else 0),
-        scatter=2.0 * (np.diag(median) if triangular else np.asarray(median)),
+        **_given_half_scale(median, prior.shape, d, family),
         hyper_median=median,
         hyper_sigma=float(prior.sigma),
         **common,
     )
+
+
+def _given_half_scale(
+    half: np.ndarray, shape: float, d: int, family: CovarianceFamily
+) -> dict[str, Any]:
+    """What the covariances are under a hierarchical prior, at a value of half their scale."""
+    triangular = family.structure == "triangular"
+    return {
+        "dof": 2.0 * shape + (d - 1 if triangular else 0),
+        "scatter": 2.0 * (np.diag(half) if triangular else np.asarray(half)),
+    }
 
 
 def _lkj(

@@ -11,18 +11,23 @@ ONE_THREAD = ("BAYESGMM_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 CHILD = Path(__file__).with_name("one_fit.py")
 
 
-def fit_apart(
-    engine: str, rows: Path, k: int, most_rows: int, measure: str = "", **environment: str
-) -> str:
-    """Run ``one_fit.py``, on one thread, and return what it prints."""
-    settings = dict.fromkeys(ONE_THREAD, "1")
+def run_apart(child: Path, *arguments: object, **environment: str) -> str:
+    """Run a script in a process of its own, and return what it prints."""
     # The child finds the package where this process did.
     root = str(Path(package).parents[1])
     done = subprocess.run(
-        [sys.executable, CHILD, engine, rows, str(k), str(most_rows), measure],
-        env={**os.environ, "PYTHONPATH": root, **settings, **environment},
+        [sys.executable, child, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": root, **environment},
         check=True,
         stdout=subprocess.PIPE,
         text=True,
     )
     return done.stdout
+
+
+def fit_apart(
+    engine: str, rows: Path, k: int, most_rows: int, measure: str = "", **environment: str
+) -> str:
+    """Run ``one_fit.py``, on one thread, and return what it prints."""
+    one_thread = dict.fromkeys(ONE_THREAD, "1")
+    return run_apart(CHILD, engine, rows, k, most_rows, measure, **one_thread | environment)
