@@ -213,7 +213,7 @@ def key(
 
 def panel_title(ax: Axes, title: str, direction: str) -> None:
     """A title at the left, and under it, in a line or two, which way is better."""
-    pad = 18 + 11 * direction.count("\n")
+    pad = 18 + 15 * direction.count("\n")
     ax.set_title(title, loc="left", fontsize="medium", fontweight="bold", pad=pad)
     ax.annotate(
         direction,
