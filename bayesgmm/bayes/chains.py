@@ -1,19 +1,21 @@
 """Compiled work in threads: several at a time, stoppable, with a progress bar."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from threading import Event
 
-import numpy as np
-
+from bayesgmm.bayes import raw_draws
 from bayesgmm.core import threads
 
-# Fewer draws a chain are no result.
-MIN_DRAWS = 4
 
-
-def run_in_threads(work: Sequence[Iterator[int]], total: int, what: str, progressbar: bool) -> None:
+def run_in_threads(
+    work: Sequence[Iterator[int]],
+    total: int,
+    what: str,
+    progressbar: bool,
+    keep: Callable[[], None] | None = None,
+) -> None:
     """Run each of several generators to its end, in threads.
 
     Parameters
@@ -27,6 +29,8 @@ def run_in_threads(work: Sequence[Iterator[int]], total: int, what: str, progres
         Shown beside the progress bar.
     progressbar : bool
         Show one on standard error.
+    keep : callable, optional
+        Called now and then, to keep what there is so far, while the threads go on.
 
     Raises
     ------
@@ -45,35 +49,19 @@ def run_in_threads(work: Sequence[Iterator[int]], total: int, what: str, progres
     with _progress(total, what, progressbar) as advance, ThreadPoolExecutor(n_threads) as pool:
         running = [pool.submit(run, bits) for bits in work]
         try:
-            for one in as_completed(running):
-                one.result()
+            left = set(running)
+            while left:
+                every = raw_draws.KEEP_EVERY if keep else None
+                done, left = wait(left, every, FIRST_EXCEPTION)
+                for one in done:
+                    one.result()
+                if keep and left:
+                    keep()
         except BaseException:
             stop.set()
             for one in running:
                 one.cancel()
             raise
-
-
-def most_draws(counts: np.ndarray) -> tuple[np.ndarray, int]:
-    """Which chains to keep of an interrupted run, and how many draws of each: the most in all.
-
-    Parameters
-    ----------
-    counts : (chain,) array of int
-        Draws of each chain so far.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If no chain has four draws.
-    """
-    order = np.argsort(-counts, kind="stable")
-    totals = counts[order] * np.arange(1, len(counts) + 1)
-    n_kept = len(counts) - int(np.argmax(totals[::-1]))  # of equal totals that with more chains
-    n = int(counts[order[n_kept - 1]])
-    if n < MIN_DRAWS:
-        raise KeyboardInterrupt
-    return np.sort(order[:n_kept]), n
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesgmm.bayes.nutpie_adapter import RawDraws
+from bayesgmm.bayes.raw_draws import RawDraws
 from bayesgmm.data.wording import joined
 from bayesgmm.exceptions import DataError
 

@@ -38,29 +38,6 @@ njit = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__).njit
 
 
 @njit(error_model="numpy")
-def run(theta, X, sizes, numbers, stream, thin, draws, log_density):
-    """Write down the state before every sweep, or before one sweep in ``thin``.
-
-    Parameters
-    ----------
-    theta : (P,) in and out
-    X, sizes, numbers : in, as in :func:`~bayesgmm.bayes.log_posterior.log_posterior`
-    stream : (1,) in and out, uint64
-    thin : int
-    draws : (n, P) out
-    log_density : (n,) out
-        The log posterior density, as ``log_posterior`` has it.
-    """
-    for i in range(draws.shape[0]):
-        for j in range(theta.shape[0]):
-            draws[i, j] = theta[j]
-        log_density[i] = log_prior(theta, sizes, numbers)
-        log_density[i] += sweep(theta, X, sizes, numbers, stream)
-        for _ in range(thin - 1):
-            sweep(theta, X, sizes, numbers, stream)
-
-
-@njit(error_model="numpy")
 def sweep(theta, X, sizes, numbers, stream):
     """Move theta by one sweep; returns the log-likelihood where it was."""
     k, d, is_triangular, n_factors = sizes[0], sizes[1], sizes[2], sizes[3]

@@ -9,7 +9,7 @@ import numpy as np
 from bayesgmm.bayes.checkpoint import Checkpoint, fingerprint
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.polish import polished
-from bayesgmm.bayes.samplers import SAMPLERS, Importance, function_at
+from bayesgmm.bayes.samplers import SAMPLERS, Importance, chosen, function_at
 from bayesgmm.core import threads
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.estimator import MAX_PASSES
@@ -81,7 +81,7 @@ def draw_posterior(
     covariance_type: str,
     priors: Priors,
     *,
-    sampler: str = "nuts",
+    sampler: str = "auto",
     draws: int,
     tune: int | None,
     chains: int,
@@ -99,8 +99,8 @@ def draw_posterior(
     n_components : int
     covariance_type : str
     priors : Priors
-    sampler : str, default "nuts"
-        A key of :data:`~bayesgmm.bayes.samplers.SAMPLERS`.
+    sampler : str, default "auto"
+        That, or a key of :data:`~bayesgmm.bayes.samplers.SAMPLERS`.
     draws, chains : int
     tune : int or None
     rng : numpy.random.Generator
@@ -113,6 +113,7 @@ def draw_posterior(
     DataError
         If the sampler cannot take these priors, or the checkpoint cannot be used.
     """
+    sampler = chosen(sampler, priors)
     places = SAMPLERS[sampler]
     options: dict[str, Any] = {
         "draws": draws,
@@ -125,7 +126,7 @@ def draw_posterior(
         if not places.takes_checkpoint:
             raise DataError(
                 f"sampler='{sampler}' keeps no checkpoint, got checkpoint={str(checkpoint)!r}; use "
-                "sampler='nuts', or leave it out."
+                "sampler='auto', or leave it out."
             )
         key = fingerprint(
             data=X,

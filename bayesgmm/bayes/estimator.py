@@ -50,15 +50,19 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         Weakly informative and scaled to the data by default; see :class:`Priors`. A function in one
         of its slots puts any PyMC prior there; the model is then compiled by PyMC, which takes half
         a minute the first time, where priors of ours need no compilation.
-    sampler : {"nuts", "gibbs", "laplace", "vi", "smc"}, default "nuts"
-        How to draw; the guide compares them.
+    sampler : {"auto", "hmc", "nuts", "gibbs", "laplace", "vi", "smc"}, default "auto"
+        How to draw; the guide compares them. "auto" is "hmc" for all priors of ours but `LKJ`, and
+        "nuts" for the others.
 
+        - "hmc": Hamiltonian moves, in which the normal part of the posterior at its mode is
+          followed exactly, and Gibbs sweeps. A draw costs one to four passes over the data, and is
+          mostly worth an independent one where there are a few hundred rows to a component.
         - "nuts": the No-U-Turn sampler of nutpie, started at the posterior's modes and
           preconditioned by its curvature there. A draw costs several passes over the data. Good
           everywhere, for any priors.
         - "gibbs": blocked Gibbs sampling, memberships given parameters and parameters given
           memberships. A draw costs one pass, but resembles the one before it where components
-          overlap. For priors of ours, where components are apart, or as a check on NUTS.
+          overlap. For priors of ours but `LKJ`, where components are apart, or as a check.
         - "laplace": independent draws from normals at the modes, weighted and resampled. A draw
           costs one pass, and nothing is thrown away. For priors of ours, where there are many rows
           to each component; where the weights say that it does not do (k-hat 0.7 or more), NUTS
@@ -78,8 +82,9 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     draws : int, default 1000
         Draws a chain.
     tune : int, optional
-        Draws a chain, before the others, to tune NUTS (200 by default, 1000 for a PyMC model) or
-        for Gibbs sampling to forget its start (400). Not used by "vi" and "smc".
+        Draws a chain before the others: for "hmc" to see how near normal the posterior is (100 by
+        default), to tune NUTS (200; 1000 for a PyMC model), for "gibbs" to forget its start (400).
+        Not used by "vi" and "smc".
     chains : int, default 4
         R-hat needs two at least. Of "smc": populations of particles, each on its own.
     random_state : int, numpy.random.Generator, numpy.random.RandomState, optional
@@ -92,8 +97,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         number of chains goes on from there: each chain from its last draw kept, with the sampler
         tuned anew. Its draws are then others than without the interruption, of the same posterior.
         A finished one goes on to more `draws`. Another `random_state` changes only the draws that
-        are still missing. Functions in `priors` are known by their names only. For
-        ``sampler="nuts"`` alone.
+        are still missing. Functions in `priors` are known by their names only. For chains alone:
+        "hmc", "nuts" and "gibbs".
 
     Attributes
     ----------
@@ -141,7 +146,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "covariance_type": [OneOf([*FAMILIES, *(f.mclust_code for f in FAMILIES.values())])],
         "priors": [Priors, None],
-        "sampler": [OneOf(SAMPLERS)],
+        "sampler": [OneOf(["auto", *SAMPLERS])],
         "draws": [Interval(Integral, 4, None, closed="left")],
         "tune": [Interval(Integral, 1, None, closed="left"), None],
         "chains": [Interval(Integral, 1, None, closed="left")],
@@ -156,7 +161,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         *,
         covariance_type: str = "full",
         priors: Priors | None = None,
-        sampler: str = "nuts",
+        sampler: str = "auto",
         draws: int = 1000,
         tune: int | None = None,
         chains: int = 4,

@@ -6,60 +6,16 @@ release of nutpie changes what its model class wants, the test of this module sa
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesgmm.bayes.chains import most_draws
+from bayesgmm.bayes import raw_draws
+from bayesgmm.bayes.raw_draws import Keep, RawDraws
 
 if TYPE_CHECKING:
     import pymc as pm
-
-# Seconds between two times that the draws so far are kept.
-KEEP_EVERY = 20.0
-
-
-@dataclass(frozen=True)
-class RawDraws:
-    """What NUTS returns.
-
-    Attributes
-    ----------
-    draws : (chain, draw, P) array
-        Coordinates.
-    sample_stats : dict of (chain, draw) arrays
-        "diverging", "lp", "n_steps", "step_size", "tree_depth", "energy".
-    complete : bool
-        False if sampling was interrupted (Ctrl-C): then these are the draws so far, and coordinates
-        of draws that a chain has not reached are NaN.
-    """
-
-    draws: np.ndarray
-    sample_stats: dict[str, np.ndarray]
-    complete: bool = True
-
-    @property
-    def counts(self) -> np.ndarray:
-        """How many draws each chain has, (chain,)."""
-        return np.isfinite(self.draws).all(axis=-1).sum(axis=1)
-
-    def even(self) -> "RawDraws":
-        """The same with as many draws of each chain, and without chains that have hardly begun.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            If no chain has four draws.
-        """
-        if self.complete:
-            return self
-        chains, n = most_draws(self.counts)
-        stats = {name: values[chains, :n] for name, values in self.sample_stats.items()}
-        return RawDraws(self.draws[chains, :n], stats, complete=False)
-
-
-Keep = Callable[[RawDraws], None]
 
 
 def sample(
@@ -211,7 +167,7 @@ def _wait_for(sampler: Any, points: Callable[[Any], np.ndarray], keep: Keep | No
     try:
         while True:
             try:
-                return _raw(sampler.wait(timeout=KEEP_EVERY if keep else None), points, True)
+                return _raw(sampler.wait(timeout=raw_draws.KEEP_EVERY if keep else None), points, True)
             except TimeoutError:
                 assert keep is not None
                 keep(_unfinished(sampler.inspect, points))

@@ -11,6 +11,7 @@ from bayesgmm.bayes.checkpoint import Checkpoint
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.mixing import THIN, should_run_longer
 from bayesgmm.bayes.modes import Optimum, find_modes, spread_starts
+from bayesgmm.bayes.raw_draws import RawDraws
 from bayesgmm.bayes.samplers import PosteriorDraws
 
 # The coordinates are near standard normal, so little tuning is needed, and longer steps than usual
@@ -72,7 +73,7 @@ def sample_nuts(
     def as_start(theta: np.ndarray) -> np.ndarray:
         return np.linalg.solve(basis, theta - mode)
 
-    def run(name: str, draws: int, tune: int, target_accept: float) -> nutpie_adapter.RawDraws:
+    def run(name: str, draws: int, tune: int, target_accept: float) -> RawDraws:
         sample = partial(
             nutpie_adapter.sample,
             callbacks.density,
@@ -104,7 +105,7 @@ def sample_nuts(
     return PosteriorDraws(mixture, hyper, raw.sample_stats, "nuts", complete=raw.complete)
 
 
-def _thinned(raw: nutpie_adapter.RawDraws, n: int) -> nutpie_adapter.RawDraws:
+def _thinned(raw: RawDraws, n: int) -> RawDraws:
     """``n`` draws a chain, each the last of a group of draws.
 
     It counts as divergent if one of its group is, and its steps are theirs.
@@ -120,4 +121,4 @@ def _thinned(raw: nutpie_adapter.RawDraws, n: int) -> nutpie_adapter.RawDraws:
         else:
             kept[name] = groups[..., -1]
     draws = raw.draws[:, size - 1 : n * size : size]
-    return nutpie_adapter.RawDraws(draws, kept, raw.complete)
+    return RawDraws(draws, kept, raw.complete)

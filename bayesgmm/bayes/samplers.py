@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.core.mixture import Mixture
+from bayesgmm.priors import LKJ, Priors
 
 
 @dataclass(frozen=True)
@@ -85,16 +86,28 @@ class Sampler:
 
 
 SAMPLERS = {
+    "hmc": Sampler(
+        "bayesgmm.bayes.hmc:sample_hmc", needs_conditionals=True, takes_checkpoint=True
+    ),
     "nuts": Sampler(
         "bayesgmm.bayes.nuts:sample_nuts",
         "bayesgmm.bayes.model_nuts:sample_model",
         takes_checkpoint=True,
     ),
-    "gibbs": Sampler("bayesgmm.bayes.gibbs:sample_gibbs", needs_conditionals=True),
+    "gibbs": Sampler(
+        "bayesgmm.bayes.gibbs:sample_gibbs", needs_conditionals=True, takes_checkpoint=True
+    ),
     "laplace": Sampler("bayesgmm.bayes.laplace:sample_laplace"),
     "vi": Sampler("bayesgmm.bayes.vi:sample_vi"),
     "smc": Sampler("bayesgmm.bayes.smc:sample_smc"),
 }
+
+
+def chosen(sampler: str, priors: Priors) -> str:
+    """The name of a sampler; "auto" is "hmc", or NUTS where a prior has no conditionals."""
+    if sampler != "auto":
+        return sampler
+    return "hmc" if priors.is_ours and not isinstance(priors.covariances, LKJ) else "nuts"
 
 
 def function_at(place: str) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 FAMILIES = ("full", "tied", "diag", "spherical")
-SAMPLERS = ("nuts", "gibbs", "laplace", "vi", "smc")
+SAMPLERS = ("auto", "hmc", "nuts", "gibbs", "laplace", "vi", "smc")
 
 
 class Names(click.ParamType):
@@ -137,10 +137,11 @@ def sampler(command: Callable) -> Callable:
     return click.option(
         "--sampler",
         type=click.Choice(SAMPLERS),
-        default="nuts",
+        default="auto",
         show_default=True,
-        help="How to sample: nuts (good everywhere), gibbs (a draw is cheap, but resembles the one "
-        "before where components overlap), laplace (cheapest where there are many rows to each "
+        help="How to sample: hmc (what auto takes: a draw is nearly independent of the one before), "
+        "nuts (good everywhere, slower), gibbs (a draw is cheap, but resembles the one before where "
+        "components overlap), laplace (cheapest where there are many rows to each "
         "component; where it does not do, nuts takes over), vi (a quick approximation, says how "
         "near it is), smc (slow, needs no modes to start at).",
     )(command)
@@ -152,7 +153,7 @@ def checkpoint(command: Callable) -> Callable:
         "--checkpoint",
         type=click.Path(path_type=Path),
         help="Keep the draws so far in this file (.zarr.zip); the same command goes on from there. "
-        "For nuts alone.",
+        "For auto, hmc, nuts and gibbs.",
     )(command)
 
 

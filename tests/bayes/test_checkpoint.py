@@ -16,7 +16,7 @@ from bayesgmm import BayesianGaussianMixture, Covariances, Priors
 from bayesgmm.bayes import nutpie_adapter, nuts
 from bayesgmm.bayes.checkpoint import Checkpoint, fingerprint
 from bayesgmm.bayes.modes import find_modes
-from bayesgmm.bayes.nutpie_adapter import RawDraws
+from bayesgmm.bayes.raw_draws import RawDraws
 from bayesgmm.bayes.samplers import SAMPLERS
 from bayesgmm.exceptions import DataError, PosteriorWarning
 from bayesgmm.priors import Dirichlet, NormalMeans
@@ -233,7 +233,7 @@ def test_samplers_that_keep_no_checkpoint_refuse_it(tmp_path, sampler):
 
 
 def test_draws_are_kept_now_and_then(tmp_path, monkeypatch):
-    monkeypatch.setattr(nutpie_adapter, "KEEP_EVERY", 0.01)
+    monkeypatch.setattr(raw_draws, "KEEP_EVERY", 0.01)
     kept = []
     original = Checkpoint._write
 
@@ -272,7 +272,7 @@ import nutpie
 from bayesgmm.bayes import nutpie_adapter
 from test_checkpoint import fit
 
-nutpie_adapter.KEEP_EVERY = 0.3
+raw_draws.KEEP_EVERY = 0.3
 original = nutpie_adapter.sample
 
 def announced(*arguments, **options):

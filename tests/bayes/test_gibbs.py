@@ -8,9 +8,9 @@ from posterior_problems import draw
 from scipy import stats
 
 from bayesgmm import BayesianGaussianMixture
-from bayesgmm.bayes import coordinates, gibbs
+from bayesgmm.bayes import coordinates, cycling, gibbs
 from bayesgmm.bayes.chains import run_in_threads
-from bayesgmm.bayes.conditionals import run, sweep
+from bayesgmm.bayes.conditionals import sweep
 from bayesgmm.bayes.convergence import rhat_and_ess
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.core import threads
@@ -316,7 +316,7 @@ def test_interrupt_keeps_the_draws_so_far(X, monkeypatch):
     whole = draw(X, 2, "full", Priors(), draws=50, sampler="gibbs")
     assert whole.complete
     monkeypatch.setattr(coordinates, "BIT", 1.0)  # a sweep at a time
-    monkeypatch.setattr(gibbs, "run_in_threads", interrupting([30, 25, 28, 3]))
+    monkeypatch.setattr(cycling, "run_in_threads", interrupting([10, 5, 8, 3], call=2))
     found = draw(X, 2, "full", Priors(), draws=50, sampler="gibbs")
     assert not found.complete
     np.testing.assert_array_equal(found.draws.means, whole.draws.means[[0, 2], :8])
@@ -325,13 +325,13 @@ def test_interrupt_keeps_the_draws_so_far(X, monkeypatch):
 
 def test_interrupt_before_there_are_draws_is_passed_on(X, monkeypatch):
     monkeypatch.setattr(coordinates, "BIT", 1.0)
-    monkeypatch.setattr(gibbs, "run_in_threads", interrupting([403, 402, 1, 0]))
+    monkeypatch.setattr(cycling, "run_in_threads", interrupting([3, 2, 1, 0], call=2))
     with pytest.raises(KeyboardInterrupt):
         draw(X, 2, "full", Priors(), draws=50, sampler="gibbs")
 
 
 def test_interrupt_of_the_longer_run_keeps_the_first(X, not_mixed, monkeypatch):
-    monkeypatch.setattr(gibbs, "run_in_threads", interrupting([1, 0, 0, 0], call=2))
+    monkeypatch.setattr(cycling, "run_in_threads", interrupting([1, 0, 0, 0], call=3))
     found = draw(X[:40], 2, "diag", Priors(), draws=100, sampler="gibbs")
     assert not found.complete
     np.testing.assert_array_equal(found.draws.means, not_mixed.draws.means)

@@ -11,8 +11,7 @@ import pytest
 
 from bayesgmm import BayesianGaussianMixture
 from bayesgmm.bayes import nutpie_adapter, nuts
-from bayesgmm.bayes.chains import most_draws
-from bayesgmm.bayes.nutpie_adapter import RawDraws
+from bayesgmm.bayes.raw_draws import RawDraws, most_draws
 
 SCRIPT = """
 import json, warnings
@@ -20,7 +19,7 @@ import arviz as az
 import nutpie
 import numpy as np
 from bayesgmm import BayesianGaussianMixture
-from bayesgmm.bayes import gibbs
+from bayesgmm.bayes import cycling
 from bayesgmm.core.mixture import Mixture
 
 original = nutpie.sample
@@ -29,7 +28,7 @@ def announced(model, **options):
         print("sampling", flush=True)
     return original(model, **options)
 
-run_in_threads = gibbs.run_in_threads
+run_in_threads = cycling.run_in_threads
 def announced_run(*arguments):
     print("sampling", flush=True)
     return run_in_threads(*arguments)
@@ -45,7 +44,7 @@ with warnings.catch_warnings():
 before = dict(vars(model))
 model.set_params(**{options})
 nutpie.sample = announced
-gibbs.run_in_threads = announced_run
+cycling.run_in_threads = announced_run
 found = {{}}
 try:
     with warnings.catch_warnings(record=True) as caught:
