@@ -17,7 +17,7 @@ from calibration_study.quantities import NAMES, invariants
 from calibration_study.simulate import from_prior, numbers_of, priors_for, rows_of
 
 FAMILIES = ("full", "tied", "diag", "spherical")
-SAMPLERS = ("nuts", "gibbs", "laplace")
+SAMPLERS = ("nuts", "gibbs", "laplace", "hmc")
 FEATURES = (1, 2, 5)
 K = 2
 SPREAD = 3.0
