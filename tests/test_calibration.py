@@ -66,7 +66,7 @@ def run(*arguments):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sampler", "family", "d"), [("nuts", "full", 2), ("gibbs", "diag", 1)])
+@pytest.mark.parametrize(("sampler", "family", "d"), [("hmc", "full", 2), ("nuts", "diag", 1)])
 def test_draws_are_calibrated(sampler, family, d, tmp_path):
     cell = ("--samplers", sampler, "--families", family, "--features", str(d))
     results = tmp_path / "ranks.csv"

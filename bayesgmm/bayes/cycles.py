@@ -28,6 +28,8 @@ njit = Compiler(*KERNEL_SOURCES, *_SOURCES).njit
 # The angle of a turn is at most this: a little over a quarter, where draws are independent, so that
 # short turns and long ones balance. Short ones are rarer, and bring a chain back from far outside.
 MAX_ANGLE = 2.4
+# An error of the energy, in nats, that only a place of another shape explains (as in Stan).
+DIVERGENT = 1000.0
 
 
 @njit(error_model="numpy")
@@ -47,6 +49,7 @@ def run(
     draws,
     log_density,
     acceptance,
+    n_far,
 ):
     """Write down the states of a chain.
 
@@ -70,6 +73,8 @@ def run(
         The log posterior density, as ``log_posterior`` has it.
     acceptance : (n,) out
         The mean probability with which a draw's moves were taken.
+    n_far : (n,) out
+        How many of them missed the energy by more than 1000 nats.
     """
     if n_moves == 0:
         _sweeps(theta, X, sizes, numbers, stream, thin, draws, log_density)
@@ -79,7 +84,7 @@ def run(
     z = inverse @ (theta - origin)
     value, slope = log_posterior_along(z, origin, basis, X, sizes, numbers)
     for i in range(draws.shape[0]):
-        probability = 0.0
+        probability, far = 0.0, 0
         for cycle in range(first + i * thin, first + (i + 1) * thin):
             if cycle % sweep_every == 0:
                 sweep(theta, X, sizes, numbers, stream)
@@ -103,6 +108,8 @@ def run(
                 for j in range(n):
                     p = momentum[j] + 0.5 * angle * (new_slope[j] + there[j])
                     energy -= 0.5 * p * p
+                if not energy > -DIVERGENT:
+                    far += 1
                 if np.isfinite(energy):
                     probability += np.exp(min(energy, 0.0))
                     if np.log(uniform(stream)) < energy:
@@ -114,6 +121,7 @@ def run(
             draws[i, j] = theta[j]
         log_density[i] = value
         acceptance[i] = probability / (thin * n_moves)
+        n_far[i] = far
 
 
 @njit(error_model="numpy")

@@ -69,10 +69,8 @@ class Cycling:
         states = np.array(starts)
         streams = np.random.default_rng(seed).integers(2**64, size=(n_chains, 1), dtype=np.uint64)
         points = np.full((n_chains, draws, n), np.nan)
-        stats = {"lp": np.zeros((n_chains, draws))}
-        acceptance = np.zeros((n_chains, draws))
-        if self.n_moves:
-            stats["acceptance_rate"] = acceptance
+        lp = np.zeros((n_chains, draws))
+        acceptance, n_far = np.zeros((n_chains, draws)), np.zeros((n_chains, draws), dtype=np.int64)
         frame = (self.mode.place, self.mode.basis, np.linalg.inv(self.mode.basis))
         arguments = self.posterior.arguments
         length = self.posterior.length_of_a_bit(thin * self.n_passes)
@@ -80,12 +78,17 @@ class Cycling:
         def chain(c: int) -> Iterator[int]:
             for first in range(0, draws, length):
                 bit = slice(first, min(first + length, draws))
-                out = points[c, bit], stats["lp"][c, bit], acceptance[c, bit]
+                out = points[c, bit], lp[c, bit], acceptance[c, bit], n_far[c, bit]
                 counts = self.n_moves, self.sweep_every, thin, first * thin
                 run(states[c], *frame, *arguments, streams[c], *counts, *out)
                 yield bit.stop - bit.start
 
         def so_far(complete: bool = False) -> RawDraws:
+            stats = {"lp": lp}
+            if self.n_moves:
+                # Where a sweep comes with every draw it goes where the moves cannot.
+                diverging = n_far > 0 if self.sweep_every > thin else np.zeros(n_far.shape, bool)
+                stats |= {"acceptance_rate": acceptance, "diverging": diverging}
             return RawDraws(points, stats, complete)
 
         work = [chain(c) for c in range(n_chains)]

@@ -1,6 +1,7 @@
 """Hamiltonian moves and Gibbs sweeps in turn: the default."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -78,6 +79,8 @@ def sample_hmc(
         chosen = cycling(2, 1)
     else:
         chosen = cycling(0, 1)
-    return chosen.until_mixed(
+    drawn = chosen.until_mixed(
         first.draws[:, -1], draws=draws, rng=rng, checkpoint=checkpoint, name="hmc"
     )
+    no_moves = {"diverging": np.zeros(drawn.sample_stats["lp"].shape, dtype=bool)}
+    return replace(drawn, sample_stats=no_moves | drawn.sample_stats)

@@ -13,7 +13,7 @@ import pytest
 from posterior_problems import posterior_of
 
 from bayesgmm import BayesianGaussianMixture, Covariances, Priors
-from bayesgmm.bayes import nutpie_adapter, nuts
+from bayesgmm.bayes import nutpie_adapter, nuts, raw_draws
 from bayesgmm.bayes.checkpoint import Checkpoint, fingerprint
 from bayesgmm.bayes.modes import find_modes
 from bayesgmm.bayes.raw_draws import RawDraws
@@ -208,20 +208,21 @@ def fit(path, **options):
         return model.fit(rows())
 
 
-def test_a_finished_fit_goes_on_to_more_draws(tmp_path):
+@pytest.mark.parametrize("sampler", [s for s in SAMPLERS if SAMPLERS[s].takes_checkpoint])
+def test_a_finished_fit_goes_on_to_more_draws(sampler, tmp_path):
     path = tmp_path / "fit.zarr.zip"
     # with so many draws the chains have mixed, and no longer ones are run
-    short, same, long = (fit(path, draws=draws) for draws in (400, 400, 900))
+    short, same, long = (fit(path, draws=draws, sampler=sampler) for draws in (400, 400, 900))
     np.testing.assert_array_equal(same.mixture_.means, short.mixture_.means)
     assert long.mixture_.batch_shape == (2, 900)
     np.testing.assert_allclose(long.mixture_.means[:, :400], short.mixture_.means)
     assert long.diagnostics_.complete
     assert sorted(long.mixture_.means.mean((0, 1))[:, 0]) == pytest.approx(MEANS, abs=0.3)
-    plain = fit(None, draws=400)
+    plain = fit(None, draws=400, sampler=sampler)
     np.testing.assert_allclose(plain.mixture_.means, short.mixture_.means)
     with pytest.raises(DataError, match="a fit with other priors and chains"):
         fit(path, priors=Priors.conjugate(), chains=3)
-    reseeded = fit(path, draws=400, random_state=7)
+    reseeded = fit(path, draws=400, random_state=7, sampler=sampler)
     np.testing.assert_array_equal(reseeded.mixture_.means, short.mixture_.means)
 
 
@@ -232,17 +233,18 @@ def test_samplers_that_keep_no_checkpoint_refuse_it(tmp_path, sampler):
     assert not os.listdir(tmp_path)
 
 
-def test_draws_are_kept_now_and_then(tmp_path, monkeypatch):
+@pytest.mark.parametrize("sampler", ["nuts", "hmc"])
+def test_draws_are_kept_now_and_then(sampler, tmp_path, monkeypatch):
     monkeypatch.setattr(raw_draws, "KEEP_EVERY", 0.01)
-    kept = []
+    kept, name = [], {"nuts": "chains", "hmc": "hmc-1"}[sampler]
     original = Checkpoint._write
 
     def write(file):
         original(file)
-        kept.append(sum(map(len, file._runs["chains"])))
+        kept.append(sum(map(len, file._runs[name])))
 
     monkeypatch.setattr(Checkpoint, "_write", write)
-    fit(tmp_path / "fit.zarr.zip", draws=20_000)
+    fit(tmp_path / "fit.zarr.zip", draws=20_000, sampler=sampler)
     assert kept[-1] == 40_000
     assert len(kept) > 2
     assert kept == sorted(kept)
@@ -269,7 +271,7 @@ def test_a_pymc_model_goes_on_too(tmp_path):
 SCRIPT = """
 import warnings
 import nutpie
-from bayesgmm.bayes import nutpie_adapter
+from bayesgmm.bayes import nutpie_adapter, raw_draws
 from test_checkpoint import fit
 
 raw_draws.KEEP_EVERY = 0.3
@@ -280,7 +282,7 @@ def announced(*arguments, **options):
     return original(*arguments, **options)
 
 nutpie_adapter.sample = announced
-fit({path!r}, draws=3_000_000)
+fit({path!r}, draws=3_000_000, sampler="nuts")
 """
 
 

@@ -19,7 +19,7 @@ from bayesgmm.priors import (
 )
 
 
-@pytest.fixture(params=["nuts", "gibbs"])
+@pytest.fixture(params=["hmc", "nuts", "gibbs"])
 def sampler(request):
     return request.param
 

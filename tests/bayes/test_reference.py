@@ -59,7 +59,7 @@ def occupied(mixture, X, rng):
 @pytest.fixture(
     scope="module",
     params=[
-        *((name, sampler) for name in PRIORS for sampler in ("nuts", "gibbs")),
+        *((name, sampler) for name in PRIORS for sampler in ("hmc", "nuts", "gibbs")),
         ("F1_faithful_K2", "laplace"),
         ("F1_faithful_K2", "vi"),
         ("F1_faithful_K2", "smc"),

@@ -1,0 +1,149 @@
+"""Hamiltonian moves and sweeps in turn: they leave the posterior alone, and fit its shape."""
+
+import numpy as np
+import pytest
+from joint_distribution import from_the_prior, joint_distribution_scores, small_posterior, stream
+from posterior_problems import draw, posterior_of
+
+from bayesgmm import load_dataset
+from bayesgmm.bayes import coordinates, cycling, hmc
+from bayesgmm.bayes.cycles import run
+from bayesgmm.bayes.cycling import Cycling
+from bayesgmm.bayes.modes import Mode
+from bayesgmm.core import threads
+from bayesgmm.priors import LKJ, Priors
+
+
+def outputs(n, n_coordinates):
+    return np.empty((n, n_coordinates)), np.empty(n), np.empty(n), np.empty(n, dtype=np.int64)
+
+
+def moving(posterior, n_moves, sweep_every, thin):
+    """A step of that cycle, in the shape of the prior: it must have nothing to do with the data."""
+    rng = np.random.default_rng(7)
+    prior = np.array([from_the_prior(posterior, rng) for _ in range(500)])
+    origin, basis = prior.mean(axis=0), 0.3 * np.linalg.cholesky(np.cov(prior, rowvar=False))
+    frame, n = (origin, basis, np.linalg.inv(basis)), len(origin)
+    taken = []
+
+    def step(theta, X, sizes, numbers, stream):
+        out = outputs(1, n)
+        run(theta, *frame, X, sizes, numbers, stream, n_moves, sweep_every, thin, 1, *out)
+        taken.append(out[2][0])
+
+    return step, taken
+
+
+@pytest.mark.parametrize(
+    ("family", "means", "covariances", "weights"),
+    [("full", "independent", "fixed", "learned"), ("diag", "conjugate", "hierarchical", "fixed")],
+)
+@pytest.mark.parametrize(("sweep_every", "thin"), [(1, 1), (1000, 10)])
+def test_cycles_leave_the_joint_distribution_alone(
+    family, means, covariances, weights, sweep_every, thin
+):
+    posterior = small_posterior(family, means, covariances, weights)
+    step, taken = moving(posterior, 2, sweep_every, thin)
+    scores = joint_distribution_scores(posterior, step, n_chains=300, n_steps=20, seed=1)
+    assert np.mean(taken) > 0.05  # else the moves do nothing that could be wrong
+    assert np.abs(scores).max() < 4.5
+
+
+@pytest.mark.parametrize("kind", ["default", "learned twice"])
+def test_log_density_is_that_of_the_draws(family, kind):
+    posterior = posterior_of(family, kind, k=2)
+    mode = Mode(*posterior.centre(np.zeros(posterior.sizes.n_coordinates), 20), posterior)
+    for sweep_every in (1, 3):
+        cycle = Cycling(posterior, mode, 2, sweep_every, "", progressbar=False)
+        raw = cycle.sample(np.tile(mode.place, (2, 1)), draws=7, seed=0)
+        expected = [posterior.value_and_gradient(theta)[0] for theta in raw.draws.reshape(14, -1)]
+        np.testing.assert_allclose(raw.sample_stats["lp"].ravel(), expected, rtol=1e-10)
+        assert np.all((raw.sample_stats["acceptance_rate"] >= 0.0))
+        assert np.all((raw.sample_stats["acceptance_rate"] <= 1.0))
+
+
+def test_thinned_chain_is_every_second_state_of_the_other():
+    posterior = posterior_of("full", "default", k=2)
+    mode = Mode(*posterior.centre(np.zeros(posterior.sizes.n_coordinates), 20), posterior)
+    cycle = Cycling(posterior, mode, 2, 3, "", progressbar=False)
+    starts = np.tile(mode.place, (2, 1))
+    every = cycle.sample(starts, draws=12, seed=3)
+    second = cycle.sample(starts, draws=6, seed=3, thin=2)
+    np.testing.assert_array_equal(second.draws, every.draws[:, 1::2])
+
+
+@pytest.fixture(scope="module")
+def faithful():
+    return np.asarray(load_dataset("faithful"), dtype=float)
+
+
+def cycles(monkeypatch):
+    """Moves and sweeps of the runs to come."""
+    made = []
+
+    class Noted(Cycling):
+        def sample(self, *arguments, **options):
+            made.append((self.n_moves, self.sweep_every))
+            return super().sample(*arguments, **options)
+
+    monkeypatch.setattr(hmc, "Cycling", Noted)
+    return made
+
+
+@pytest.mark.parametrize(("k", "chosen"), [(2, (3, 10)), (3, (0, 1))])
+def test_the_share_of_moves_taken_decides_the_cycle(k, chosen, faithful, monkeypatch):
+    made = cycles(monkeypatch)
+    drawn = draw(faithful, k, "full", Priors(), draws=300, sampler="auto")
+    assert drawn.sampler == "hmc"
+    assert made[0] == (2, 1)
+    assert set(made[1:]) == {chosen}
+    assert not drawn.sample_stats["diverging"].any()
+
+
+def test_without_conditionals_nuts_is_the_default(faithful):
+    priors = Priors(covariances=LKJ())
+    assert draw(faithful, 1, "full", priors, draws=20, sampler="auto").sampler == "nuts"
+
+
+def test_draws_near_a_normal_posterior_are_near_independent(faithful):
+    from bayesgmm.bayes.convergence import rhat_and_ess
+
+    drawn = draw(faithful, 2, "full", Priors(), sampler="hmc")
+    parameters = drawn.draws.means.reshape(*drawn.draws.batch_shape, -1)
+    _, ess = rhat_and_ess(np.sort(parameters, axis=-1))
+    n = np.prod(drawn.draws.batch_shape)
+    assert np.all(ess > 0.5 * n)
+
+
+def test_seed_fixes_the_draws_however_they_are_cut_up(faithful, monkeypatch):
+    first = draw(faithful, 2, "full", Priors(), seed=3, draws=50, sampler="hmc")
+    other = draw(faithful, 2, "full", Priors(), seed=4, draws=50, sampler="hmc")
+    assert not np.array_equal(first.draws.means, other.draws.means)
+    monkeypatch.setattr(coordinates, "BIT", 1.0)  # a cycle at a time
+    with threads.limit(1):
+        second = draw(faithful, 2, "full", Priors(), seed=3, draws=50, sampler="hmc")
+    np.testing.assert_array_equal(first.draws.means, second.draws.means)
+    np.testing.assert_array_equal(first.sample_stats["lp"], second.sample_stats["lp"])
+
+
+def test_an_interrupt_of_the_first_cycles_is_passed_on(faithful, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cycling, "run_in_threads", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        draw(faithful, 2, "full", Priors(), draws=50, sampler="hmc")
+
+
+def test_a_place_without_density_is_not_moved_to():
+    """A step so long that exponentials overflow: the chain stays, with finite numbers."""
+    posterior = posterior_of("full", "default", k=2)
+    n = posterior.sizes.n_coordinates
+    place, _ = posterior.centre(np.zeros(n), 20)
+    basis, theta = 1e3 * np.eye(n), place.copy()
+    draws, log_density, taken, far = outputs(5, n)
+    arguments = (place, basis, np.linalg.inv(basis), *posterior.arguments, stream(0), 2, 10**6, 1, 1)
+    run(theta, *arguments, draws, log_density, taken, far)
+    np.testing.assert_allclose(draws, np.tile(place, (5, 1)), rtol=1e-12)
+    assert np.all(taken == 0.0)
+    assert np.all(far == 2)
