@@ -26,7 +26,6 @@ from bayesgmm.bayes import log_posterior as density_module
 from bayesgmm.bayes.log_posterior import (
     LEAST_LOG_CONCENTRATION,
     concentrations,
-    log_prior,
     unpack,
 )
 from bayesgmm.core.kernels import allocation

@@ -49,6 +49,7 @@ def run(
     draws,
     log_density,
     acceptance,
+    energies,
     n_far,
 ):
     """Write down the states of a chain.
@@ -73,6 +74,8 @@ def run(
         The log posterior density, as ``log_posterior`` has it.
     acceptance : (n,) out
         The mean probability with which a draw's moves were taken.
+    energies : (n,) out
+        Of the last move, where it began: minus the log density, and half the squared momentum.
     n_far : (n,) out
         How many of them missed the energy by more than 1000 nats.
     """
@@ -84,7 +87,7 @@ def run(
     z = inverse @ (theta - origin)
     value, slope = log_posterior_along(z, origin, basis, X, sizes, numbers)
     for i in range(draws.shape[0]):
-        probability, far = 0.0, 0
+        probability, far, total = 0.0, 0, 0.0
         for cycle in range(first + i * thin, first + (i + 1) * thin):
             if cycle % sweep_every == 0:
                 sweep(theta, X, sizes, numbers, stream)
@@ -101,9 +104,8 @@ def run(
                     p += 0.5 * angle * (slope[j] + z[j])
                     there[j] = z[j] * cosine + p * sine
                     momentum[j] = p * cosine - z[j] * sine
-                new_value, new_slope = log_posterior_along(
-                    there, origin, basis, X, sizes, numbers
-                )
+                total = energy
+                new_value, new_slope = log_posterior_along(there, origin, basis, X, sizes, numbers)
                 energy += new_value
                 for j in range(n):
                     p = momentum[j] + 0.5 * angle * (new_slope[j] + there[j])
@@ -121,6 +123,7 @@ def run(
             draws[i, j] = theta[j]
         log_density[i] = value
         acceptance[i] = probability / (thin * n_moves)
+        energies[i] = total
         n_far[i] = far
 
 

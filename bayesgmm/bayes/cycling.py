@@ -1,4 +1,4 @@
-"""Chains of compiled cycles under way: in threads, kept in files, and run on until they have mixed."""
+"""Chains of compiled cycles: run in threads, kept in files, and run on until they have mixed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -70,7 +70,8 @@ class Cycling:
         streams = np.random.default_rng(seed).integers(2**64, size=(n_chains, 1), dtype=np.uint64)
         points = np.full((n_chains, draws, n), np.nan)
         lp = np.zeros((n_chains, draws))
-        acceptance, n_far = np.zeros((n_chains, draws)), np.zeros((n_chains, draws), dtype=np.int64)
+        acceptance, energy = np.zeros((n_chains, draws)), np.zeros((n_chains, draws))
+        n_far = np.zeros((n_chains, draws), dtype=np.int64)
         frame = (self.mode.place, self.mode.basis, np.linalg.inv(self.mode.basis))
         arguments = self.posterior.arguments
         length = self.posterior.length_of_a_bit(thin * self.n_passes)
@@ -78,7 +79,7 @@ class Cycling:
         def chain(c: int) -> Iterator[int]:
             for first in range(0, draws, length):
                 bit = slice(first, min(first + length, draws))
-                out = points[c, bit], lp[c, bit], acceptance[c, bit], n_far[c, bit]
+                out = (of[c, bit] for of in (points, lp, acceptance, energy, n_far))
                 counts = self.n_moves, self.sweep_every, thin, first * thin
                 run(states[c], *frame, *arguments, streams[c], *counts, *out)
                 yield bit.stop - bit.start
@@ -88,7 +89,7 @@ class Cycling:
             if self.n_moves:
                 # Where a sweep comes with every draw it goes where the moves cannot.
                 diverging = n_far > 0 if self.sweep_every > thin else np.zeros(n_far.shape, bool)
-                stats |= {"acceptance_rate": acceptance, "diverging": diverging}
+                stats |= {"acceptance_rate": acceptance, "energy": energy, "diverging": diverging}
             return RawDraws(points, stats, complete)
 
         work = [chain(c) for c in range(n_chains)]

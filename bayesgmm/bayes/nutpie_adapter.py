@@ -167,7 +167,8 @@ def _wait_for(sampler: Any, points: Callable[[Any], np.ndarray], keep: Keep | No
     try:
         while True:
             try:
-                return _raw(sampler.wait(timeout=raw_draws.KEEP_EVERY if keep else None), points, True)
+                every = raw_draws.KEEP_EVERY if keep else None
+                return _raw(sampler.wait(timeout=every), points, True)
             except TimeoutError:
                 assert keep is not None
                 keep(_unfinished(sampler.inspect, points))

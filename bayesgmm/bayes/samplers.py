@@ -86,9 +86,7 @@ class Sampler:
 
 
 SAMPLERS = {
-    "hmc": Sampler(
-        "bayesgmm.bayes.hmc:sample_hmc", needs_conditionals=True, takes_checkpoint=True
-    ),
+    "hmc": Sampler("bayesgmm.bayes.hmc:sample_hmc", needs_conditionals=True, takes_checkpoint=True),
     "nuts": Sampler(
         "bayesgmm.bayes.nuts:sample_nuts",
         "bayesgmm.bayes.model_nuts:sample_model",

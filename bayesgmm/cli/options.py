@@ -139,9 +139,9 @@ def sampler(command: Callable) -> Callable:
         type=click.Choice(SAMPLERS),
         default="auto",
         show_default=True,
-        help="How to sample: hmc (what auto takes: a draw is nearly independent of the one before), "
-        "nuts (good everywhere, slower), gibbs (a draw is cheap, but resembles the one before where "
-        "components overlap), laplace (cheapest where there are many rows to each "
+        help="How to sample: hmc (what auto takes; a draw is nearly independent of the one "
+        "before), nuts (good everywhere, slower), gibbs (a draw is cheap, but resembles the one "
+        "before where components overlap), laplace (cheapest where there are many rows to each "
         "component; where it does not do, nuts takes over), vi (a quick approximation, says how "
         "near it is), smc (slow, needs no modes to start at).",
     )(command)

@@ -102,7 +102,7 @@ def _summary(model: "BayesianGaussianMixture", table: Table) -> str:
     numbers = [f"least effective sample size {found.min_ess:.0f}"]
     if found.importance is None:
         numbers.insert(0, f"largest R-hat {fixed(found.max_rhat, 3)}")
-    if _is_by_nuts(model):
+    if found.can_diverge:
         numbers.append(f"{found.n_divergences} of {found.n_draws} draws diverged")
     return "\n".join(
         [

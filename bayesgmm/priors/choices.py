@@ -255,7 +255,7 @@ class LKJ:
     and Meng, 2000, Statistica Sinica 10, 1281-1311). Diagonal and spherical families have the
     standard deviations alone.
 
-    There are no conditionals and no M-step in closed form: ``sampler="gibbs"`` and
+    There are no conditionals and no M-step in closed form: ``sampler="hmc"``, "gibbs" and
     ``GaussianMixture`` refuse it. The joint density may have no bound where a component holds as
     many rows as there are columns, or few more. ``map_`` is then the highest of the modes near
     those that EM finds under an inverse-Wishart of like scale; where the way up from one of these

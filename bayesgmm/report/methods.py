@@ -23,6 +23,11 @@ _WORKS = {
         "EM algorithm. J. R. Stat. Soc. B 39, 1–38.",
         "10.1111/j.2517-6161.1977.tb01600.x",
     ),
+    "Diebolt and Robert, 1994": Reference(
+        "Diebolt J, Robert CP (1994). Estimation of finite mixture distributions through Bayesian "
+        "sampling. J. R. Stat. Soc. B 56, 363–375.",
+        "10.1111/j.2517-6161.1994.tb01985.x",
+    ),
     "Hoffman and Gelman, 2014": Reference(
         "Hoffman MD, Gelman A (2014). The No-U-Turn sampler: adaptively setting path lengths in "
         "Hamiltonian Monte Carlo. J. Mach. Learn. Res. 15, 1593–1623.",
@@ -40,6 +45,11 @@ _WORKS = {
     "Schwarz, 1978": Reference(
         "Schwarz G (1978). Estimating the dimension of a model. Ann. Stat. 6, 461–464.",
         "10.1214/aos/1176344136",
+    ),
+    "Shahbaba et al., 2014": Reference(
+        "Shahbaba B, Lan S, Johnson WO, Neal RM (2014). Split Hamiltonian Monte Carlo. Stat. "
+        "Comput. 24, 339–349.",
+        "10.1007/s11222-012-9373-1",
     ),
     "Vehtari et al., 2017": Reference(
         "Vehtari A, Gelman A, Gabry J (2017). Practical Bayesian model evaluation using "
@@ -117,8 +127,6 @@ def _posterior(context: Context) -> str:
         under = ", under the priors " + "; ".join(
             f"{prior} for the {about}" for about, prior, _ in describe()
         )
-    divergent = int(diagnostics.n_divergences)
-    transitions = "transition" if divergent == 1 else "transitions"
     rhat = diagnostics.max_rhat
     rhat = f"the largest R-hat was {fixed(rhat, 3)}, " if rhat == rhat else ""
     aligned = ""
@@ -127,18 +135,36 @@ def _posterior(context: Context) -> str:
             "Labels were aligned to the posterior mode draw by draw, by memberships "
             "(Papastamoulis and Iliopoulos, 2010). "
         )
-    # Priors of ours are sampled without PyMC, a user's in a model of PyMC.
-    program = "PyMC and nutpie" if describe is None else "nutpie, of the PyMC project"
+    in_chains = f"in {chains} {'chain' if chains == 1 else 'chains'} of {draws} draws"
+    with_divergent = ""
+    sampler = bayes.posterior_["posterior"].attrs["sampler"]
+    if sampler == "nuts":
+        # Priors of ours are sampled without PyMC, a user's in a model of PyMC.
+        program = "PyMC and nutpie" if describe is None else "nutpie, of the PyMC project"
+        sampled = (
+            f"with the no-U-turn sampler (Hoffman and Gelman, 2014) {in_chains} with {program} "
+            "(Abril-Pla et al., 2023)"
+        )
+        divergent = int(diagnostics.n_divergences)
+        transitions = "transition" if divergent == 1 else "transitions"
+        with_divergent = f", with {'no' if divergent == 0 else divergent} divergent {transitions}"
+    else:
+        sampled = f"{_SAMPLED[sampler]} {in_chains}"
     return (
-        f"The posterior was sampled with the no-U-turn sampler (Hoffman and Gelman, 2014) in "
-        f"{chains} {'chain' if chains == 1 else 'chains'} of {draws} draws with {program} "
-        f"(Abril-Pla et al., 2023){under}. {aligned}"
+        f"The posterior was sampled {sampled}{under}. {aligned}"
         f"At K{NBSP}={NBSP}{context.chosen.k} {rhat}the smallest effective sample size was "
-        f"{diagnostics.min_ess:.0f} (Vehtari et al., 2021), with "
-        f"{'no' if divergent == 0 else divergent} divergent {transitions}."
+        f"{diagnostics.min_ess:.0f} (Vehtari et al., 2021){with_divergent}."
     )
 
 
+_SAMPLED = {
+    "hmc": "by Hamiltonian moves that follow its normal part exactly (Shahbaba et al., 2014) and "
+    "Gibbs sweeps (Diebolt and Robert, 1994)",
+    "gibbs": "by Gibbs sweeps (Diebolt and Robert, 1994)",
+    "laplace": "by normals at its modes, weighted and resampled,",
+    "vi": "by the normals nearest to it, weighted and resampled,",
+    "smc": "by sequential Monte Carlo",
+}
 _CITED = {
     "BIC": "BIC (Schwarz, 1978)",
     "ICL": "ICL (Biernacki et al., 2000)",

@@ -14,28 +14,18 @@ from joint_distribution import (
     stream,
 )
 from posterior_problems import draw
-from scipy import stats
 
 from bayesgmm import BayesianGaussianMixture
 from bayesgmm.bayes import coordinates, cycling, gibbs
 from bayesgmm.bayes.chains import run_in_threads
 from bayesgmm.bayes.conditionals import sweep
 from bayesgmm.bayes.convergence import rhat_and_ess
-from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.cycles import _sweeps
 from bayesgmm.core import threads
-from bayesgmm.em.problem import Problem
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import (
-    ConjugateMeans,
     Dirichlet,
-    GammaConcentration,
-    GammaScale,
-    InverseWishart,
-    LogNormalScale,
-    NormalMeans,
     Priors,
-    resolve,
 )
 
 

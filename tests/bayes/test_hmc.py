@@ -15,7 +15,7 @@ from bayesgmm.priors import LKJ, Priors
 
 
 def outputs(n, n_coordinates):
-    return np.empty((n, n_coordinates)), np.empty(n), np.empty(n), np.empty(n, dtype=np.int64)
+    return np.empty((n, n_coordinates)), *np.empty((3, n)), np.empty(n, dtype=np.int64)
 
 
 def moving(posterior, n_moves, sweep_every, thin):
@@ -58,8 +58,8 @@ def test_log_density_is_that_of_the_draws(family, kind):
         raw = cycle.sample(np.tile(mode.place, (2, 1)), draws=7, seed=0)
         expected = [posterior.value_and_gradient(theta)[0] for theta in raw.draws.reshape(14, -1)]
         np.testing.assert_allclose(raw.sample_stats["lp"].ravel(), expected, rtol=1e-10)
-        assert np.all((raw.sample_stats["acceptance_rate"] >= 0.0))
-        assert np.all((raw.sample_stats["acceptance_rate"] <= 1.0))
+        assert np.all(raw.sample_stats["acceptance_rate"] >= 0.0)
+        assert np.all(raw.sample_stats["acceptance_rate"] <= 1.0)
 
 
 def test_thinned_chain_is_every_second_state_of_the_other():
@@ -141,9 +141,10 @@ def test_a_place_without_density_is_not_moved_to():
     n = posterior.sizes.n_coordinates
     place, _ = posterior.centre(np.zeros(n), 20)
     basis, theta = 1e3 * np.eye(n), place.copy()
-    draws, log_density, taken, far = outputs(5, n)
-    arguments = (place, basis, np.linalg.inv(basis), *posterior.arguments, stream(0), 2, 10**6, 1, 1)
-    run(theta, *arguments, draws, log_density, taken, far)
+    out = outputs(5, n)
+    frame = (place, basis, np.linalg.inv(basis))
+    run(theta, *frame, *posterior.arguments, stream(0), 2, 10**6, 1, 1, *out)
+    draws, _, taken, _, n_far = out
     np.testing.assert_allclose(draws, np.tile(place, (5, 1)), rtol=1e-12)
     assert np.all(taken == 0.0)
-    assert np.all(far == 2)
+    assert np.all(n_far == 2)

@@ -114,15 +114,15 @@ def test_command_lines_that_are_wrong(refuse):
     assert "Missing argument 'DATA'" in refuse("fit", "-k", 2)
     assert "see 'bayesgmm fit --help'" in refuse("fit", "iris", "-k", 2, "--colour", "red")
     assert "--draws" in refuse("sample", "iris", "-k", 2, "--draws", 1)
-    message = refuse("sample", "iris", "-k", 2, "--sampler", "hmc")
-    assert "'hmc' is not one of 'nuts', 'gibbs', 'laplace', 'vi', 'smc'" in message
+    message = refuse("sample", "iris", "-k", 2, "--sampler", "mh")
+    assert "'mh' is not one of 'auto', 'hmc', 'nuts', 'gibbs', 'laplace', 'vi', 'smc'" in message
 
 
 def test_checkpoints(refuse):
     words = ("sample", "faithful", "-k", 1, "--checkpoint")
     assert "A checkpoint ends in .zarr or .zarr.zip" in refuse(*words, "run.nc")
     assert "'nowhere' does not exist; make it" in refuse(*words, "nowhere/run.zarr.zip")
-    assert "keeps no checkpoint" in refuse(*words, "run.zarr.zip", "--sampler", "gibbs")
+    assert "keeps no checkpoint" in refuse(*words, "run.zarr.zip", "--sampler", "smc")
 
 
 class TestPredict:
