@@ -31,7 +31,7 @@ def run(options: Options) -> None:
     faithful = Problem(np.asarray(load_dataset("faithful"), dtype=float), 2)
     heading("Whole fits", f"`faithful`, K = 2; {CHAINS} chains of {draws} draws, wall time.")
     columns("engine", "process", "seconds")
-    warm = whole_fit(faithful, "nuts", draws, 1 if options.quick else REPEATS)[0]
+    warm = whole_fit(faithful, "auto", draws, 1 if options.quick else REPEATS)[0]
     row("bayesgmm", "warm", f"{warm:.2f}")
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.npy"
