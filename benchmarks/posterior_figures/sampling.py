@@ -16,8 +16,8 @@ from bayesgmm.bayes import elpd
 from bayesgmm.bayes.convergence import rhat_and_ess
 from bayesgmm.bayes.diagnostics import invariants
 from bayesgmm.bayes.engines import EngineResult, draw_posterior
-from bayesgmm.bayes.labels import overlap, relabel
 from bayesgmm.bayes.hmc import TUNE
+from bayesgmm.bayes.labels import overlap, relabel
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.exceptions import PosteriorWarning
 from bayesgmm.priors import Priors

@@ -61,7 +61,15 @@ def run(options: Options) -> None:
             seconds, fit = whole_fit(problem, sampler, draws, 1)
             ess = fit.diagnostics_.min_ess
             made_by = fit.posterior_["posterior"].attrs["sampler"]
-            row(name, sampler, draws, f"{seconds:.2f}", f"{ess:.0f}", f"{ess / seconds:.0f}", made_by)
+            row(
+                name,
+                sampler,
+                draws,
+                f"{seconds:.2f}",
+                f"{ess:.0f}",
+                f"{ess / seconds:.0f}",
+                made_by,
+            )
 
 
 def whole_fit(problem: Problem, sampler: str, draws: int, repeats: int):
