@@ -162,13 +162,8 @@ def transpose(typingctx, rows, first, step, lines, place, stride):
         target = data_pointer(context, builder, signature.args[3], arguments[3])
         _, first, step, _, place, stride = arguments
         single = signature.args[0].dtype == types.float32
-        kind = ir.VectorType(ir.FloatType(), WIDTH) if single else VECTOR
-        block = []
-        for j in range(WIDTH):
-            offset = builder.add(first, builder.mul(step, index(j)))
-            pointer = builder.bitcast(builder.gep(source, [offset]), kind.as_pointer())
-            row = builder.load(pointer, align=4 if single else 8)
-            block.append(builder.fpext(row, VECTOR) if single else row)
+        starts = [builder.add(first, builder.mul(step, index(j))) for j in range(WIDTH)]
+        block = [_as_doubles(builder, source, start, single) for start in starts]
         for split in _SPLITS:
             low, high = (_lanes(chosen) for chosen in split)
             half = WIDTH // 2
@@ -182,6 +177,49 @@ def transpose(typingctx, rows, first, step, lines, place, stride):
 
     i = types.int64
     return types.void(rows, i, i, lines, i, i), codegen
+
+
+def _as_doubles(builder, pointer, offset, single):
+    """Load eight numbers, of single precision or not."""
+    kind = ir.VectorType(ir.FloatType(), WIDTH) if single else VECTOR
+    place = builder.bitcast(builder.gep(pointer, [offset]), kind.as_pointer())
+    loaded = builder.load(place, align=4 if single else 8)
+    return builder.fpext(loaded, VECTOR) if single else loaded
+
+
+def _columns(d):
+    @intrinsic
+    def apply(typingctx, rows, first, lines, place, stride):
+        """``lines[place + j stride + i] = rows[first + i d + j]`` for j below d and i from 0 to 7.
+
+        ``rows`` may be of float32; ``lines`` are float64.
+        """
+
+        def codegen(context, builder, signature, arguments):
+            source = data_pointer(context, builder, signature.args[0], arguments[0])
+            target = data_pointer(context, builder, signature.args[2], arguments[2])
+            _, first, _, place, stride = arguments
+            single = signature.args[0].dtype == types.float32
+            starts = [builder.add(first, index(WIDTH * v)) for v in range(d)]
+            block = [_as_doubles(builder, source, start, single) for start in starts]
+            for j in range(d):
+                places = [i * d + j for i in range(WIDTH)]
+                line = block[0]
+                for v in range(d):
+                    # From this vector what is in it, the rest as it is.
+                    lanes = [p % WIDTH + WIDTH if p // WIDTH == v else i
+                             for i, p in enumerate(places)]  # fmt: skip
+                    line = builder.shuffle_vector(line, block[v], _lanes(lanes))
+                emit_store(builder, line, target, builder.add(place, builder.mul(stride, index(j))))
+            return context.get_dummy_value()
+
+        i = types.int64
+        return types.void(rows, i, lines, i, i), codegen
+
+    return apply
+
+
+columns_1, columns_2, columns_3 = (_columns(d) for d in (1, 2, 3))
 
 
 @intrinsic
@@ -226,6 +264,7 @@ def _binary(operation):
 
 add = _binary("fadd")
 multiply = _binary("fmul")
+subtract = _binary("fsub")
 divide = _binary("fdiv")
 
 

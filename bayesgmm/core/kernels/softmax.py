@@ -50,11 +50,10 @@ def _exponentials(joint, n_components, work, stride, n_rows):
             top = simd.maximum(simd.load(joint, k * stride + v), top)
         simd.store(work, v, top)
         simd.store(work, stride + v, simd.broadcast(0.0))
-    minus = simd.broadcast(-1.0)
     for k in range(n_components):
         for v in range(0, n_rows, simd.WIDTH):
-            above = simd.multiply(simd.load(work, v), minus)
-            value = simd.exp(simd.add(simd.load(joint, k * stride + v), above))
+            below = simd.subtract(simd.load(joint, k * stride + v), simd.load(work, v))
+            value = simd.exp(below)
             simd.store(joint, k * stride + v, value)
             simd.store(work, stride + v, simd.add(simd.load(work, stride + v), value))
 
@@ -114,7 +113,13 @@ def load_rows(X, start, n_used, n_rows, stride, U):
     rows = X.reshape(-1)
     for i in range(0, n_whole, simd.WIDTH):
         first = (start + i) * d
-        if d < simd.WIDTH:
+        if d == 1:
+            simd.columns_1(rows, first, U, i, stride)
+        elif d == 2:
+            simd.columns_2(rows, first, U, i, stride)
+        elif d == 3:
+            simd.columns_3(rows, first, U, i, stride)
+        elif d < simd.WIDTH:
             for j in range(d):
                 simd.store(U, j * stride + i, simd.load_strided(rows, first + j, d))
         for j in range(0, d if d >= simd.WIDTH else 0, simd.WIDTH):
