@@ -161,7 +161,7 @@ def test_a_posterior_under_our_priors_loads_no_pymc():
         "fit = BayesianGaussianMixture(2, priors=priors, **settings).fit(X)\n"
         "assert {'scale', 'factor_below'} <= set(fit.posterior_['posterior'])"
     )
-    assert not loaded & {"pymc", "pytensor", "nutpie"}
+    assert not loaded & {"pymc", "pytensor", "nutpie", "matplotlib"}
     assert "xarray" in loaded
 
 

@@ -44,8 +44,9 @@ def build_tree(
     constants : xarray.Dataset, optional
         Data that the priors hold, for a group ``constant_data``.
     """
-    import arviz as az
+    # Of ArviZ only what is needed: all of it loads its plots, and Matplotlib.
     import xarray as xr
+    from arviz_base import from_dict
 
     posterior = {
         "weights": mixture.weights,
@@ -66,7 +67,7 @@ def build_tree(
     parts = {}
     for group, variables in groups.items():
         rows = ["observation"] if group == "log_likelihood" else ["observation", "feature"]
-        part = az.from_dict({group: variables}, coords=coords, dims={**dims, "X": rows})
+        part = from_dict({group: variables}, coords=coords, dims={**dims, "X": rows})
         parts[group] = part[group].to_dataset()
     whole = parts["posterior"].assign(others)
     parts["posterior"] = whole.assign_coords({d: ours[d] for d in ours if d in whole.dims})
