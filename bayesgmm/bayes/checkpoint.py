@@ -68,6 +68,7 @@ class Checkpoint:
     def __init__(self, path: str | os.PathLike[str], key: Mapping[str, str]) -> None:
         self.path, self.key = Path(path), dict(key)
         self._runs: dict[str, list[Chain]] = {}
+        self._n_written = 0
         if not self.path.name.endswith(_ENDINGS):
             has_name = self.path.name not in ("", "..")
             better = self.path.with_suffix(".zarr.zip") if has_name else "run.zarr.zip"
@@ -84,6 +85,10 @@ class Checkpoint:
             )
         if self.path.exists():
             self._read()
+
+    def has(self, name: str) -> bool:
+        """Whether there are chains of this name."""
+        return name in self._runs
 
     def run(
         self,
@@ -164,16 +169,22 @@ class Checkpoint:
         import zarr
         from zarr.storage import ZipStore
 
-        part = self.path.with_name(f"{self.path.name}.part")
-        with ZipStore(part, mode="w") as store:
-            about = {"format": _FORMAT, "format_version": _VERSION, "key": self.key}
-            root = zarr.create_group(store, attributes=about)
-            for name, chains in self._runs.items():
-                for c, chain in enumerate(chains):
-                    group = root.create_group(f"{name}/{c}")
-                    for key, values in {"draws": chain.draws, **chain.sample_stats}.items():
-                        group.create_array(key, data=np.ascontiguousarray(values))
-        part.replace(self.path)  # whole or not at all
+        # A new file each time: after an interrupt the last one may still be written to.
+        self._n_written += 1
+        part = self.path.with_name(f"{self.path.name}.{self._n_written}.part")
+        try:
+            with ZipStore(part, mode="w") as store:
+                about = {"format": _FORMAT, "format_version": _VERSION, "key": self.key}
+                root = zarr.create_group(store, attributes=about)
+                for name, chains in self._runs.items():
+                    for c, chain in enumerate(chains):
+                        group = root.create_group(f"{name}/{c}")
+                        for key, values in {"draws": chain.draws, **chain.sample_stats}.items():
+                            group.create_array(key, data=np.ascontiguousarray(values))
+            part.replace(self.path)  # whole or not at all
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def fingerprint(**parts: Any) -> dict[str, str]:

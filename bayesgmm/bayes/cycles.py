@@ -28,8 +28,6 @@ njit = Compiler(*KERNEL_SOURCES, *_SOURCES).njit
 # The angle of a turn is at most this: a little over a quarter, where draws are independent, so that
 # short turns and long ones balance. Short ones are rarer, and bring a chain back from far outside.
 MAX_ANGLE = 2.4
-# An error of the energy, in nats, that only a place of another shape explains (as in Stan).
-DIVERGENT = 1000.0
 
 
 @njit(error_model="numpy")
@@ -50,7 +48,6 @@ def run(
     log_density,
     acceptance,
     energies,
-    n_far,
 ):
     """Write down the states of a chain.
 
@@ -76,8 +73,6 @@ def run(
         The mean probability with which a draw's moves were taken.
     energies : (n,) out
         Of the last move, where it began: minus the log density, and half the squared momentum.
-    n_far : (n,) out
-        How many of them missed the energy by more than 1000 nats.
     """
     if n_moves == 0:
         _sweeps(theta, X, sizes, numbers, stream, thin, draws, log_density)
@@ -87,7 +82,7 @@ def run(
     z = inverse @ (theta - origin)
     value, slope = log_posterior_along(z, origin, basis, X, sizes, numbers)
     for i in range(draws.shape[0]):
-        probability, far, total = 0.0, 0, 0.0
+        probability, total, has_moved = 0.0, 0.0, False
         for cycle in range(first + i * thin, first + (i + 1) * thin):
             if cycle % sweep_every == 0:
                 sweep(theta, X, sizes, numbers, stream)
@@ -110,30 +105,31 @@ def run(
                 for j in range(n):
                     p = momentum[j] + 0.5 * angle * (new_slope[j] + there[j])
                     energy -= 0.5 * p * p
-                if not energy > -DIVERGENT:
-                    far += 1
                 if np.isfinite(energy):
                     probability += np.exp(min(energy, 0.0))
                     if np.log(uniform(stream)) < energy:
                         z, value, slope = there, new_value, new_slope
-            at = basis @ z
-            for j in range(n):
-                theta[j] = origin[j] + at[j]
-        for j in range(n):
-            draws[i, j] = theta[j]
+                        has_moved = True
+            if has_moved:
+                at = basis @ z
+                for j in range(n):
+                    theta[j] = origin[j] + at[j]
+                has_moved = False
         log_density[i] = value
         acceptance[i] = probability / (thin * n_moves)
         energies[i] = total
-        n_far[i] = far
+        # Last, as a draw counts as made once it is there.
+        for j in range(n):
+            draws[i, j] = theta[j]
 
 
 @njit(error_model="numpy")
 def _sweeps(theta, X, sizes, numbers, stream, thin, draws, log_density):
     # A sweep tells the likelihood where it began, so that is written down.
     for i in range(draws.shape[0]):
+        before, value = theta.copy(), log_prior(theta, sizes, numbers)
+        log_density[i] = value + sweep(theta, X, sizes, numbers, stream)
         for j in range(theta.shape[0]):
-            draws[i, j] = theta[j]
-        log_density[i] = log_prior(theta, sizes, numbers)
-        log_density[i] += sweep(theta, X, sizes, numbers, stream)
+            draws[i, j] = before[j]
         for _ in range(thin - 1):
             sweep(theta, X, sizes, numbers, stream)

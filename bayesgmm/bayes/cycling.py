@@ -13,6 +13,9 @@ from bayesgmm.bayes.modes import Mode
 from bayesgmm.bayes.raw_draws import Keep, RawDraws
 from bayesgmm.bayes.samplers import PosteriorDraws
 
+# Chains that have not mixed are run so many times as long, one after the other.
+LONGER = (THIN, THIN**2)
+
 
 @dataclass(frozen=True)
 class Cycling:
@@ -38,6 +41,11 @@ class Cycling:
     sweep_every: int
     label: str
     progressbar: bool
+
+    @property
+    def run_name(self) -> str:
+        """What a checkpoint knows such chains by."""
+        return f"cycles-{self.n_moves}-{self.sweep_every}"
 
     @property
     def n_passes(self) -> float:
@@ -71,15 +79,18 @@ class Cycling:
         points = np.full((n_chains, draws, n), np.nan)
         lp = np.zeros((n_chains, draws))
         acceptance, energy = np.zeros((n_chains, draws)), np.zeros((n_chains, draws))
-        n_far = np.zeros((n_chains, draws), dtype=np.int64)
         frame = (self.mode.place, self.mode.basis, np.linalg.inv(self.mode.basis))
         arguments = self.posterior.arguments
         length = self.posterior.length_of_a_bit(thin * self.n_passes)
 
         def chain(c: int) -> Iterator[int]:
+            if not self.n_moves:
+                # Sweeps write down where they begin, which is not to be a draw once more.
+                scratch = np.empty((1, n)), *np.empty((3, 1))
+                run(states[c], *frame, *arguments, streams[c], 0, 1, 1, 0, *scratch)
             for first in range(0, draws, length):
                 bit = slice(first, min(first + length, draws))
-                out = (of[c, bit] for of in (points, lp, acceptance, energy, n_far))
+                out = (of[c, bit] for of in (points, lp, acceptance, energy))
                 counts = self.n_moves, self.sweep_every, thin, first * thin
                 run(states[c], *frame, *arguments, streams[c], *counts, *out)
                 yield bit.stop - bit.start
@@ -87,9 +98,7 @@ class Cycling:
         def so_far(complete: bool = False) -> RawDraws:
             stats = {"lp": lp}
             if self.n_moves:
-                # Where a sweep comes with every draw it goes where the moves cannot.
-                diverging = n_far > 0 if self.sweep_every > thin else np.zeros(n_far.shape, bool)
-                stats |= {"acceptance_rate": acceptance, "energy": energy, "diverging": diverging}
+                stats |= {"acceptance_rate": acceptance, "energy": energy}
             return RawDraws(points, stats, complete)
 
         work = [chain(c) for c in range(n_chains)]
@@ -130,23 +139,24 @@ class Cycling:
             seed = int(rng.integers(2**31))
             if checkpoint is None:
                 return sample(starts, draws=draws, seed=seed).even()
-            run_name = f"{name}-{thin}"
+            run_name = f"{self.run_name}-{thin}"
             return checkpoint.run(run_name, sample, starts, draws, seed, np.array).even()
 
-        thin, raw = 1, run(starts, 1)
+        raw = run(starts, 1)
         mixture, hyper = self.posterior.unpack(raw.draws)
         n_passes = starts.shape[0] * draws * self.n_passes
-        while raw.complete and should_run_longer(
-            self.posterior, mixture, raw.sample_stats, thin * n_passes
-        ):
-            thin *= THIN
-            try:
+        try:
+            for thin in LONGER:
+                if not raw.complete or not should_run_longer(
+                    self.posterior, mixture, raw.sample_stats, thin * n_passes
+                ):
+                    break
                 longer = run(raw.draws[:, -1], thin)
-            except KeyboardInterrupt:
-                longer = replace(raw, complete=False)
-            if not longer.complete:
-                raw = replace(raw, complete=False)
-                break
-            raw = longer
-            mixture, hyper = self.posterior.unpack(raw.draws)
+                if not longer.complete:
+                    raise KeyboardInterrupt
+                raw = longer
+                mixture, hyper = self.posterior.unpack(raw.draws)
+        except KeyboardInterrupt:
+            # What there is of the longer run may not reach as far as what there was before.
+            raw = replace(raw, complete=False)
         return PosteriorDraws(mixture, hyper, raw.sample_stats, name, complete=raw.complete)

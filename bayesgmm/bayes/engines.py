@@ -134,6 +134,7 @@ def draw_posterior(
             covariance_type=covariance_type,
             priors=priors,
             chains=chains,
+            sampler=sampler,
         )
         options["checkpoint"] = Checkpoint(checkpoint, key)
     if not priors.is_ours:

@@ -12,11 +12,10 @@ from bayesgmm.bayes.modes import Optimum, find_modes, spread_starts
 from bayesgmm.bayes.samplers import PosteriorDraws
 
 TUNE = 100
-# How often moves are taken says how close to normal the posterior is. From this on, moves alone
-# would do, and sweeps are a safeguard; each costs about twice as much as a move.
-NEAR_NORMAL = 0.7
-# Below this they are not worth their time.
-FAR_FROM_NORMAL = 0.2
+# The least share of moves taken, which says how close to normal the posterior is; moves in a cycle,
+# and cycles to a sweep. Near a normal posterior moves alone would do, and sweeps, twice as dear, are
+# a safeguard; far from one moves are not worth their time.
+CYCLES = [(0.7, (3, 10)), (0.2, (2, 1)), (0.0, (0, 1))]
 
 
 def sample_hmc(
@@ -52,10 +51,10 @@ def sample_hmc(
 
     Notes
     -----
-    The share of moves taken in the second half of the first cycles decides what a draw is: three
-    moves, and a sweep with one draw in ten, where the posterior is close to normal; two moves and a
-    sweep; or a sweep alone. From there on nothing is adapted. Chains start as those of NUTS do, and
-    are run longer as those of Gibbs sampling are.
+    The share of moves taken in the second half of the first cycles, in the chain that takes fewest,
+    decides what a draw is: three moves, and a sweep with one draw in ten, where the posterior is
+    close to normal; two moves and a sweep; or a sweep alone. From there on nothing is adapted.
+    Chains start as those of NUTS do, and are run longer as those of Gibbs sampling are.
 
     An interrupt (Ctrl-C) ends sampling, and the draws so far are returned.
     """
@@ -72,15 +71,17 @@ def sample_hmc(
     if not first.complete:
         raise KeyboardInterrupt
     acceptance = first.sample_stats["acceptance_rate"]
-    taken = float(acceptance[:, acceptance.shape[1] // 2 :].mean())
-    if taken >= NEAR_NORMAL:
-        chosen = cycling(3, 10)
-    elif taken >= FAR_FROM_NORMAL:
-        chosen = cycling(2, 1)
-    else:
-        chosen = cycling(0, 1)
+    # A chain in another mode may take hardly any, as the coordinates are not its own.
+    taken = float(acceptance[:, acceptance.shape[1] // 2 :].mean(axis=1).min())
+    cycles = [cycling(*kind) for _, kind in CYCLES]
+    chosen = next(cycles[i] for i, (least, _) in enumerate(CYCLES) if taken >= least)
+    if checkpoint is not None:
+        # With another seed the choice might be another one, and what is there of no use.
+        begun = [cycle for cycle in cycles if checkpoint.has(f"{cycle.run_name}-1")]
+        chosen = begun[0] if begun else chosen
     drawn = chosen.until_mixed(
         first.draws[:, -1], draws=draws, rng=rng, checkpoint=checkpoint, name="hmc"
     )
-    no_moves = {"diverging": np.zeros(drawn.sample_stats["lp"].shape, dtype=bool)}
-    return replace(drawn, sample_stats=no_moves | drawn.sample_stats)
+    # For plots that look for it. No place is out of reach: sweeps go where moves are not taken.
+    diverging = np.zeros(drawn.sample_stats["lp"].shape, dtype=bool)
+    return replace(drawn, sample_stats=drawn.sample_stats | {"diverging": diverging})

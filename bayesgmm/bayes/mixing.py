@@ -32,13 +32,14 @@ def should_run_longer(
     sample_stats : dict of (chain, draw) arrays
         With the log density, "lp".
     n_passes : float
-        How often the draws went over the data, all chains together.
+        How often the longer chains would go over the data, all together.
     """
-    if THIN * n_passes * posterior.cost > AFFORDABLE:
+    if n_passes * posterior.cost > AFFORDABLE:
         return False
     # Means in the order of their values show moves between modes that weights alone do not.
     ordered = np.sort(mixture.means, axis=-2).reshape(*mixture.batch_shape, -1)
     quantities = [sample_stats["lp"], *invariants(mixture).values(), *np.moveaxis(ordered, -1, 0)]
     rhat, ess = rhat_and_ess(np.stack(quantities, axis=-1))
-    enough = MIN_ESS_PER_CHAIN * len(sample_stats["lp"])
+    chains, n = sample_stats["lp"].shape
+    enough = chains * min(MIN_ESS_PER_CHAIN, n // 2)  # few draws are never worth more
     return bool(np.any(rhat > MAX_RHAT) or not np.all(ess >= enough))

@@ -91,7 +91,7 @@ def sample_nuts(
     raw = run("chains", draws, TUNE if tune is None else tune, TARGET_ACCEPT)
     mixture, hyper = posterior.unpack(raw.draws)
     n_passes = float(raw.sample_stats["n_steps"].sum())
-    if raw.complete and should_run_longer(posterior, mixture, raw.sample_stats, n_passes):
+    if raw.complete and should_run_longer(posterior, mixture, raw.sample_stats, THIN * n_passes):
         long_tune = LONG_TUNE if tune is None else tune
         try:
             longer = run("longer", THIN * draws, long_tune, LONG_TARGET_ACCEPT)

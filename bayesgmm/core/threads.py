@@ -59,7 +59,13 @@ def run_all[T](function: Callable[[int], T], numbers: Iterable[int]) -> Iterator
     n = count()
     if n == 1:
         return map(function, numbers)
-    return _pool(n, os.getpid()).map(function, numbers)
+
+    def alone(i: int) -> T:
+        # What it calls must not wait for a thread of the pool that it is in.
+        with limit(1):
+            return function(i)
+
+    return _pool(n, os.getpid()).map(alone, numbers)
 
 
 @cache

@@ -13,7 +13,7 @@ import pytest
 from posterior_problems import posterior_of
 
 from bayesgmm import BayesianGaussianMixture, Covariances, Priors
-from bayesgmm.bayes import nutpie_adapter, nuts, raw_draws
+from bayesgmm.bayes import hmc, nutpie_adapter, nuts, raw_draws
 from bayesgmm.bayes.checkpoint import Checkpoint, fingerprint
 from bayesgmm.bayes.modes import find_modes
 from bayesgmm.bayes.raw_draws import RawDraws
@@ -221,9 +221,35 @@ def test_a_finished_fit_goes_on_to_more_draws(sampler, tmp_path):
     plain = fit(None, draws=400, sampler=sampler)
     np.testing.assert_allclose(plain.mixture_.means, short.mixture_.means)
     with pytest.raises(DataError, match="a fit with other priors and chains"):
-        fit(path, priors=Priors.conjugate(), chains=3)
+        fit(path, priors=Priors.conjugate(), chains=3, sampler=sampler)
     reseeded = fit(path, draws=400, random_state=7, sampler=sampler)
     np.testing.assert_array_equal(reseeded.mixture_.means, short.mixture_.means)
+
+
+def test_chains_of_sweeps_go_on_without_a_draw_twice(tmp_path):
+    path = tmp_path / "fit.zarr.zip"
+    for draws in (20, 40, 60):
+        found = fit(path, draws=draws, sampler="gibbs").mixture_.means
+    assert np.all(np.any(np.diff(found, axis=1) != 0.0, axis=(2, 3)))
+
+
+def test_cycles_in_a_file_are_gone_on_with(tmp_path, monkeypatch):
+    """Though with this seed another kind would be chosen."""
+    path = tmp_path / "fit.zarr.zip"
+    for kind, draws in (((3, 10), 100), ((0, 1), 200)):
+        # Only the first of all kinds is chosen; the others may be in the file.
+        kinds = [kind, *(other for _, other in hmc.CYCLES if other != kind)]
+        monkeypatch.setattr(hmc, "CYCLES", [(0.0, one) for one in kinds])
+        found = fit(path, draws=draws, sampler="hmc")
+    assert found.mixture_.batch_shape == (2, 200)
+    assert "acceptance_rate" in found.posterior_["sample_stats"]
+
+
+def test_draws_of_another_sampler_are_refused(tmp_path):
+    path = tmp_path / "fit.zarr.zip"
+    fit(path, draws=20, sampler="nuts")
+    with pytest.raises(DataError, match="a fit with other sampler"):
+        fit(path, draws=20)
 
 
 @pytest.mark.parametrize("sampler", [s for s in SAMPLERS if not SAMPLERS[s].takes_checkpoint])
@@ -236,12 +262,12 @@ def test_samplers_that_keep_no_checkpoint_refuse_it(tmp_path, sampler):
 @pytest.mark.parametrize("sampler", ["nuts", "hmc"])
 def test_draws_are_kept_now_and_then(sampler, tmp_path, monkeypatch):
     monkeypatch.setattr(raw_draws, "KEEP_EVERY", 0.01)
-    kept, name = [], {"nuts": "chains", "hmc": "hmc-1"}[sampler]
+    kept = []
     original = Checkpoint._write
 
     def write(file):
         original(file)
-        kept.append(sum(map(len, file._runs[name])))
+        kept.append(sum(map(len, next(iter(file._runs.values())))))
 
     monkeypatch.setattr(Checkpoint, "_write", write)
     fit(tmp_path / "fit.zarr.zip", draws=20_000, sampler=sampler)

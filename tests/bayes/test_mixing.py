@@ -50,6 +50,13 @@ def test_so_are_few_independent_draws(draws):
     assert should_run_longer(draws)
 
 
+def test_so_few_draws_that_no_chain_is_worth_more_are_done(draws):
+    few = {name: values[:, :80] for name, values in draws.items()}
+    posterior = posterior_of("diag", "default", k=2, d=1)
+    mixture = Mixture(few["weights"], few["means"], np.ones((CHAINS, 80, 2, 1)), "diag")
+    assert not mixing.should_run_longer(posterior, mixture, {"lp": few["lp"]}, 1.0)
+
+
 def test_nothing_runs_for_minutes(draws):
     draws["lp"][0] += 1.0
-    assert not should_run_longer(draws, n_passes=1e9)
+    assert not should_run_longer(draws, n_passes=1e10)

@@ -108,7 +108,7 @@ def test_sample_prints_intervals_and_a_verdict(run, folder):
     assert line == pytest.approx([*shown, fit.map_.means[1, 1]], abs=5e-3)
     assert "diagnostics: 4 chains agree; both components are separated." in result.stdout
     assert f"least effective sample size {fit.diagnostics_.min_ess:.0f}" in result.stdout
-    assert "0 of 1600 draws diverged" in result.stdout
+    assert "diverged" not in result.stdout
     assert "sampling 2 components: 4 chains of 400 draws" in result.stderr
     assert "the posterior is in fit.nc" in result.stderr
 

@@ -62,3 +62,10 @@ def test_a_forked_process_has_threads_of_its_own():
 def test_fits_side_by_side_share_the_threads(n_jobs, n_threads):
     with threads.limit(8):
         assert threads.share(n_jobs) == n_threads
+
+
+def test_work_in_a_thread_does_not_wait_for_another():
+    """Its pool may be full of work that waits likewise."""
+    with threads.limit(2):
+        found = list(threads.run_all(lambda i: list(threads.run_all(abs, [i, -i])), range(6)))
+    assert found == [[i, i] for i in range(6)]
