@@ -77,7 +77,7 @@ def assemble(
         drawn.draws,
         relabelled,
         total,
-        drawn.sample_stats["diverging"] if drawn.sampler == "nuts" else None,
+        drawn.sample_stats.get("diverging") if drawn.sampler == "nuts" else None,
         names,
         weigh_modes=lambda modes: weigh_modes(
             modes, log_likelihood, len(X), tree["posterior"].to_dataset()
