@@ -119,7 +119,9 @@ def _add_reading(context: Context, add: Callable[[str, Cell], None]) -> None:
     add("rows in doubt", read(lambda f: str(len(f.in_doubt))))
     add("R-hat, free of labels", diagnosed(lambda d: fixed(d.worst("invariant")[1], 3)))
     add("R-hat of the clusters", diagnosed(lambda d: fixed(d.worst("component")[1], 3)))
-    add("divergences", diagnosed(lambda d: str(int(d.n_divergences))))
+    posteriors = [m.bayes for m in context.evidence.models if m.bayes is not None]
+    if any(bayes.diagnostics_.can_diverge for bayes in posteriors):
+        add("divergences", diagnosed(lambda d: str(int(d.n_divergences))))
     add("draws with switched labels", diagnosed(lambda d: percent(d.switched)))
 
 
