@@ -20,8 +20,6 @@ _STEP = 1e-5
 # Rows x components x (features^2 + 20) between two looks at the progress bar and the keyboard:
 # under a tenth of a second.
 BIT = 2e8
-# What a pass takes besides, as if there were so many more of them.
-WITHOUT_ROWS = 3e4
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,7 @@ class LogPosterior:
     def cost(self) -> float:
         """How long a pass over the data takes, in rows x components x (features^2 + 20)."""
         n, d = self.problem.X.shape
-        return n * self.n_components * (d * d + 20.0) + WITHOUT_ROWS
+        return n * self.n_components * (d * d + 20.0)
 
     def length_of_a_bit(self, n_passes: float = 1.0) -> int:
         """How often so many passes can be made between two looks at what the user wants."""

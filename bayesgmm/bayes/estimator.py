@@ -93,10 +93,10 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         Show the progress of the chains.
     checkpoint : str or path, optional
         File in which the draws so far are kept every 20 seconds: a Zarr archive, whose name ends in
-        ``.zarr`` or ``.zarr.zip``. Where it exists, a fit of the same data, model, priors,
-        sampler and number of chains goes on from there: each chain from its last draw kept, with the sampler
-        tuned anew. Its draws are then others than without the interruption, of the same posterior.
-        A finished one goes on to more `draws`. Another `random_state` changes only the draws that
+        ``.zarr`` or ``.zarr.zip``. Where it exists, a fit of the same data, model, priors, sampler
+        and number of chains goes on from there: each chain from its last draw kept, with the
+        sampler tuned anew. Its draws are then others than without the interruption, of the same
+        posterior. A finished one goes on to more `draws`. Another `random_state` changes only the draws that
         are still missing. Functions in `priors` are known by their names only. For chains alone:
         "hmc", "nuts" and "gibbs".
 

@@ -13,8 +13,8 @@ from bayesgmm.bayes.samplers import PosteriorDraws
 
 TUNE = 100
 # The least share of moves taken, which says how close to normal the posterior is; moves in a cycle,
-# and cycles to a sweep. Near a normal posterior moves alone would do, and sweeps, twice as dear, are
-# a safeguard; far from one moves are not worth their time.
+# and cycles to a sweep. Near a normal posterior moves alone would do, and sweeps, twice as dear,
+# are a safeguard; far from one moves are not worth their time.
 CYCLES = [(0.7, (3, 10)), (0.2, (2, 1)), (0.0, (0, 1))]
 
 

@@ -335,7 +335,7 @@ def test_a_killed_process_is_gone_on_from(tmp_path):
     counts = [len(chain) for chain in saved._runs["chains"]]
     assert min(counts) > 100
     draws = max(counts) + 300
-    model = fit(path, draws=draws, random_state=5)
+    model = fit(path, draws=draws, random_state=5, sampler="nuts")
     assert model.mixture_.batch_shape == (2, draws)
     assert model.diagnostics_.complete
     assert model.diagnostics_.max_rhat < 1.02

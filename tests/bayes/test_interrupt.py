@@ -91,7 +91,7 @@ def interrupted(seconds, **options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sampler", "seconds"), [("hmc", 1.0), ("nuts", 3.0), ("gibbs", 0.5)])
+@pytest.mark.parametrize(("sampler", "seconds"), [("hmc", 3.0), ("nuts", 3.0), ("gibbs", 3.0)])
 def test_an_interrupt_keeps_the_draws_so_far(sampler, seconds):
     found = interrupted(seconds, sampler=sampler, draws=3_000_000, tune=50)
     assert found["complete"] == 0

@@ -67,7 +67,8 @@ def test_results_go_to_standard_output_and_the_rest_to_standard_error(tmp_path):
 @pytest.mark.slow
 def test_interrupt_while_sampling_keeps_the_draws_so_far(tmp_path):
     process = subprocess.Popen(
-        [*BAYESGMM, "sample", "faithful", "-k", "2", "--draws", "2000000", "-o", "out.nc"],
+        [*BAYESGMM, "sample", "faithful", "-k", "2", "--sampler", "nuts",
+         "--draws", "2000000", "-o", "out.nc"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
