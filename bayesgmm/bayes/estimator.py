@@ -96,9 +96,9 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         ``.zarr`` or ``.zarr.zip``. Where it exists, a fit of the same data, model, priors, sampler
         and number of chains goes on from there: each chain from its last draw kept, with the
         sampler tuned anew. Its draws are then others than without the interruption, of the same
-        posterior. A finished one goes on to more `draws`. Another `random_state` changes only the draws that
-        are still missing. Functions in `priors` are known by their names only. For chains alone:
-        "hmc", "nuts" and "gibbs".
+        posterior. A finished one goes on to more `draws`. Another `random_state` changes only the
+        draws that are still missing. Functions in `priors` are known by their names only. For
+        chains alone: "hmc", "nuts" and "gibbs".
 
     Attributes
     ----------
