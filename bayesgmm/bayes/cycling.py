@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -109,6 +110,19 @@ class Cycling:
             return so_far()
         return so_far(complete=True)
 
+    def begin(self, starts: np.ndarray, draws: int, rng: np.random.Generator) -> RawDraws:
+        """Draws for the chains to forget their start, (chains, P), of which the last goes on.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the user interrupts.
+        """
+        raw = self.sample(starts, draws=draws, seed=int(rng.integers(2**31)))
+        if not raw.complete:
+            raise KeyboardInterrupt
+        return raw
+
     def until_mixed(
         self,
         starts: np.ndarray,
@@ -133,9 +147,7 @@ class Cycling:
         """
 
         def run(starts: np.ndarray, thin: int) -> RawDraws:
-            def sample(starts: np.ndarray, *, draws: int, seed: int, keep: Keep | None = None):
-                return self.sample(starts, draws=draws, seed=seed, thin=thin, keep=keep)
-
+            sample = partial(self.sample, thin=thin)
             seed = int(rng.integers(2**31))
             if checkpoint is None:
                 return sample(starts, draws=draws, seed=seed).even()

@@ -9,14 +9,20 @@ import numpy as np
 from bayesgmm.bayes.checkpoint import Checkpoint, fingerprint
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.polish import polished
-from bayesgmm.bayes.samplers import SAMPLERS, Importance, chosen, function_at
+from bayesgmm.bayes.samplers import (
+    SAMPLERS,
+    Importance,
+    chosen,
+    function_at,
+    has_conditionals,
+)
 from bayesgmm.core import threads
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.estimator import MAX_PASSES
 from bayesgmm.em.problem import Problem
 from bayesgmm.em.search import Settings, search
 from bayesgmm.exceptions import DataError
-from bayesgmm.priors import LKJ, Priors, ResolvedPriors, resolve
+from bayesgmm.priors import Priors, ResolvedPriors, resolve
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -144,7 +150,7 @@ def draw_posterior(
                 f"{' and '.join(priors.user_slots)}; use sampler='nuts', which takes any."
             )
         return function_at(places.on_model)(X, n_components, covariance_type, priors, **options)
-    if places.needs_conditionals and isinstance(priors.covariances, LKJ):
+    if places.needs_conditionals and not has_conditionals(priors):
         raise DataError(
             f"sampler='{sampler}' draws each part from its conditional, which LKJ correlations do "
             "not have in closed form; use sampler='nuts', or covariances=InverseWishart()."

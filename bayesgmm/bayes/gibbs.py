@@ -59,11 +59,7 @@ def sample_gibbs(
     modes = find_modes(posterior, optima)
     starts = spread_starts(modes, chains, rng)
     sweeps = Cycling(posterior, modes[0], 0, 1, "Gibbs sampling", progressbar)
-    first = sweeps.sample(
-        starts, draws=TUNE if tune is None else tune, seed=int(rng.integers(2**31))
-    )
-    if not first.complete:
-        raise KeyboardInterrupt
+    first = sweeps.begin(starts, TUNE if tune is None else tune, rng)
     return sweeps.until_mixed(
         first.draws[:, -1], draws=draws, rng=rng, checkpoint=checkpoint, name="gibbs"
     )

@@ -63,13 +63,8 @@ def sample_hmc(
     def cycling(n_moves: int, sweep_every: int) -> Cycling:
         return Cycling(posterior, modes[0], n_moves, sweep_every, "Sampling", progressbar)
 
-    first = cycling(2, 1).sample(
-        spread_starts(modes, chains, rng),
-        draws=TUNE if tune is None else tune,
-        seed=int(rng.integers(2**31)),
-    )
-    if not first.complete:
-        raise KeyboardInterrupt
+    starts = spread_starts(modes, chains, rng)
+    first = cycling(2, 1).begin(starts, TUNE if tune is None else tune, rng)
     acceptance = first.sample_stats["acceptance_rate"]
     # A chain in another mode may take hardly any, as the coordinates are not its own.
     taken = float(acceptance[:, acceptance.shape[1] // 2 :].mean(axis=1).min())

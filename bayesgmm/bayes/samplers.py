@@ -105,7 +105,12 @@ def chosen(sampler: str, priors: Priors) -> str:
     """The name of a sampler; "auto" is "hmc", or NUTS where a prior has no conditionals."""
     if sampler != "auto":
         return sampler
-    return "hmc" if priors.is_ours and not isinstance(priors.covariances, LKJ) else "nuts"
+    return "hmc" if priors.is_ours and has_conditionals(priors) else "nuts"
+
+
+def has_conditionals(priors: Priors) -> bool:
+    """Whether, of priors of ours, every part of a mixture has a conditional in closed form."""
+    return not isinstance(priors.covariances, LKJ)
 
 
 def function_at(place: str) -> Callable[..., Any]:
