@@ -313,8 +313,7 @@ class Mixture:
             kernel.for_each_draw(rows, *chosen, normalise)
 
         step = 1 + _PART // max(n * self.n_components, 1)
-        starts = range(0, len(draws), step)
-        for _ in map(part, starts) if len(starts) == 1 else threads.run_all(part, starts):
+        for _ in threads.run_all(part, range(0, len(draws), step)):
             pass
         out = values if by_component else densities
         return out.reshape(*self.batch_shape, *out.shape[1:])

@@ -5,7 +5,7 @@ or :func:`limit`, sets another number. Results do not depend on it.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -51,13 +51,13 @@ def share(n_jobs: int | None) -> int:
     return max(1, count() // effective_n_jobs(1 if n_jobs is None else n_jobs))
 
 
-def run_all[T](function: Callable[[int], T], numbers: Iterable[int]) -> Iterator[T]:
-    """``function(i)`` for every i, in threads if allowed; results come in order.
+def run_all[T](function: Callable[[int], T], numbers: Sequence[int]) -> Iterator[T]:
+    """``function(i)`` for every i, in threads if allowed and of use; results come in order.
 
     ``function`` must release the GIL for most of its time.
     """
     n = count()
-    if n == 1:
+    if n == 1 or len(numbers) == 1:
         return map(function, numbers)
 
     def alone(i: int) -> T:
