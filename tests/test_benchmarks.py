@@ -80,7 +80,7 @@ def test_mclust():
 
 def test_accuracy():
     rows = section("accuracy")
-    assert len(rows) == 13
+    assert len(rows) == 12
     for row in rows:
         assert float(row[2]) < 1e-12
         assert float(row[3]) < 1e-10
