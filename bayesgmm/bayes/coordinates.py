@@ -66,7 +66,7 @@ class LogPosterior:
             is_lkj=int(self.priors.is_lkj),
             n_concentrations=int(self.priors.learns_concentration),
             # The last of a family's kernels is exact everywhere.
-            kernel=address_of_sums(kernels_of(family)[-1]),
+            kernel=address_of_sums(kernels_of(family, d)[-1]),
         )
 
     @cached_property

@@ -21,14 +21,16 @@ in another has changed; :data:`VERSION` tells PyTensor's cache instead.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from bayesgmm.core.kernels import diagonal, gradient, softmax, triangular
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
+from bayesgmm.core.kernels.exact import sums_of
 
-__all__ = ["KINDS", "VERSION", "FusedPass", "scale_ndim"]
+__all__ = ["KINDS", "VERSION", "FusedPass", "fused_pass", "scale_ndim"]
 
 
 compiler = Compiler(*KERNEL_SOURCES, __file__)
@@ -133,8 +135,10 @@ def _gradient_diagonal(log_weights, means, factors, counts, first, second):
 
 
 @compiler.njit()
-def _check_shapes(X, log_weights, means, scale):
+def _check_shapes(X, log_weights, means, scale, n_features):
     """The compiled loops trust their shapes, so a mismatch must stop here."""
+    if n_features >= 0 and means.shape[1] != n_features:
+        raise ValueError("MvNormalMixture: mu has not the number of columns that its graph says.")
     if X.shape[1] != means.shape[1]:
         raise ValueError("MvNormalMixture: the data and mu differ in their number of columns.")
     if log_weights.shape[0] != means.shape[0]:
@@ -167,17 +171,75 @@ class FusedPass(NamedTuple):
     value_and_gradient: Callable
 
 
-def _fused_pass(
-    statistics: Callable,
-    row_log_density: Callable,
-    is_factor: Callable,
-    whiten: Callable,
-    gradient_of_scale: Callable,
-) -> FusedPass:
+class _Kind(NamedTuple):
+    """What the functions of a kind are made of.
+
+    Attributes
+    ----------
+    structure : {"triangular", "diagonal"}
+        Of the whitening factors.
+    log_density : callable
+        ``(X, log_weights, means, factors) -> (N,)``.
+    is_factor : callable
+        Whether factors are in the support.
+    whiten : callable
+        ``scale -> factors``.
+    gradient : callable
+        ``(log_weights, means, factors, counts, first, second)`` to the gradients.
+    """
+
+    structure: str
+    log_density: Callable
+    is_factor: Callable
+    whiten: Callable
+    gradient: Callable
+
+
+KINDS = {
+    "whitening": _Kind(
+        "triangular",
+        triangular.log_density,
+        _is_triangular_factor,
+        _whiten_whitening,
+        gradient.triangular,
+    ),
+    "cholesky": _Kind(
+        "triangular",
+        triangular.log_density,
+        _is_triangular_factor,
+        _whiten_cholesky,
+        _gradient_cholesky,
+    ),
+    "diagonal": _Kind(
+        "diagonal",
+        diagonal.log_density,
+        _is_diagonal_factor,
+        _whiten_diagonal,
+        _gradient_diagonal,
+    ),
+}
+"""The ways of writing the scale."""
+
+
+@cache
+def fused_pass(kind: str, n_features: int | None = None) -> FusedPass:
+    """The pass for a way of writing the scale.
+
+    Parameters
+    ----------
+    kind : str
+        Of :data:`KINDS`.
+    n_features : int, optional
+        Where a graph knows it, the functions are for this number of features only, and faster.
+    """
+    structure, row_log_density, is_factor, whiten, gradient_of_scale = KINDS[kind]
+    sums = sums_of(structure, n_features)
+    expected = -1 if n_features is None else n_features
+
     def log_density(X, log_weights, means, scale):
         X, log_weights = np.ascontiguousarray(X), np.ascontiguousarray(log_weights)
         means, scale = np.ascontiguousarray(means), np.ascontiguousarray(scale)
-        _check_shapes(X, log_weights, means, scale)
+        _check_shapes(X, log_weights, means, scale, expected)
         factors = whiten(scale)
         if not (_in_support(log_weights, means) and is_factor(factors)):
             return np.full(X.shape[0], -np.inf)
@@ -186,7 +248,7 @@ def _fused_pass(
     def value(X, log_weights, means, scale, sample_weight):
         X, log_weights = np.ascontiguousarray(X), np.ascontiguousarray(log_weights)
         means, scale = np.ascontiguousarray(means), np.ascontiguousarray(scale)
-        _check_shapes(X, log_weights, means, scale)
+        _check_shapes(X, log_weights, means, scale, expected)
         _check_weights(X, sample_weight)
         factors = whiten(scale)
         total = -np.inf
@@ -199,11 +261,23 @@ def _fused_pass(
         X, log_weights = np.ascontiguousarray(X), np.ascontiguousarray(log_weights)
         means, scale = np.ascontiguousarray(means), np.ascontiguousarray(scale)
         sample_weight = np.ascontiguousarray(sample_weight)
-        _check_shapes(X, log_weights, means, scale)
+        _check_shapes(X, log_weights, means, scale, expected)
         _check_weights(X, sample_weight)
         factors = whiten(scale)
         if _in_support(log_weights, means) and is_factor(factors):
-            total, counts, first, second = statistics(X, sample_weight, log_weights, means, factors)
+            counts, first = np.empty_like(log_weights), np.empty_like(means)
+            second = np.empty_like(factors)
+            total = sums(
+                X,
+                sample_weight,
+                log_weights,
+                means,
+                factors.reshape(-1),
+                np.inf,
+                counts,
+                first,
+                second.reshape(-1),
+            )
             if total > _OVERFLOW:
                 d_log_weights, d_means, d_scale = gradient_of_scale(
                     log_weights, means, factors, counts, first, second
@@ -217,32 +291,6 @@ def _fused_pass(
         )
 
     return FusedPass(log_density, value, value_and_gradient)
-
-
-KINDS: dict[str, FusedPass] = {
-    "whitening": _fused_pass(
-        triangular.statistics,
-        triangular.log_density,
-        _is_triangular_factor,
-        _whiten_whitening,
-        gradient.triangular,
-    ),
-    "cholesky": _fused_pass(
-        triangular.statistics,
-        triangular.log_density,
-        _is_triangular_factor,
-        _whiten_cholesky,
-        _gradient_cholesky,
-    ),
-    "diagonal": _fused_pass(
-        diagonal.statistics,
-        diagonal.log_density,
-        _is_diagonal_factor,
-        _whiten_diagonal,
-        _gradient_diagonal,
-    ),
-}
-"""The pass for each way of writing the scale."""
 
 
 def scale_ndim(kind: str) -> int:

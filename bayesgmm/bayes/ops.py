@@ -28,7 +28,8 @@ from pytensor.graph.op import Op
 from pytensor.graph.replace import clone_replace
 from pytensor.link.numba.dispatch.basic import numba_njit, register_funcify_default_op_cache_key
 
-from bayesgmm.bayes.numba_kernels import KINDS, VERSION, scale_ndim
+from bayesgmm.bayes.numba_kernels import VERSION, fused_pass, scale_ndim
+from bayesgmm.core.kernels.few_features import MOST_FEATURES
 
 __all__ = ["MixtureLogDensity", "MixtureLogLikelihood", "log_density_graph"]
 
@@ -146,7 +147,7 @@ class MixtureLogDensity(_MixtureOp):
 
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: list) -> None:
         """Evaluate, where the graph is not compiled."""
-        output_storage[0][0] = KINDS[self.kind].log_density(*inputs)
+        output_storage[0][0] = fused_pass(self.kind).log_density(*inputs)
 
     def pullback(
         self, inputs: Sequence[Any], outputs: Sequence[Any], cotangents: Sequence[Any]
@@ -200,7 +201,7 @@ class MixtureLogLikelihood(_MixtureOp):
     def perform(self, node: Apply, inputs: Sequence[Any], output_storage: list) -> None:
         """Evaluate, where the graph is not compiled."""
         arguments = inputs if self.weighted else [*inputs, _NO_WEIGHTS]
-        fused = KINDS[self.kind]
+        fused = fused_pass(self.kind)
         if self.value_only:
             results = [fused.value(*arguments)]
         else:
@@ -237,17 +238,27 @@ class MixtureLogLikelihood(_MixtureOp):
         return [value, *pytensor.grad(value, parameters)]
 
 
+def _n_features(node: Apply) -> int | None:
+    """The number of features, where the graph knows one for which there is a pass of its own."""
+    X, _, means, *_ = node.inputs
+    known = {n for n in (X.type.shape[1], means.type.shape[1]) if n is not None}
+    return known.pop() if len(known) == 1 and min(known) <= MOST_FEATURES else None
+
+
 @register_funcify_default_op_cache_key(MixtureLogDensity)
 def _numba_log_density(op: MixtureLogDensity, node: Any = None, **kwargs: Any):
-    return numba_njit(KINDS[op.kind].log_density), VERSION
+    return numba_njit(fused_pass(op.kind).log_density), VERSION
 
 
 @register_funcify_default_op_cache_key(MixtureLogLikelihood)
 def _numba_log_likelihood(op: MixtureLogLikelihood, node: Any = None, **kwargs: Any):
-    fused = KINDS[op.kind]
+    n_features = None if node is None else _n_features(node)
+    fused = fused_pass(op.kind, n_features)
     weighted = numba_njit(fused.value if op.value_only else fused.value_and_gradient)
 
     def unweighted(X, log_weights, means, scale):
         return weighted(X, log_weights, means, scale, np.empty(0))
 
-    return weighted if op.weighted else numba_njit(unweighted), VERSION
+    # Part of the key of what is cached: the number of features is compiled in.
+    version = VERSION * 8 + (n_features or 0)
+    return weighted if op.weighted else numba_njit(unweighted), version

@@ -163,20 +163,25 @@ class Pass:
         """The sums over one part of the rows: in feature form where that is exact, else in full."""
         counts, first = np.empty(self.n_components), np.empty((self.n_components, X.shape[1]))
         second = np.empty(self.shape)
-        for kernel in kernels_of(self.family):
+        for kernel in kernels_of(self.family, X.shape[1]):
             log_likelihood = kernel(X, weight, *mixture, FAR, counts, first, second.reshape(-1))
             if not np.isnan(log_likelihood):
                 break
         return Statistics(log_likelihood, counts, first, second)
 
 
-def kernels_of(family: CovarianceFamily) -> tuple[Callable[..., float], ...]:
-    """The compiled passes for a family: one that may say NaN comes before one that is exact."""
-    from bayesgmm.core.kernels import diagonal, features, shared, triangular
+def kernels_of(family: CovarianceFamily, n_features: int) -> tuple[Callable[..., float], ...]:
+    """The compiled passes for a family: one that may say NaN comes before one that is exact.
 
-    if family.structure == "diagonal":
-        return features.sums, diagonal.sums
-    return (shared.sums, triangular.sums) if family.shared else (triangular.sums,)
+    With up to three features the exact one is the fastest, too.
+    """
+    from bayesgmm.core.kernels import features, shared
+    from bayesgmm.core.kernels.exact import sums_of
+
+    exact = sums_of(family.structure, n_features)
+    if n_features <= 3 or not (family.structure == "diagonal" or family.shared):
+        return (exact,)
+    return (features.sums if family.structure == "diagonal" else shared.sums), exact
 
 
 def moments(statistics: Statistics, mixture: Mixture) -> Moments:

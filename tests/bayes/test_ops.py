@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from bayesgmm.bayes import rewrites  # noqa: F401 (registers the rewrites)
-from bayesgmm.bayes.numba_kernels import KINDS
+from bayesgmm.bayes.numba_kernels import KINDS, fused_pass
 from bayesgmm.bayes.ops import MixtureLogDensity, MixtureLogLikelihood, log_density_graph
 from bayesgmm.bayes.user_priors import interpreted
 
@@ -80,12 +80,12 @@ def test_log_density_is_scipys(kind, d):
 
 
 @pytest.mark.parametrize("kind", KIND_NAMES)
-@pytest.mark.parametrize("d", [1, 2, 3, 20])
+@pytest.mark.parametrize(("d", "is_known"), [(1, True), (2, False), (3, True), (20, True)])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_gradients_are_those_of_finite_differences(kind, d, weighted):
+def test_gradients_are_those_of_finite_differences(kind, d, is_known, weighted):
     X, *parameters, _ = problem(kind, n=25, d=d, k=2)
     weights = np.random.default_rng(1).uniform(0.1, 3, 25) if weighted else NO_WEIGHTS
-    fused = KINDS[kind]
+    fused = fused_pass(kind, d if is_known else None)
     value, *gradients = fused.value_and_gradient(X, *parameters, weights)
     assert value == pytest.approx(float(fused.value(X, *parameters, weights)), rel=1e-12)
     rows = fused.log_density(X, *parameters)
@@ -132,7 +132,7 @@ def test_hessian_is_the_gradients_finite_difference(kind):
 
     def gradient(flat):
         return (
-            KINDS[kind]
+            fused_pass(kind)
             .value_and_gradient(X, log_weights, flat.reshape(means.shape), scale, NO_WEIGHTS)[2]
             .ravel()
         )
@@ -170,7 +170,7 @@ def spoil(arrays, what):
 def test_outside_the_support_is_minus_infinity_with_gradient_zero(kind, what):
     *arrays, _ = problem(kind)
     bad = spoil(arrays, what)
-    fused = KINDS[kind]
+    fused = fused_pass(kind)
     assert np.all(fused.log_density(*bad) == -np.inf)
     assert fused.value(*bad, NO_WEIGHTS) == -np.inf
     value, *gradients = fused.value_and_gradient(*bad, NO_WEIGHTS)
@@ -181,7 +181,7 @@ def test_outside_the_support_is_minus_infinity_with_gradient_zero(kind, what):
 @pytest.mark.parametrize("kind", KIND_NAMES)
 def test_overflow_is_minus_infinity_too(kind):
     X, log_weights, means, scale, _ = problem(kind)
-    value, *gradients = KINDS[kind].value_and_gradient(
+    value, *gradients = fused_pass(kind).value_and_gradient(
         X, log_weights, means + 1e200, scale, NO_WEIGHTS
     )
     assert value == -np.inf
@@ -191,7 +191,7 @@ def test_overflow_is_minus_infinity_too(kind):
 def test_a_component_of_weight_zero_takes_no_part():
     X, log_weights, means, scale, _ = problem("cholesky", k=2)
     padded = (np.append(log_weights, -np.inf), np.vstack([means, [9.0, 9]]), scale[[0, 1, 1]])
-    fused = KINDS["cholesky"]
+    fused = fused_pass("cholesky")
     value, *gradients = fused.value_and_gradient(X, *padded, NO_WEIGHTS)
     expected, *references = fused.value_and_gradient(X, log_weights, means, scale, NO_WEIGHTS)
     assert value == pytest.approx(float(expected), rel=1e-14)
@@ -205,7 +205,7 @@ def test_the_upper_triangle_is_not_read(kind):
     *arrays, _ = problem(kind, d=3)
     X, log_weights, means, scale = arrays
     filled = scale + np.triu(np.full((3, 3), 7.0), 1)
-    fused = KINDS[kind]
+    fused = fused_pass(kind)
     clean = fused.value_and_gradient(*arrays, NO_WEIGHTS)
     for ours, reference in zip(
         fused.value_and_gradient(X, log_weights, means, filled, NO_WEIGHTS), clean, strict=True
@@ -226,7 +226,7 @@ def test_float32_rows_are_taken_as_they_are():
 
 def test_shapes_that_do_not_fit_are_refused():
     X, log_weights, means, scale, _ = problem("cholesky")
-    fused = KINDS["cholesky"]
+    fused = fused_pass("cholesky")
     with pytest.raises(ValueError, match="number of columns"):
         fused.log_density(X[:, :1], log_weights, means, scale)
     with pytest.raises(ValueError, match="number of components"):

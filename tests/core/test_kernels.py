@@ -8,9 +8,16 @@ import pytest
 
 from bayesgmm.core import statistics as statistics_module
 from bayesgmm.core import threads
-from bayesgmm.core.kernels import diagonal, features, gradient, shared, triangular
+from bayesgmm.core.kernels import diagonal, gradient, triangular
+from bayesgmm.core.kernels.exact import sums_of
 from bayesgmm.core.mixture import Mixture
-from bayesgmm.core.statistics import Pass, accumulate, mean_and_covariance, moments
+from bayesgmm.core.statistics import (
+    Pass,
+    accumulate,
+    kernels_of,
+    mean_and_covariance,
+    moments,
+)
 
 NO_WEIGHTS = np.empty(0)
 
@@ -20,6 +27,22 @@ def kernel_arguments(mixture):
     return np.log(mixture.weights), np.ascontiguousarray(mixture.means), factors.copy()
 
 
+def statistics(sums, X, weight, log_weights, means, factors):
+    """What a kernel returns and fills in, as a tuple."""
+    counts, first = np.empty(len(means)), np.empty(means.shape)
+    second = np.empty(factors.size)
+    value = sums(
+        X, weight, log_weights, means, factors.reshape(-1), np.inf, counts, first, second
+    )
+    return value, counts, first, second.reshape(factors.shape)
+
+
+def exact_sums(family, d):
+    """Every exact kernel for a family and a number of features."""
+    structure = "triangular" if family == "full" else "diagonal"
+    return {sums_of(structure, None), sums_of(structure, d)}
+
+
 @pytest.mark.parametrize("family", ["full", "diag"])
 @pytest.mark.parametrize(("n", "d", "k"), oracle.SHAPES)
 def test_every_shape_agrees_with_scipy(family, n, d, k):
@@ -27,11 +50,13 @@ def test_every_shape_agrees_with_scipy(family, n, d, k):
     mixture = oracle.random_mixture(family, k, d, rng)
     X = 2.0 * rng.normal(size=(n, d))
     kernel = triangular if family == "full" else diagonal
-    found = kernel.statistics(X, NO_WEIGHTS, *kernel_arguments(mixture))
-    expected = oracle.statistics(X, mixture)
-    np.testing.assert_allclose(found[0], expected[0], rtol=1e-12)
-    for ours, theirs in zip(found[1:], expected[1:], strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10 * n)
+    for weight in (NO_WEIGHTS, rng.uniform(0.0, 3.0, size=n)):
+        expected = oracle.statistics(X, mixture, weight if weight.size else None)
+        for sums in exact_sums(family, d):
+            found = statistics(sums, X, weight, *kernel_arguments(mixture))
+            np.testing.assert_allclose(found[0], expected[0], rtol=1e-12)
+            for ours, theirs in zip(found[1:], expected[1:], strict=True):
+                np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10 * n)
     joint = oracle.log_joint(X, mixture.weights, mixture.means, mixture.covariances)
     arguments = kernel_arguments(mixture)
     np.testing.assert_allclose(mixture.log_joint(X), joint, rtol=1e-11)
@@ -74,8 +99,8 @@ def test_feature_form_gives_the_moments_of_the_exact_form(family, n, d, k, monke
 def test_feature_form_is_left_where_rounding_would_show(family, monkeypatch):
     """Log-likelihoods and M-steps of components that narrow, against extended precision."""
     rng = np.random.default_rng(5)
-    n, k, d = 3_000, 3, 2
-    centres = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, -1.0]])
+    n, k, d = 3_000, 3, 4  # with fewer features no family has a feature form
+    centres = np.array([[0.0, 0.0, 1.0, 0.0], [1.0, 2.0, 0.0, 1.0], [3.0, -1.0, 0.0, 2.0]])
     labels, noise = rng.integers(k, size=n), rng.normal(size=(n, d))
     weights = np.array([0.2, 0.3, 0.5])
     errors = {}
@@ -186,18 +211,18 @@ def test_no_array_of_rows_by_components_is_formed(family, rng):
 
 
 def test_one_signature_serves_every_kind_of_array(family, rng):
-    kernel = {"full": triangular, "tied": shared}.get(family, features)
-    for k, d in ((1, 1), (1, 3), (3, 1), (3, 3)):
+    for k, d in ((1, 1), (1, 3), (3, 1), (3, 3), (3, 7)):
         mixture = oracle.random_mixture(family, k, d, rng)
         X = rng.normal(size=(50, d))
         weight = np.ones(50)
         accumulate(X, mixture)
-        before = len(kernel.sums.signatures)
+        (kernel, *_) = kernels_of(mixture.family, d)
+        before = len(kernel.signatures)
         for array in (X, weight, mixture.means, mixture.whitening):
             array.flags.writeable = False
         accumulate(X, mixture)
         accumulate(X, mixture, weight)
-        assert len(kernel.sums.signatures) == before
+        assert len(kernel.signatures) == before
 
 
 @pytest.mark.parametrize("distance", [1e3, 1e8, 1e100])
@@ -249,15 +274,13 @@ def test_accuracy_against_extended_precision(offset, sd, rng):
     expected = oracle.long_double_statistics(X, weights, means, factors)
     full = np.zeros((k, d, d))
     full[:, range(d), range(d)] = factors
-    found = {
-        "diagonal": diagonal.statistics(X, NO_WEIGHTS, np.log(weights), means, factors),
-        "triangular": triangular.statistics(X, NO_WEIGHTS, np.log(weights), means, full),
-    }
-    found["triangular"] = (
-        *found["triangular"][:3],
-        found["triangular"][3].diagonal(axis1=1, axis2=2),
-    )
-    for ours in found.values():
+    arguments = X, NO_WEIGHTS, np.log(weights), means
+    found = [statistics(sums, *arguments, factors) for sums in exact_sums("diag", d)]
+    for sums in exact_sums("full", d):
+        *others, second = statistics(sums, *arguments, full)
+        found.append((*others, second.diagonal(axis1=1, axis2=2)))
+    assert len(found) == 4
+    for ours in found:
         assert abs(ours[0] - expected[0]) < 1e-12 * abs(expected[0])
         for a, b in zip(ours[1:], expected[1:], strict=True):
             scale = float(np.abs(b).max())
@@ -311,7 +334,7 @@ def test_gradients_from_statistics_are_those_of_the_log_likelihood(family, d, rn
     k = 3
     mixture = oracle.random_mixture(family, k, d, rng)
     X = oracle.random_data(mixture, 200)
-    kernel = triangular if family == "full" else diagonal
+    (*_, sums) = exact_sums(family, d)
     log_weights, means, factors = kernel_arguments(mixture)
     flat = np.concatenate([log_weights, means.ravel(), factors.ravel()])
     free = np.ones(len(flat), dtype=bool)
@@ -321,7 +344,8 @@ def test_gradients_from_statistics_are_those_of_the_log_likelihood(family, d, rn
     def value(vector):
         whole = flat.copy()
         whole[free] = vector
-        return kernel.statistics(
+        return statistics(
+            sums,
             X,
             NO_WEIGHTS,
             whole[:k].copy(),
@@ -329,7 +353,7 @@ def test_gradients_from_statistics_are_those_of_the_log_likelihood(family, d, rn
             whole[k + k * d :].reshape(factors.shape).copy(),
         )[0]
 
-    _, counts, first, second = kernel.statistics(X, NO_WEIGHTS, log_weights, means, factors)
+    _, counts, first, second = statistics(sums, X, NO_WEIGHTS, log_weights, means, factors)
     algebra = gradient.triangular if family == "full" else gradient.diagonal
     parts = algebra(log_weights, means, factors, counts, first, second)
     found = np.concatenate([part.ravel() for part in parts])[free]

@@ -111,23 +111,6 @@ def sums(X, sample_weight, log_weights, means, factors, far, counts, first, seco
 
 
 @njit()
-def statistics(X, sample_weight, log_weights, means, factors):
-    """The same with factors (K, D), as a tuple.
-
-    Returns
-    -------
-    log_likelihood : float, the weighted sum of the rows' log densities
-    counts, first, second : (K,), (K, D), (K, D)
-    """
-    counts, first = np.empty(len(means)), np.empty_like(means)
-    second = np.empty(factors.size)
-    log_likelihood = sums(
-        X, sample_weight, log_weights, means, factors.reshape(-1), np.inf, counts, first, second
-    )
-    return log_likelihood, counts, first, second.reshape(factors.shape)
-
-
-@njit()
 def _for_each_block(X, log_weights, means, factors, density, by_component, normalise):
     n, d = X.shape
     n_components = log_weights.shape[0]
@@ -163,7 +146,7 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
 
 @njit()
 def log_density(X, log_weights, means, factors):
-    """The log density of each row under the mixture, (N,); arguments as in :func:`statistics`."""
+    """The log density of each row under the mixture, (N,); arguments as in :func:`sums`, with factors (K, D)."""
     out = np.empty(X.shape[0])
     _for_each_block(X, log_weights, means, factors, out, np.empty((0, 0)), False)
     return out
@@ -176,7 +159,7 @@ def for_each_draw(X, log_weights, means, factors, densities, by_component, norma
     Parameters
     ----------
     X : (N, D) in
-    log_weights, means, factors : in, as in :func:`statistics`, with a leading axis of length S
+    log_weights, means, factors : in, as in :func:`log_density`, with a leading axis of length S
     densities : (S, N) out: log densities; or (S, 0)
     by_component : (S, N, K) out; or (S, 0, 0), which leaves them out and writes ``densities``
     normalise : bool, whether ``by_component`` is responsibilities, not log joint densities

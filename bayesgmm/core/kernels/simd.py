@@ -120,13 +120,6 @@ def emit_sums(builder, vectors):
     return left[0]
 
 
-def _horner(builder, x, coefficients):
-    total = constant(coefficients[0])
-    for coefficient in coefficients[1:]:
-        total = emit_fma(builder, total, x, constant(coefficient))
-    return total
-
-
 @intrinsic
 def load(typingctx, array, offset):
     """``array[offset:offset + 8]`` of a contiguous float64 array, as a vector."""
@@ -300,86 +293,3 @@ def largest_lane(typingctx, x):
         return builder.call(function, [arguments[0]])
 
     return types.float64(x), codegen
-
-
-# exp(r) on |r| <= log(2) / 2: minimax coefficients, highest power first.
-_EXP = (
-    2.5100375832561234e-08,
-    2.7620075879983367e-07,
-    2.7557268480310024e-06,
-    2.4801521322368692e-05,
-    1.9841269863040545e-04,
-    1.3888888917196719e-03,
-    8.3333333333300650e-03,
-    4.1666666666624164e-02,
-    1.6666666666666669e-01,
-    0.5,
-    1.0,
-    1.0,
-)
-_LOG2_HIGH = 6.93147180369123816490e-01
-_LOG2_LOW = 1.90821492927058770002e-10
-
-
-# Adding it leaves the nearest integer in the lowest bits of the sum.
-_ROUND = 1.5 * 2.0**52
-
-
-def _estrin(builder, x, coefficients):
-    """The polynomial in pairs: a third of the steps that wait for each other in Horner's scheme."""
-    terms = [constant(coefficient) for coefficient in reversed(coefficients)]
-    while len(terms) > 1:
-        pairs = zip(terms[::2], terms[1::2], strict=False)
-        alone = terms[len(terms) // 2 * 2 :]
-        terms = [emit_fma(builder, high, x, low) for low, high in pairs] + alone
-        x = builder.fmul(x, x)
-    return terms[0]
-
-
-@intrinsic
-def exp(typingctx, x):
-    """exp(x) for x <= 0 to 2e-16 relative; arguments of -700 and less give zero."""
-
-    def codegen(context, builder, signature, arguments):
-        floor = constant(-700.0)
-        above = builder.fcmp_ordered(">", arguments[0], floor)
-        x = builder.select(above, arguments[0], floor)
-        power_bits = emit_fma(builder, x, constant(1.4426950408889634), constant(_ROUND))
-        power = builder.fsub(power_bits, constant(_ROUND))
-        rest = emit_fma(builder, power, constant(-_LOG2_HIGH), x)
-        rest = emit_fma(builder, power, constant(-_LOG2_LOW), rest)
-        tail = builder.fmul(_estrin(builder, rest, _EXP[:-2]), builder.fmul(rest, rest))
-        value = builder.fadd(constant(1.0), builder.fadd(rest, tail))
-        mantissa = builder.bitcast(value, _INTEGERS)
-        shift = ir.Constant(_INTEGERS, [52] * WIDTH)
-        exponent = builder.shl(builder.bitcast(power_bits, _INTEGERS), shift)
-        value = builder.bitcast(builder.add(mantissa, exponent), VECTOR)
-        return builder.select(above, value, constant(0.0))
-
-    return vector(x), codegen
-
-
-@intrinsic
-def log(typingctx, x):
-    """log(x) for normal positive x to 2e-16 relative, by the atanh series of the mantissa."""
-
-    def codegen(context, builder, signature, arguments):
-        def integers(value):
-            return ir.Constant(_INTEGERS, [value] * WIDTH)
-
-        bits = builder.bitcast(arguments[0], _INTEGERS)
-        # Subtracting the bits of sqrt(1/2) makes the exponent field round to nearest.
-        offset = builder.sub(bits, integers(0x3FE6A09E667F3BCD))
-        exponent = builder.ashr(offset, integers(52))
-        mantissa = builder.bitcast(builder.sub(bits, builder.shl(exponent, integers(52))), VECTOR)
-        one = constant(1.0)
-        ratio = builder.fdiv(builder.fsub(mantissa, one), builder.fadd(mantissa, one))
-        square = builder.fmul(ratio, ratio)
-        series = _horner(builder, square, [2.0 / n for n in range(21, 2, -2)])
-        twice = builder.fmul(constant(2.0), ratio)
-        value = emit_fma(builder, builder.fmul(series, square), ratio, twice)
-        power = builder.sitofp(exponent, VECTOR)
-        value = emit_fma(builder, power, constant(_LOG2_LOW), value)
-        return emit_fma(builder, power, constant(_LOG2_HIGH), value)
-
-    return vector(x), codegen

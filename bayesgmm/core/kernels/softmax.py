@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bayesgmm.core.kernels import simd
+from bayesgmm.core.kernels import elementary, simd
 from bayesgmm.core.kernels.compiling import inner
 
 # Stands for the logarithm of zero: adding finite numbers to it cannot overflow, and the relaxed
@@ -38,33 +38,32 @@ def buffer(n):
 
 
 @inner()
-def _exponentials(joint, n_components, work, stride, n_rows):
-    """Replace ``joint`` by exp(joint - maximum of the row).
-
-    ``work`` (2 * stride) then holds the maxima, and the sums over the components. Each loop runs
-    along the rows, where eight results never wait for the eight before them.
-    """
+def log_sum(joint, n_components, work, out, stride, n_rows):
+    """``out[row] = log sum_k exp(joint[k, row])``; ``joint`` (K * stride) is overwritten."""
+    elementary.exponentials(joint, n_components, LOG_ZERO, work, 0, work, stride, stride, n_rows)
     for v in range(0, n_rows, simd.WIDTH):
-        top = simd.broadcast(LOG_ZERO)
-        for k in range(n_components):
-            top = simd.maximum(simd.load(joint, k * stride + v), top)
-        simd.store(work, v, top)
-        simd.store(work, stride + v, simd.broadcast(0.0))
-    for k in range(n_components):
-        for v in range(0, n_rows, simd.WIDTH):
-            below = simd.subtract(simd.load(joint, k * stride + v), simd.load(work, v))
-            value = simd.exp(below)
-            simd.store(joint, k * stride + v, value)
-            simd.store(work, stride + v, simd.add(simd.load(work, stride + v), value))
+        total = elementary.log(simd.load(work, stride + v))
+        simd.store(out, v, simd.add(simd.load(work, v), total))
 
 
 @inner()
-def log_sum(joint, n_components, work, out, stride, n_rows):
-    """``out[row] = log sum_k exp(joint[k, row])``; ``joint`` (K * stride) is overwritten."""
-    _exponentials(joint, n_components, work, stride, n_rows)
+def log_likelihood(work, weight, is_uniform, stride, n_rows):
+    """The weighted sum of the rows' log densities, from their maxima and sums in ``work``."""
+    result = simd.broadcast(0.0)
+    product = simd.broadcast(1.0)
     for v in range(0, n_rows, simd.WIDTH):
-        total = simd.log(simd.load(work, stride + v))
-        simd.store(out, v, simd.add(simd.load(work, v), total))
+        top, total = simd.load(work, v), simd.load(work, stride + v)
+        if is_uniform:
+            # A logarithm costs as much as two exponentials: one for sixteen rows of a lane.
+            result = simd.add(result, top)
+            product = simd.multiply(product, total)
+            if v % 128 == 120:
+                result = simd.add(result, elementary.log(product))
+                product = simd.broadcast(1.0)
+        else:
+            density = simd.add(top, elementary.log(total))
+            result = simd.add(result, simd.multiply(simd.load(weight, v), density))
+    return simd.sum_lanes(simd.add(result, elementary.log(product)))
 
 
 @inner()
@@ -77,23 +76,11 @@ def responsibilities(joint, n_components, weight, is_uniform, work, counts, stri
     work : (2 * stride) overwritten
     counts : (K,) in and out: the sums of the responsibilities are added
     """
-    _exponentials(joint, n_components, work, stride, n_rows)
-    log_likelihood = simd.broadcast(0.0)
-    product = simd.broadcast(1.0)
+    elementary.exponentials(joint, n_components, LOG_ZERO, work, 0, work, stride, stride, n_rows)
+    result = log_likelihood(work, weight, is_uniform, stride, n_rows)
     for v in range(0, n_rows, simd.WIDTH):
-        top, total = simd.load(work, v), simd.load(work, stride + v)
-        w = simd.load(weight, v)
-        if is_uniform:
-            # A logarithm costs as much as two exponentials: one for sixteen rows of a lane.
-            log_likelihood = simd.add(log_likelihood, top)
-            product = simd.multiply(product, total)
-            if v % 128 == 120:
-                log_likelihood = simd.add(log_likelihood, simd.log(product))
-                product = simd.broadcast(1.0)
-        else:
-            density = simd.multiply(w, simd.add(top, simd.log(total)))
-            log_likelihood = simd.add(log_likelihood, density)
-        simd.store(work, v, simd.divide(w, total))
+        scale = simd.divide(simd.load(weight, v), simd.load(work, stride + v))
+        simd.store(work, v, scale)
     for k in range(n_components):
         count = simd.broadcast(0.0)
         for v in range(0, n_rows, simd.WIDTH):
@@ -101,8 +88,7 @@ def responsibilities(joint, n_components, weight, is_uniform, work, counts, stri
             simd.store(joint, k * stride + v, value)
             count = simd.add(count, value)
         counts[k] += simd.sum_lanes(count)
-    log_likelihood = simd.add(log_likelihood, simd.log(product))
-    return simd.sum_lanes(log_likelihood)
+    return result
 
 
 @inner()

@@ -3,6 +3,7 @@
 Compiled in, each would be compiled once more with the loop, for every family.
 """
 
+from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -13,7 +14,6 @@ from numba.extending import intrinsic
 
 from bayesgmm.core.covariance import CovarianceFamily
 from bayesgmm.core.kernels.pointers import address_of, address_of_sums, function_at
-from bayesgmm.core.statistics import kernels_of
 from bayesgmm.em.compiled import diagonal, triangular
 
 _VECTOR, _MATRIX = float64[::1], float64[:, ::1]
@@ -29,16 +29,19 @@ def module_of(family: CovarianceFamily) -> ModuleType:
 
 @cache
 def addresses_of(
-    family: CovarianceFamily, has_prior: bool, kernel: int | None = None, dtype: str = "d"
+    family: CovarianceFamily,
+    has_prior: bool,
+    kernel: Callable[..., float] | None = None,
+    dtype: str = "d",
 ) -> np.ndarray:
-    """Addresses of the M-step, of the prior density, and of one of the family's kernels."""
+    """Addresses of the M-step, of the prior density, and of a kernel."""
     module = module_of(family)
     addresses = [
         address_of(module.maximise, _MAXIMISE),
         address_of(module.log_prior, _LOG_PRIOR) if has_prior else 0,
     ]
     if kernel is not None:
-        addresses.append(address_of_sums(kernels_of(family)[kernel], dtype))
+        addresses.append(address_of_sums(kernel, dtype))
     return np.array(addresses)
 
 

@@ -48,11 +48,11 @@ def make_passes(one_pass: Pass, task: Task, state: State, n_passes: int) -> int:
     """
     family, rows = one_pass.family, one_pass.rows
     has_prior = bool(task.numbers[HAS_PRIOR])
-    status, n_kernels = squarem.TOO_FAR, len(kernels_of(family))
-    for i in range(n_kernels):
+    status, kernels = squarem.TOO_FAR, kernels_of(family, rows.shape[1])
+    for kernel in kernels:
         if status == squarem.TOO_FAR:
-            addresses = addresses_of(family, has_prior, i, rows.dtype.char)
-            far = np.inf if i == n_kernels - 1 else FAR
+            addresses = addresses_of(family, has_prior, kernel, rows.dtype.char)
+            far = np.inf if kernel is kernels[-1] else FAR
             status = _follow(addresses, *task, *state, rows, one_pass.weight, far, n_passes)
     return status
 

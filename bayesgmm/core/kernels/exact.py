@@ -1,0 +1,20 @@
+"""Which of the passes without cancellation is the one for a structure and a number of features."""
+
+from collections.abc import Callable
+
+from bayesgmm.core.kernels import diagonal, few_features, triangular
+
+
+def sums_of(structure: str, n_features: int | None) -> Callable[..., float]:
+    """The compiled pass; see :func:`bayesgmm.core.kernels.triangular.sums` for its arguments.
+
+    Parameters
+    ----------
+    structure : {"triangular", "diagonal"}
+        Of the whitening factors.
+    n_features : int or None
+        None where it is not known yet: a pass for any number of them.
+    """
+    if n_features is not None and n_features <= few_features.MOST_FEATURES:
+        return few_features.sums_for(n_features, structure == "triangular")
+    return diagonal.sums if structure == "diagonal" else triangular.sums
