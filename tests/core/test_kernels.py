@@ -31,9 +31,7 @@ def statistics(sums, X, weight, log_weights, means, factors):
     """What a kernel returns and fills in, as a tuple."""
     counts, first = np.empty(len(means)), np.empty(means.shape)
     second = np.empty(factors.size)
-    value = sums(
-        X, weight, log_weights, means, factors.reshape(-1), np.inf, counts, first, second
-    )
+    value = sums(X, weight, log_weights, means, factors.reshape(-1), np.inf, counts, first, second)
     return value, counts, first, second.reshape(factors.shape)
 
 

@@ -101,18 +101,18 @@ def log(typingctx, x):
 
 
 @intrinsic
-def exponentials(typingctx, joint, n_components, lowest, tops, t0, totals, u0, stride, n_rows):
+def exponentials(typingctx, joint, n_components, lowest, tops, totals, stride, n_rows):
     """Replace ``joint`` by exp(joint - maximum of the row); keep the maxima and the sums.
 
-    ``tops[t0 + row]`` becomes the maximum over the components, not below ``lowest``, and
-    ``totals[u0 + row]`` the sum of the exponentials.
+    ``tops[row]`` becomes the maximum over the components, not below ``lowest``, and
+    ``totals[row]`` the sum of the exponentials.
     """
 
     def codegen(context, builder, signature, arguments):
         lj, top, sums = (
-            simd.data_pointer(context, builder, signature.args[i], arguments[i]) for i in (0, 3, 5)
+            simd.data_pointer(context, builder, signature.args[i], arguments[i]) for i in (0, 3, 4)
         )
-        _, n_components, lowest, _, t0, _, u0, stride, n_rows = arguments
+        _, n_components, lowest, _, _, stride, n_rows = arguments
         lanes = [simd.index(simd.WIDTH * g) for g in range(_GROUP)]
         tops = [cgutils.alloca_once(builder, simd.VECTOR) for _ in lanes]
         totals = [cgutils.alloca_once(builder, simd.VECTOR) for _ in lanes]
@@ -140,13 +140,13 @@ def exponentials(typingctx, joint, n_components, lowest, tops, t0, totals, u0, s
                 for value, slot, lane in zip(values, totals, lanes, strict=True):
                     simd.emit_store(builder, value, line, lane)
                     builder.store(builder.fadd(builder.load(slot), value), slot)
-            place = builder.gep(top, [builder.add(t0, start)])
+            place = builder.gep(top, [start])
             for slot, lane in zip(tops, lanes, strict=True):
                 simd.emit_store(builder, builder.load(slot), place, lane)
-            place = builder.gep(sums, [builder.add(u0, start)])
+            place = builder.gep(sums, [start])
             for slot, lane in zip(totals, lanes, strict=True):
                 simd.emit_store(builder, builder.load(slot), place, lane)
         return context.get_dummy_value()
 
     i = types.int64
-    return types.void(joint, i, types.float64, tops, i, totals, i, i, i), codegen
+    return types.void(joint, i, types.float64, tops, totals, i, i), codegen

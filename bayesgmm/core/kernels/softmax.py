@@ -40,7 +40,9 @@ def buffer(n):
 @inner()
 def log_sum(joint, n_components, work, out, stride, n_rows):
     """``out[row] = log sum_k exp(joint[k, row])``; ``joint`` (K * stride) is overwritten."""
-    elementary.exponentials(joint, n_components, LOG_ZERO, work, 0, work, stride, stride, n_rows)
+    elementary.exponentials(
+        joint, n_components, LOG_ZERO, work[:stride], work[stride:], stride, n_rows
+    )
     for v in range(0, n_rows, simd.WIDTH):
         total = elementary.log(simd.load(work, stride + v))
         simd.store(out, v, simd.add(simd.load(work, v), total))
@@ -76,7 +78,9 @@ def responsibilities(joint, n_components, weight, is_uniform, work, counts, stri
     work : (2 * stride) overwritten
     counts : (K,) in and out: the sums of the responsibilities are added
     """
-    elementary.exponentials(joint, n_components, LOG_ZERO, work, 0, work, stride, stride, n_rows)
+    elementary.exponentials(
+        joint, n_components, LOG_ZERO, work[:stride], work[stride:], stride, n_rows
+    )
     result = log_likelihood(work, weight, is_uniform, stride, n_rows)
     for v in range(0, n_rows, simd.WIDTH):
         scale = simd.divide(simd.load(weight, v), simd.load(work, stride + v))

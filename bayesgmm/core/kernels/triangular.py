@@ -260,7 +260,7 @@ def _for_each_block(X, log_weights, means, factors, density, by_component, norma
 
 @njit()
 def log_density(X, log_weights, means, factors):
-    """The log density of each row under the mixture, (N,); arguments as in :func:`sums`, with factors (K, D, D)."""
+    """The log density of each row, (N,); arguments as in :func:`sums`, factors (K, D, D)."""
     out = np.empty(X.shape[0])
     _for_each_block(X, log_weights, means, factors, out, np.empty((0, 0)), False)
     return out
