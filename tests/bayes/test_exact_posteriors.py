@@ -135,7 +135,9 @@ def test_log_normal_sd_against_quadrature(family, X):
 
 
 @pytest.mark.parametrize("family", ["full", "tied"])
-@pytest.mark.parametrize("sampler", ["nuts", "laplace", "vi", "smc"])
+@pytest.mark.parametrize(
+    "sampler", ["nuts", "laplace", "vi", pytest.param("smc", marks=pytest.mark.slow)]
+)
 def test_lkj_against_quadrature(family, sampler, X):
     """Two features, conjugate mean: the posterior of both log sds and the correlation on a grid."""
     strength, eta, median, sigma = 0.5, 3.0, np.array([1.0, 0.5]), 0.6

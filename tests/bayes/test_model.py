@@ -91,11 +91,13 @@ _FEW += [
     ],
 )
 @interpreted()
+@pytest.mark.slow
 def test_density_is_likelihood_times_prior(family, kind):
     assert_density_is_likelihood_times_prior(X, K, family, KINDS[kind])
 
 
 @interpreted()
+@pytest.mark.slow
 def test_density_of_correlations_of_four_features():
     rows = _RNG.normal(size=(N, 4)) * [1.0, 0.1, 30.0, 2.0]
     assert_density_is_likelihood_times_prior(rows, 1, "full", KINDS["lkj"])
@@ -349,6 +351,7 @@ def test_users_hyperparameters_are_in_the_model():
     np.testing.assert_array_equal(mixture.means, others["mu"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "given", "matrices"),
     [

@@ -56,6 +56,7 @@ def lkj_covariances(n_components, n_features):
 # --- starts ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", ["fixed", "hierarchical", "lkj"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_chains_start_at_the_em_solution(family, scale):
@@ -113,6 +114,7 @@ def test_a_start_outside_the_support_falls_back_to_the_priors():
 # --- the mode --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "priors"),
     [
@@ -159,6 +161,7 @@ def assert_objective(density, resolved, thetas):
     assert np.ptp(differences) < 1e-9 * abs(known)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["full", "spherical"])
 @interpreted()
 def test_mode_under_lkj_is_of_the_parameters_themselves(family):

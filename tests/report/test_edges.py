@@ -58,6 +58,7 @@ def test_one_cluster(em_sweep):
     )
 
 
+@pytest.mark.slow
 def test_one_measurement_has_two_families(em_sweep, blobs):
     result = em_sweep(blobs[:, :1], covariance_types=("full", "tied", "diag", "spherical"))
     report, sections = rendered(result)
@@ -70,6 +71,7 @@ def test_one_measurement_has_two_families(em_sweep, blobs):
     assert "the other family" in report.answer.lede[1] or "(tied)" in report.answer.lede[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_features", [4, 13])
 def test_many_measurements(em_sweep, n_features):
     rng = np.random.default_rng(0)
@@ -91,6 +93,7 @@ def test_a_failed_fit_is_told(em_sweep, blobs):
     assert "full with K = 3 by EM (the covariance is <singular>)" in text_of(sections["how-many"])
 
 
+@pytest.mark.slow
 def test_five_thousand_rows_that_overlap(em_sweep):
     rng = np.random.default_rng(0)
     X = np.vstack([rng.normal(0, 1, (2500, 2)), rng.normal(2.2, 1, (2500, 2))])
@@ -171,6 +174,7 @@ def test_posterior_alone(sweep):
     assert "BIC" not in sections["how-many"].heading
 
 
+@pytest.mark.slow
 def test_units_are_not_said_twice(em_sweep, blobs):
     frame = pd.DataFrame(blobs, columns=["length_mm", "mass"])
     report = build_report(em_sweep(frame), units={"length_mm": "mm", "mass": "1000 kg"})
