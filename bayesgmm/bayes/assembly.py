@@ -70,14 +70,14 @@ def assemble(
     else:
         assert drawn.extra is not None  # the PyMC model has more variables than ours
         others = relabelled.apply(drawn.extra)
-    tree = build_tree(
-        mixture, others, drawn.sample_stats, X, kept, names, attributes, drawn.constants
-    )
+    # Plots of ArviZ look for divergences, also where a sampler has none.
+    sample_stats = {"diverging": np.zeros(mixture.batch_shape, dtype=bool)} | drawn.sample_stats
+    tree = build_tree(mixture, others, sample_stats, X, kept, names, attributes, drawn.constants)
     diagnostics = diagnose(
         drawn.draws,
         relabelled,
         total,
-        drawn.sample_stats.get("diverging") if drawn.sampler == "nuts" else None,
+        drawn.sample_stats.get("diverging"),
         names,
         weigh_modes=lambda modes: weigh_modes(
             modes, log_likelihood, len(X), tree["posterior"].to_dataset()

@@ -1,7 +1,6 @@
 """Hamiltonian moves and Gibbs sweeps in turn: the default."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -74,9 +73,6 @@ def sample_hmc(
         # With another seed the choice might be another one, and what is there of no use.
         begun = [cycle for cycle in cycles if checkpoint.has(f"{cycle.run_name}-1")]
         chosen = begun[0] if begun else chosen
-    drawn = chosen.until_mixed(
+    return chosen.until_mixed(
         first.draws[:, -1], draws=draws, rng=rng, checkpoint=checkpoint, name="hmc"
     )
-    # For plots that look for it. No place is out of reach: sweeps go where moves are not taken.
-    diverging = np.zeros(drawn.sample_stats["lp"].shape, dtype=bool)
-    return replace(drawn, sample_stats=drawn.sample_stats | {"diverging": diverging})

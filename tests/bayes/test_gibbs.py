@@ -146,7 +146,7 @@ def test_estimator_names_the_sampler_and_is_at_ease(X):
         2, sampler="gibbs", draws=300, random_state=0, progressbar=False
     ).fit(X)
     assert fit.posterior_["posterior"].attrs["sampler"] == "gibbs"
-    assert set(fit.posterior_["sample_stats"].data_vars) == {"lp"}
+    assert set(fit.posterior_["sample_stats"].data_vars) == {"diverging", "lp"}
     assert fit.diagnostics_.ok
     assert fit.diagnostics_.n_divergences == 0
     smaller = np.sort(fit.mixture_.weights.mean((0, 1)))[0]

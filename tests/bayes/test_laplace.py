@@ -150,7 +150,7 @@ def test_far_clusters_are_sampled_and_judged_by_the_weights():
     assert found.importance.pareto_k < 0.7
     assert found.min_ess == found.importance.ess <= 4000
     assert np.isnan(found.max_rhat)
-    assert set(fit.posterior_["sample_stats"].data_vars) == {"lp"}
+    assert set(fit.posterior_["sample_stats"].data_vars) == {"diverging", "lp"}
     assert fit.mixture_.batch_shape == (4, 1000)
 
 
