@@ -137,13 +137,14 @@ def _gradient_diagonal(log_weights, means, factors, counts, first, second):
 @compiler.njit()
 def _check_shapes(X, log_weights, means, scale, n_features):
     """The compiled loops trust their shapes, so a mismatch must stop here."""
-    if n_features >= 0 and means.shape[1] != n_features:
-        raise ValueError("MvNormalMixture: mu has not the number of columns that its graph says.")
     if X.shape[1] != means.shape[1]:
         raise ValueError("MvNormalMixture: the data and mu differ in their number of columns.")
+    if n_features >= 0 and means.shape[1] != n_features:
+        raise ValueError("MvNormalMixture: mu has not the number of columns that its graph says.")
     if log_weights.shape[0] != means.shape[0]:
         raise ValueError("MvNormalMixture: w and mu differ in their number of components.")
-    if scale.shape[0] != means.shape[0] or scale.shape[scale.ndim - 1] != means.shape[1]:
+    fits = scale.shape[1] == means.shape[1] and scale.shape[scale.ndim - 1] == means.shape[1]
+    if scale.shape[0] != means.shape[0] or not fits:
         raise ValueError("MvNormalMixture: the scale's shape does not fit mu's.")
 
 

@@ -242,7 +242,7 @@ def _n_features(node: Apply) -> int | None:
     """The number of features, where the graph knows one for which there is a pass of its own."""
     X, _, means, *_ = node.inputs
     known = {n for n in (X.type.shape[1], means.type.shape[1]) if n is not None}
-    return known.pop() if len(known) == 1 and min(known) <= MOST_FEATURES else None
+    return known.pop() if len(known) == 1 and 1 <= min(known) <= MOST_FEATURES else None
 
 
 @register_funcify_default_op_cache_key(MixtureLogDensity)
@@ -260,5 +260,5 @@ def _numba_log_likelihood(op: MixtureLogLikelihood, node: Any = None, **kwargs: 
         return weighted(X, log_weights, means, scale, np.empty(0))
 
     # Part of the key of what is cached: the number of features is compiled in.
-    version = VERSION * 8 + (n_features or 0)
+    version = VERSION * (MOST_FEATURES + 1) + (n_features or 0)
     return weighted if op.weighted else numba_njit(unweighted), version

@@ -136,6 +136,7 @@ class Pass:
         self.weight = read_only(np.empty(0) if sample_weight is None else sample_weight)
         self.family, self.n_components = family, n_components
         self.shape = family.native_shape(n_components, X.shape[1])
+        self._kernels = kernels_of(family, X.shape[1])
         work = n_components * (X.shape[1] ** 2 + 20)
         # A whole number of the kernels' blocks.
         self.rows_of_a_part = max(PART_ROWS, int(PART_WORK / work) // 256 * 256)
@@ -163,7 +164,7 @@ class Pass:
         """The sums over one part of the rows: in feature form where that is exact, else in full."""
         counts, first = np.empty(self.n_components), np.empty((self.n_components, X.shape[1]))
         second = np.empty(self.shape)
-        for kernel in kernels_of(self.family, X.shape[1]):
+        for kernel in self._kernels:
             log_likelihood = kernel(X, weight, *mixture, FAR, counts, first, second.reshape(-1))
             if not np.isnan(log_likelihood):
                 break

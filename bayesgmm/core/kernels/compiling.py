@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numba
@@ -22,6 +23,10 @@ from numba.core import config, event
 from numba.misc.appdirs import AppDirs
 
 KERNEL_SOURCES = tuple(sorted(Path(__file__).parent.glob("*.py")))
+
+
+# Held while a setting of Numba, which all threads share, is another one.
+_setting = Lock()
 
 
 class Compiler:
@@ -66,12 +71,13 @@ class Compiler:
     @contextmanager
     def _cache(self) -> Iterator[None]:
         # Numba decides where a function is cached when it is decorated, by this setting.
-        before = config.CACHE_DIR
-        config.CACHE_DIR = str(self._folder)
-        try:
-            yield
-        finally:
-            config.CACHE_DIR = before
+        with _setting:
+            before = config.CACHE_DIR
+            config.CACHE_DIR = str(self._folder)
+            try:
+                yield
+            finally:
+                config.CACHE_DIR = before
 
 
 def _cache_folder(checksum: str) -> Path:

@@ -9,6 +9,7 @@ asked for.
 
 from collections.abc import Callable
 from functools import cache
+from threading import Lock
 
 import numpy as np
 
@@ -87,19 +88,26 @@ def _unpack(sums, is_triangular, counts, first, second):
                 p += 1
 
 
-@cache
 def sums_for(d: int, is_triangular: bool) -> Callable[..., float]:
     """The compiled pass for ``d`` features and factors that are triangular or diagonal.
 
     Its arguments are those of :func:`bayesgmm.core.kernels.triangular.sums`, or of
     :func:`bayesgmm.core.kernels.diagonal.sums`.
     """
+    with _making:  # two threads would compile it twice
+        return _made(d, is_triangular)
+
+
+_making = Lock()
+
+
+@cache
+def _made(d: int, is_triangular: bool) -> Callable[..., float]:
     # Python integers, which become constants of what is compiled and part of its key in the cache.
     n_entries = d * (d + 1) // 2 if is_triangular else d
     n_numbers = 1 + d + n_entries
     n_held = (1 + d) * steps.group_of(d) * WIDTH
 
-    @njit()
     def sums(X, sample_weight, log_weights, means, factors, far, counts, first, second):
         n = X.shape[0]
         n_components = log_weights.shape[0]
@@ -139,4 +147,6 @@ def sums_for(d: int, is_triangular: bool) -> Callable[..., float]:
         _unpack(total, is_triangular, counts, first, second)
         return log_likelihood
 
-    return sums
+    # Numba files machine code, and links it, by this name: it must tell the functions apart.
+    sums.__qualname__ = f"sums_{d}_{'triangular' if is_triangular else 'diagonal'}"
+    return njit()(sums)

@@ -21,7 +21,6 @@ WIDTH = 8
 INDEX = ir.IntType(64)
 DOUBLE = ir.DoubleType()
 VECTOR = ir.VectorType(DOUBLE, WIDTH)
-_INTEGERS = ir.VectorType(INDEX, WIDTH)
 _RELAXED = ("reassoc", "nsz", "arcp", "contract", "nnan", "ninf")
 
 
@@ -257,7 +256,6 @@ def _binary(operation):
 
 add = _binary("fadd")
 multiply = _binary("fmul")
-subtract = _binary("fsub")
 divide = _binary("fdiv")
 
 
