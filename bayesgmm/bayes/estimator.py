@@ -4,7 +4,7 @@ import os
 import warnings
 from dataclasses import replace
 from functools import cached_property
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -265,7 +265,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         """
         if interval is None:
             return super().predict_proba(X)
-        if not 0.0 < interval < 1.0:
+        if not isinstance(interval, Real) or not 0.0 < interval < 1.0:
             raise DataError(f"interval must be between 0 and 1, such as 0.9, got {interval!r}.")
         return self.mixture_.responsibility_interval(self._new_rows(X), interval)
 

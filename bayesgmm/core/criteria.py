@@ -87,6 +87,12 @@ class WAIC:
     pointwise: np.ndarray = field(repr=False)
     n_high_variance: int
 
+    def __str__(self) -> str:
+        text = f"elpd {self.elpd:.1f} by WAIC, standard error {self.se:.1f}, p {self.p:.1f}"
+        n = self.n_high_variance
+        rows = f"{n} rows have" if n > 1 else "1 row has"
+        return f"{text}; {rows} a variance above {HIGH_VARIANCE}: read LOO" if n else text
+
 
 def waic(log_likelihood: np.ndarray) -> WAIC:
     """WAIC from pointwise log-likelihoods.

@@ -414,10 +414,12 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             why = atlas.optima[0].why_spurious
             warnings.warn(f"Every start collapsed: {why}", DegeneracyWarning, stacklevel=3)
         elif not run.converged and self.max_iter > 0:
+            n = run.n_passes
+            in_passes = f"{n} passes over the data were" if n != 1 else "one pass over the data was"
             warnings.warn(
                 "Best performing initialization did not converge. Try different init parameters, "
                 "or increase max_iter, tol, or check for degenerate data: "
-                f"{run.n_passes} passes over the data were not enough.",
+                f"{in_passes} not enough.",
                 ConvergenceWarning,
                 stacklevel=3,
             )

@@ -140,7 +140,7 @@ def test_predictions_average_over_the_draws(sampled, faithful):
     assert sampled.score(rows) == pytest.approx(density.mean())
 
 
-@pytest.mark.parametrize("interval", [0.0, 1.0, 1.5, -0.1])
+@pytest.mark.parametrize("interval", [0.0, 1.0, 1.5, -0.1, "a"])
 def test_interval_must_be_a_probability(sampled, faithful, interval):
     with pytest.raises(DataError, match=r"between 0 and 1, such as 0\.9, got"):
         sampled.predict_proba(faithful, interval=interval)

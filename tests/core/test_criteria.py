@@ -61,3 +61,10 @@ def test_the_error_of_a_total_is_that_of_a_sample_of_rows():
 
 def test_waic_survives_log_densities_far_below_zero():
     assert criteria.waic(np.full((10, 3), -5e4)).elpd == pytest.approx(-1.5e5)
+
+
+def test_waic_prints_in_one_line():
+    draws = np.tile([[-1.0, -2.0, -3.0]], (10, 1))
+    assert str(criteria.waic(draws)) == "elpd -6.0 by WAIC, standard error 1.7, p 0.0"
+    draws[::2, 1] = -5.0
+    assert str(criteria.waic(draws)).endswith("; 1 row has a variance above 0.4: read LOO")

@@ -255,7 +255,7 @@ def test_warm_start_goes_on_where_it_stopped(X):
     )
     bounds = []
     for _ in range(200):
-        with pytest.warns(ConvergenceWarning, match="1 passes over the data were not"):
+        with pytest.warns(ConvergenceWarning, match="one pass over the data was not enough"):
             bounds.append(model.fit(X).lower_bound_)
         if len(bounds) > 1 and bounds[-1] - bounds[-2] < 1e-9:
             break
