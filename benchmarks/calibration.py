@@ -78,6 +78,7 @@ def run_ranks(arguments: argparse.Namespace) -> int:
             f"| {len(values)} | {min(p):.2g} | {NAMES[int(np.argmin(p))]} | {corrected:.2g} |"
         )
     if arguments.plots:
+        arguments.plots.mkdir(parents=True, exist_ok=True)
         pictures.draw(accepted, ERROR / n_comparisons, arguments.plots)
     return int(worst < ERROR)
 
