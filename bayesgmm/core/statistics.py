@@ -8,6 +8,7 @@ large data set, or of a cluster, are simply added.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
+from math import ceil, log2
 
 import numpy as np
 
@@ -16,11 +17,12 @@ from bayesgmm.core.covariance import CovarianceFamily
 from bayesgmm.core.covariance.family import invert_triangular
 from bayesgmm.core.mixture import Mixture, check_columns, read_only
 
-# Rows are summed in parts of at least this many, and of about this much work, in rows x components
-# x (features^2 + 20): about half a millisecond. What a part is depends on the sizes of the problem
-# alone, so that the sums are the same for any number of threads.
+# Rows are summed in parts of at least this many, and of up to this much work, in rows x components
+# x (features^2 + 20): about a millisecond. Their number is a power of two, so that threads share
+# them evenly. What a part is depends on the sizes of the problem alone, so that the sums are the
+# same for any number of threads.
 PART_ROWS = 8_192
-PART_WORK = 4e6
+PART_WORK = 8e6
 # The feature form of a pass is used while no row lies further out than this, as the mean over the
 # features of its squared distance from the centre of the mixture in the standard deviations of any
 # component: rounding then stays below 1e-12 of the answer.
@@ -137,9 +139,10 @@ class Pass:
         self.family, self.n_components = family, n_components
         self.shape = family.native_shape(n_components, X.shape[1])
         self._kernels = kernels_of(family, X.shape[1])
-        work = n_components * (X.shape[1] ** 2 + 20)
+        work = len(X) * n_components * (X.shape[1] ** 2 + 20)
+        n_parts = 1 << ceil(log2(max(1.0, work / PART_WORK)))
         # A whole number of the kernels' blocks.
-        self.rows_of_a_part = max(PART_ROWS, int(PART_WORK / work) // 256 * 256)
+        self.rows_of_a_part = max(PART_ROWS, ceil(len(X) / n_parts / 256) * 256)
 
     @property
     def is_small(self) -> bool:
