@@ -9,7 +9,7 @@ from bayesgmm.bayes.log_posterior import Sizes, log_posterior
 from bayesgmm.core.covariance import CovarianceFamily
 from bayesgmm.core.kernels.pointers import address_of_sums
 from bayesgmm.core.mixture import Mixture
-from bayesgmm.core.statistics import kernels_of
+from bayesgmm.core.statistics import kernels_of, work_of_a_pass
 from bayesgmm.em.problem import Problem
 from bayesgmm.priors import ResolvedPriors
 
@@ -115,8 +115,7 @@ class LogPosterior:
     @property
     def cost(self) -> float:
         """How long a pass over the data takes, in rows x components x (features^2 + 20)."""
-        n, d = self.problem.X.shape
-        return n * self.n_components * (d * d + 20.0)
+        return work_of_a_pass(self.problem.X, self.n_components)
 
     def length_of_a_bit(self, n_passes: float = 1.0) -> int:
         """How often so many passes can be made between two looks at what the user wants."""

@@ -17,10 +17,9 @@ from bayesgmm.core.covariance import CovarianceFamily
 from bayesgmm.core.covariance.family import invert_triangular
 from bayesgmm.core.mixture import Mixture, check_columns, read_only
 
-# Rows are summed in parts of at least this many, and of up to this much work, in rows x components
-# x (features^2 + 20): about a millisecond. Their number is a power of two, so that threads share
-# them evenly. What a part is depends on the sizes of the problem alone, so that the sums are the
-# same for any number of threads.
+# Rows are summed in parts of at least this many, and of up to this much work: about a millisecond.
+# Their number is a power of two, so that threads share them evenly. What a part is depends on the
+# sizes of the problem alone, so that the sums are the same for any number of threads.
 PART_ROWS = 8_192
 PART_WORK = 8e6
 # The feature form of a pass is used while no row lies further out than this, as the mean over the
@@ -124,6 +123,8 @@ class Pass:
     ----------
     rows, weight : arrays
         As the kernels take them: read-only, in C order; no weights are an empty array.
+    kernels : tuple of callables
+        As :func:`kernels_of` gives them.
     rows_of_a_part : int
     """
 
@@ -138,9 +139,8 @@ class Pass:
         self.weight = read_only(np.empty(0) if sample_weight is None else sample_weight)
         self.family, self.n_components = family, n_components
         self.shape = family.native_shape(n_components, X.shape[1])
-        self._kernels = kernels_of(family, X.shape[1])
-        work = len(X) * n_components * (X.shape[1] ** 2 + 20)
-        n_parts = 1 << ceil(log2(max(1.0, work / PART_WORK)))
+        self.kernels = kernels_of(family, X.shape[1])
+        n_parts = 1 << ceil(log2(max(1.0, work_of_a_pass(X, n_components) / PART_WORK)))
         # A whole number of the kernels' blocks.
         self.rows_of_a_part = max(PART_ROWS, ceil(len(X) / n_parts / 256) * 256)
 
@@ -167,11 +167,17 @@ class Pass:
         """The sums over one part of the rows: in feature form where that is exact, else in full."""
         counts, first = np.empty(self.n_components), np.empty((self.n_components, X.shape[1]))
         second = np.empty(self.shape)
-        for kernel in self._kernels:
+        for kernel in self.kernels:
             log_likelihood = kernel(X, weight, *mixture, FAR, counts, first, second.reshape(-1))
             if not np.isnan(log_likelihood):
                 break
         return Statistics(log_likelihood, counts, first, second)
+
+
+def work_of_a_pass(X: np.ndarray, n_components: int) -> float:
+    """How long a pass takes, in rows x components x (features^2 + 20)."""
+    n, d = X.shape
+    return n * n_components * (d**2 + 20.0)
 
 
 def kernels_of(family: CovarianceFamily, n_features: int) -> tuple[Callable[..., float], ...]:

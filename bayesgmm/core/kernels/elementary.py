@@ -1,14 +1,11 @@
 """Exponentials and logarithms of vectors, and the loop that spends most of its time in them."""
 
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from bayesgmm.core.kernels import simd
 from bayesgmm.core.kernels.simd import constant, emit_fma
-
-_INTEGERS = ir.VectorType(simd.INDEX, simd.WIDTH)
 
 # exp(r) on |r| <= log(2) / 2: minimax coefficients, highest power first.
 _EXP = (
@@ -34,10 +31,6 @@ _ROUND = 1.5 * 2.0**52
 _GROUP = 8
 
 
-def _integers(value):
-    return ir.Constant(_INTEGERS, [value] * simd.WIDTH)
-
-
 def emit_exps(builder, xs):
     """exp(x) for x <= 0 to 2e-16 relative; arguments of -700 and less give zero."""
     floor = constant(-700.0)
@@ -58,8 +51,8 @@ def emit_exps(builder, xs):
     values = [builder.fadd(constant(1.0), tail) for tail in tails]
     scaled = []
     for value, b in zip(values, bits, strict=True):
-        exponent = builder.shl(builder.bitcast(b, _INTEGERS), _integers(52))
-        mantissa = builder.bitcast(value, _INTEGERS)
+        exponent = builder.shl(builder.bitcast(b, simd.INTEGERS), simd.integers(52))
+        mantissa = builder.bitcast(value, simd.INTEGERS)
         scaled.append(builder.bitcast(builder.add(mantissa, exponent), simd.VECTOR))
     return [
         builder.select(is_above, value, constant(0.0))
@@ -81,11 +74,11 @@ def log(typingctx, x):
     """log(x) for normal positive x to 2e-16 relative, by the atanh series of the mantissa."""
 
     def codegen(context, builder, signature, arguments):
-        bits = builder.bitcast(arguments[0], _INTEGERS)
+        bits = builder.bitcast(arguments[0], simd.INTEGERS)
         # Subtracting the bits of sqrt(1/2) makes the exponent field round to nearest.
-        offset = builder.sub(bits, _integers(0x3FE6A09E667F3BCD))
-        exponent = builder.ashr(offset, _integers(52))
-        mantissa = builder.sub(bits, builder.shl(exponent, _integers(52)))
+        offset = builder.sub(bits, simd.integers(0x3FE6A09E667F3BCD))
+        exponent = builder.ashr(offset, simd.integers(52))
+        mantissa = builder.sub(bits, builder.shl(exponent, simd.integers(52)))
         mantissa = builder.bitcast(mantissa, simd.VECTOR)
         one = constant(1.0)
         ratio = builder.fdiv(builder.fsub(mantissa, one), builder.fadd(mantissa, one))
@@ -127,9 +120,8 @@ def exponentials(typingctx, joint, n_components, lowest, tops, totals, stride, n
             with cgutils.for_range(builder, n_components, intp=simd.INDEX) as component:
                 line = builder.gep(lj, [builder.add(builder.mul(component.index, stride), start)])
                 for slot, lane in zip(tops, lanes, strict=True):
-                    value, highest = simd.emit_load(builder, line, lane), builder.load(slot)
-                    is_higher = builder.fcmp_ordered(">", value, highest)
-                    builder.store(builder.select(is_higher, value, highest), slot)
+                    value = simd.emit_load(builder, line, lane)
+                    builder.store(simd.emit_maximum(builder, value, builder.load(slot)), slot)
             with cgutils.for_range(builder, n_components, intp=simd.INDEX) as component:
                 line = builder.gep(lj, [builder.add(builder.mul(component.index, stride), start)])
                 below = [

@@ -129,10 +129,9 @@ def sums(X, sample_weight, log_weights, means, factors, far, counts, first, seco
     farthest = np.zeros(d)
     log_likelihood = 0.0
     for start in range(0, n, softmax.BLOCK_ROWS):
-        n_used = min(softmax.BLOCK_ROWS, n - start)
-        n_rows = softmax.filled(n_used)
-        softmax.load_rows(X, start, n_used, n_rows, stride, F)
-        is_uniform = softmax.load_weights(sample_weight, start, n_used, n_rows, weight)
+        n_used, n_rows, is_uniform = softmax.load_block(
+            X, sample_weight, start, softmax.BLOCK_ROWS, stride, F, weight
+        )
         centre_rows(F, centre, farthest, stride, n_used, n_rows)
         _add_squares(F, d, is_isotropic, stride, n_rows)
         for k in range(n_components):

@@ -123,10 +123,9 @@ def _made(d: int, is_triangular: bool) -> Callable[..., float]:
         rest[: 2 * n_sums] = 0.0
         log_likelihood = 0.0
         for start in range(0, n, block):
-            n_used = min(block, n - start)
-            n_rows = softmax.filled(n_used)
-            softmax.load_rows(X, start, n_used, n_rows, stride, U)
-            is_uniform = softmax.load_weights(sample_weight, start, n_used, n_rows, weight)
+            _, n_rows, is_uniform = softmax.load_block(
+                X, sample_weight, start, block, stride, U, weight
+            )
             steps.add_block(
                 d,
                 n_entries,

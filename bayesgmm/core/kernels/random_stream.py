@@ -18,11 +18,6 @@ _STEP = 0x9E3779B97F4A7C15
 # The upper 52 bits make a number in [1, 2); half a step off, none is 0 or 1.
 _ONE = 0x3FF0000000000000
 _OFFSET = 1.0 - 2.0**-53
-_INTEGERS = ir.VectorType(simd.INDEX, simd.WIDTH)
-
-
-def _integers(value):
-    return ir.Constant(_INTEGERS, [value] * simd.WIDTH)
 
 
 @intrinsic
@@ -32,18 +27,18 @@ def uniforms(typingctx, state, n):
     def codegen(context, builder, signature, arguments):
         state, n = arguments
         start = builder.add(state, builder.mul(n, simd.index(_STEP)))
-        lanes = ir.Constant(_INTEGERS, [lane * _STEP % 2**64 for lane in range(simd.WIDTH)])
-        undefined = ir.Constant(_INTEGERS, ir.Undefined)
+        lanes = ir.Constant(simd.INTEGERS, [lane * _STEP % 2**64 for lane in range(simd.WIDTH)])
+        undefined = ir.Constant(simd.INTEGERS, ir.Undefined)
         zero = ir.Constant(ir.IntType(32), 0)
         first = builder.insert_element(undefined, start, zero)
         order = ir.Constant(ir.VectorType(ir.IntType(32), simd.WIDTH), [0] * simd.WIDTH)
         z = builder.add(builder.shuffle_vector(first, undefined, order), lanes)
-        z = builder.xor(z, builder.lshr(z, _integers(30)))
-        z = builder.mul(z, _integers(0xBF58476D1CE4E5B9))
-        z = builder.xor(z, builder.lshr(z, _integers(27)))
-        z = builder.mul(z, _integers(0x94D049BB133111EB))
-        z = builder.xor(z, builder.lshr(z, _integers(31)))
-        z = builder.or_(builder.lshr(z, _integers(12)), _integers(_ONE))
+        z = builder.xor(z, builder.lshr(z, simd.integers(30)))
+        z = builder.mul(z, simd.integers(0xBF58476D1CE4E5B9))
+        z = builder.xor(z, builder.lshr(z, simd.integers(27)))
+        z = builder.mul(z, simd.integers(0x94D049BB133111EB))
+        z = builder.xor(z, builder.lshr(z, simd.integers(31)))
+        z = builder.or_(builder.lshr(z, simd.integers(12)), simd.integers(_ONE))
         return builder.fsub(builder.bitcast(z, simd.VECTOR), simd.constant(_OFFSET))
 
     return simd.vector(state, types.int64), codegen

@@ -89,10 +89,9 @@ def sums(X, sample_weight, log_weights, means, factors, far, counts, first, seco
     counts[:] = 0.0
     log_likelihood, farthest = 0.0, 0.0
     for start in range(0, n, softmax.BLOCK_ROWS):
-        n_used = min(softmax.BLOCK_ROWS, n - start)
-        n_rows = softmax.filled(n_used)
-        softmax.load_rows(X, start, n_used, n_rows, stride, U)
-        is_uniform = softmax.load_weights(sample_weight, start, n_used, n_rows, weight)
+        n_used, n_rows, is_uniform = softmax.load_block(
+            X, sample_weight, start, softmax.BLOCK_ROWS, stride, U, weight
+        )
         softmax.fill(half_squares, 0, 0.0, n_rows)
         triangular.whiten(U, whitening, 0, d, Y, 0, half_squares, 0, stride, n_rows)
         farthest = max(farthest, _farthest(half_squares, n_used, n_rows))

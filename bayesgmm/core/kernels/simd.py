@@ -21,6 +21,7 @@ WIDTH = 8
 INDEX = ir.IntType(64)
 DOUBLE = ir.DoubleType()
 VECTOR = ir.VectorType(DOUBLE, WIDTH)
+INTEGERS = ir.VectorType(INDEX, WIDTH)
 _RELAXED = ("reassoc", "nsz", "arcp", "contract", "nnan", "ninf")
 
 
@@ -43,6 +44,11 @@ vector = VectorType()
 def constant(value):
     """Eight copies of a Python float."""
     return ir.Constant(VECTOR, [float(value)] * WIDTH)
+
+
+def integers(value):
+    """Eight copies of a Python int, as 64-bit integers."""
+    return ir.Constant(INTEGERS, [value] * WIDTH)
 
 
 def _lanes(chosen):
@@ -88,6 +94,11 @@ def emit_fma(builder, x, y, z):
     signature = ir.FunctionType(VECTOR, [VECTOR, VECTOR, VECTOR])
     name = f"llvm.fmuladd.v{WIDTH}f64"
     return builder.call(cgutils.get_or_insert_function(builder.module, signature, name), [x, y, z])
+
+
+def emit_maximum(builder, x, y):
+    """The larger of two vectors, lane by lane; ``y`` where one of them is NaN."""
+    return builder.select(builder.fcmp_ordered(">", x, y), x, y)
 
 
 def emit_sum(builder, x):
@@ -264,8 +275,7 @@ def maximum(typingctx, x, y):
     """The larger of two vectors, lane by lane."""
 
     def codegen(context, builder, signature, arguments):
-        x, y = arguments
-        return builder.select(builder.fcmp_ordered(">", x, y), x, y)
+        return emit_maximum(builder, *arguments)
 
     return vector(x, y), codegen
 

@@ -155,6 +155,18 @@ def load_weights(sample_weight, start, n_used, n_rows, weight):
 
 
 @inner()
+def load_block(X, sample_weight, start, block, stride, U, weight):
+    """Rows and weights from ``start`` on, at most ``block`` of them.
+
+    Returns the number of rows, what they are filled up to, and whether all weights are one.
+    """
+    n_used = min(block, X.shape[0] - start)
+    n_rows = filled(n_used)
+    load_rows(X, start, n_used, n_rows, stride, U)
+    return n_used, n_rows, load_weights(sample_weight, start, n_used, n_rows, weight)
+
+
+@inner()
 def constants(log_weights, log_determinants, d, out):
     """``out[k]``: the part of the log joint density that no row changes."""
     for k in range(log_weights.shape[0]):

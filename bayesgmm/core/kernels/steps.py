@@ -103,9 +103,7 @@ class _Step:
             joint = self.fma(squares, [simd.constant(-0.5)] * copies, [constant] * copies)
             self.store(joint, self.line(scratch, component.index))
             for value, slot in zip(joint, self.slots, strict=True):
-                top = builder.load(slot)
-                is_higher = builder.fcmp_ordered(">", value, top)
-                builder.store(builder.select(is_higher, value, top), slot)
+                builder.store(simd.emit_maximum(builder, value, builder.load(slot)), slot)
         return [builder.load(slot) for slot in self.slots]
 
     def exponentiate(self, scratch, tops):

@@ -200,10 +200,9 @@ def sums(X, sample_weight, log_weights, means, factors, far, counts, first, seco
     counts[:] = 0.0
     log_likelihood = 0.0
     for start in range(0, n, block):
-        n_used = min(block, n - start)
-        n_rows = softmax.filled(n_used)
-        softmax.load_rows(X, start, n_used, n_rows, stride, U)
-        is_uniform = softmax.load_weights(sample_weight, start, n_used, n_rows, weight)
+        _, n_rows, is_uniform = softmax.load_block(
+            X, sample_weight, start, block, stride, U, weight
+        )
         block_joint(U, model, offsets, d, Y, d * stride, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
             joint, n_components, weight, is_uniform, work, counts, stride, n_rows

@@ -4,7 +4,7 @@ import numpy as np
 
 from bayesgmm.core.covariance import CovarianceFamily
 from bayesgmm.core.kernels.pointers import sums_at
-from bayesgmm.core.statistics import FAR, Pass, kernels_of
+from bayesgmm.core.statistics import FAR, Pass
 from bayesgmm.em.compiled import squarem, weights
 from bayesgmm.em.compiled.compiling import njit
 from bayesgmm.em.compiled.functions import addresses_of, module_of
@@ -48,7 +48,7 @@ def make_passes(one_pass: Pass, task: Task, state: State, n_passes: int) -> int:
     """
     family, rows = one_pass.family, one_pass.rows
     has_prior = bool(task.numbers[HAS_PRIOR])
-    status, kernels = squarem.TOO_FAR, kernels_of(family, rows.shape[1])
+    status, kernels = squarem.TOO_FAR, one_pass.kernels
     for kernel in kernels:
         if status == squarem.TOO_FAR:
             addresses = addresses_of(family, has_prior, kernel, rows.dtype.char)
