@@ -1,13 +1,16 @@
 """Between mixtures in the units of the data and the unconstrained coordinates of the samplers."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from bayesgmm.bayes.log_posterior import Sizes, log_posterior
+from bayesgmm.bayes.chains import run_in_threads
+from bayesgmm.bayes.log_posterior import Sizes, log_posterior, log_posteriors
 from bayesgmm.core.covariance import CovarianceFamily
-from bayesgmm.core.kernels.pointers import address_of_sums
+from bayesgmm.core.kernels.exact import log_likelihood_of
+from bayesgmm.core.kernels.pointers import address_of_log_likelihood, address_of_sums
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.core.statistics import kernels_of, work_of_a_pass
 from bayesgmm.em.problem import Problem
@@ -20,6 +23,8 @@ _STEP = 1e-5
 # Rows x components x (features^2 + 20) between two looks at the progress bar and the keyboard:
 # under a tenth of a second.
 BIT = 2e8
+# Parts of a batch: more than there are cores, so that none is idle for long.
+N_PARTS = 16
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,8 @@ class LogPosterior:
             is_lkj=int(self.priors.is_lkj),
             n_concentrations=int(self.priors.learns_concentration),
             # The last of a family's kernels is exact everywhere.
-            kernel=address_of_sums(kernels_of(family, d)[-1]),
+            sums=address_of_sums(kernels_of(family, d)[-1]),
+            log_likelihood=address_of_log_likelihood(log_likelihood_of(family.structure, d)),
         )
 
     @cached_property
@@ -135,6 +141,21 @@ class LogPosterior:
         """The log density at theta, up to a constant, and its gradient."""
         return log_posterior(theta, *self.arguments)
 
+    def values_and_gradients(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same at each of thetas (n, P): (n,), and (n, P)."""
+        values, slopes = np.empty(len(thetas)), np.empty(thetas.shape)
+        arguments, length = self.arguments, self.length_of_a_bit()
+
+        def part(places: np.ndarray) -> Iterator[int]:
+            for first in range(places[0], places[-1] + 1, length):
+                bit = slice(first, min(first + length, places[-1] + 1))
+                log_posteriors(thetas[bit], *arguments, values[bit], slopes[bit])
+                yield bit.stop - bit.start
+
+        parts = np.array_split(np.arange(len(thetas)), min(len(thetas), N_PARTS))
+        run_in_threads([part(places) for places in parts], len(thetas), "", progressbar=False)
+        return values, slopes
+
     def pack(self, mixture: Mixture, hyper: np.ndarray | None = None) -> np.ndarray:
         """Coordinates of a mixture (without draws) and of the hyperparameters.
 
@@ -192,14 +213,10 @@ class LogPosterior:
 
     def information(self, theta: np.ndarray) -> np.ndarray:
         """Minus the second derivatives at theta, (P, P), by differences of the gradient."""
-        n = len(theta)
-        out = np.empty((n, n))
-        for i in range(n):
-            ahead, behind = theta.copy(), theta.copy()
-            ahead[i] += _STEP
-            behind[i] -= _STEP
-            slopes = self.value_and_gradient(behind)[1] - self.value_and_gradient(ahead)[1]
-            out[i] = slopes / (2.0 * _STEP)
+        steps = _STEP * np.eye(len(theta))
+        _, slopes = self.values_and_gradients(np.concatenate([theta - steps, theta + steps]))
+        behind, ahead = np.split(slopes, 2)
+        out = (behind - ahead) / (2.0 * _STEP)
         return (out + out.T) / 2.0
 
     def centre(self, theta: np.ndarray, n_steps: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -215,9 +232,11 @@ class LogPosterior:
             ``basis basis'`` is the inverse information, its eigenvalues floored where the
             information is not positive.
         """
-        for _ in range(n_steps):
+        for i in range(n_steps + 1):
             values, vectors = np.linalg.eigh(self.information(theta))
             values = np.maximum(np.abs(values), INFORMATION_FLOOR)
+            if i == n_steps:
+                break
             value, slope = self.value_and_gradient(theta)
             step = vectors @ ((vectors.T @ slope) / values)
             length = 1.0
@@ -227,7 +246,5 @@ class LogPosterior:
                     break
                 length /= 2.0
             if np.abs(slope @ step) < 1e-6:
-                break
-        values, vectors = np.linalg.eigh(self.information(theta))
-        values = np.maximum(np.abs(values), INFORMATION_FLOOR)
+                break  # so short a step does not change the information
         return theta, np.ascontiguousarray(vectors / np.sqrt(values))

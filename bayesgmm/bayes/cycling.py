@@ -20,39 +20,42 @@ LONGER = (THIN, THIN**2)
 
 @dataclass(frozen=True)
 class Cycling:
-    """How chains move: see :mod:`bayesgmm.bayes.cycles`.
+    """How chains move: see :mod:`bayesgmm.bayes.cycles` and :mod:`bayesgmm.bayes.jumps`.
 
     Attributes
     ----------
     posterior : LogPosterior
     mode : Mode
-        The moves' coordinates are about it.
-    n_moves : int
-        Hamiltonian moves in a cycle.
-    sweep_every : int
-        A Gibbs sweep comes with one cycle in so many.
+        The coordinates of moves and jumps are about it.
     label : str
         Shown beside the progress bar.
     progressbar : bool
+    sweep_every : int
+        A Gibbs sweep comes with one cycle in so many.
+    n_moves, n_jumps : int, default 0
+        Hamiltonian moves in a cycle, or jumps; not both.
     """
 
     posterior: LogPosterior
     mode: Mode
-    n_moves: int
-    sweep_every: int
     label: str
     progressbar: bool
+    sweep_every: int
+    n_moves: int = 0
+    n_jumps: int = 0
 
     @property
     def run_name(self) -> str:
         """What a checkpoint knows such chains by."""
-        return f"cycles-{self.n_moves}-{self.sweep_every}"
+        kind = "jumps" if self.n_jumps else "cycles"
+        return f"{kind}-{self.n_moves or self.n_jumps}-{self.sweep_every}"
 
     @property
     def n_passes(self) -> float:
         """Passes over the data that a cycle takes."""
-        after_a_sweep = 1.0 if self.n_moves else 0.0
-        return self.n_moves + (1.0 + after_a_sweep) / self.sweep_every
+        n = self.n_moves + self.n_jumps
+        after_a_sweep = 1.0 if n else 0.0
+        return n + (1.0 + after_a_sweep) / self.sweep_every
 
     def sample(
         self,
@@ -72,7 +75,7 @@ class Cycling:
         keep : callable, optional
             Called with the draws so far, now and then.
         """
-        from bayesgmm.bayes.cycles import run
+        from bayesgmm.bayes import cycles, jumps
 
         n_chains, n = starts.shape
         states = np.array(starts)
@@ -83,23 +86,30 @@ class Cycling:
         frame = (self.mode.place, self.mode.basis, np.linalg.inv(self.mode.basis))
         arguments = self.posterior.arguments
         length = self.posterior.length_of_a_bit(thin * self.n_passes)
+        proposal = self.mode.proposal if self.n_jumps else None
 
         def chain(c: int) -> Iterator[int]:
-            if not self.n_moves:
+            if not (self.n_moves or self.n_jumps):
                 # Sweeps write down where they begin, which is not to be a draw once more.
                 scratch = np.empty((1, n)), *np.empty((3, 1))
-                run(states[c], *frame, *arguments, streams[c], 0, 1, 1, 0, *scratch)
+                cycles.run(states[c], *frame, *arguments, streams[c], 0, 1, 1, 0, *scratch)
             for first in range(0, draws, length):
                 bit = slice(first, min(first + length, draws))
-                out = (of[c, bit] for of in (points, lp, acceptance, energy))
-                counts = self.n_moves, self.sweep_every, thin, first * thin
-                run(states[c], *frame, *arguments, streams[c], *counts, *out)
+                counts = self.sweep_every, thin, first * thin
+                rest = *arguments, streams[c], self.n_moves or self.n_jumps, *counts
+                out = points[c, bit], lp[c, bit], acceptance[c, bit]
+                if self.n_jumps:
+                    jumps.run(states[c], proposal, *rest, *out)
+                else:
+                    cycles.run(states[c], *frame, *rest, *out, energy[c, bit])
                 yield bit.stop - bit.start
 
         def so_far(complete: bool = False) -> RawDraws:
             stats = {"lp": lp}
+            if self.n_moves or self.n_jumps:
+                stats["acceptance_rate"] = acceptance
             if self.n_moves:
-                stats |= {"acceptance_rate": acceptance, "energy": energy}
+                stats["energy"] = energy
             return RawDraws(points, stats, complete)
 
         work = [chain(c) for c in range(n_chains)]

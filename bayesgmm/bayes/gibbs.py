@@ -58,7 +58,7 @@ def sample_gibbs(
     """
     modes = find_modes(posterior, optima)
     starts = spread_starts(modes, chains, rng)
-    sweeps = Cycling(posterior, modes[0], 0, 1, "Gibbs sampling", progressbar)
+    sweeps = Cycling(posterior, modes[0], "Gibbs sampling", progressbar, sweep_every=1)
     first = sweeps.begin(starts, TUNE if tune is None else tune, rng)
     return sweeps.until_mixed(
         first.draws[:, -1], draws=draws, rng=rng, checkpoint=checkpoint, name="gibbs"

@@ -1,6 +1,7 @@
-"""Hamiltonian moves and Gibbs sweeps in turn: the default."""
+"""Hamiltonian moves, or jumps, and Gibbs sweeps in turn: the default."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -8,13 +9,17 @@ from bayesgmm.bayes.checkpoint import Checkpoint
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.cycling import Cycling
 from bayesgmm.bayes.modes import Optimum, find_modes, spread_starts
+from bayesgmm.bayes.raw_draws import RawDraws
 from bayesgmm.bayes.samplers import PosteriorDraws
 
+# Cycles thrown away; of those that only try jumps, a half.
 TUNE = 100
-# The least share of moves taken, which says how close to normal the posterior is; moves in a cycle,
-# and cycles to a sweep. Near a normal posterior moves alone would do, and sweeps, twice as dear,
-# are a safeguard; far from one moves are not worth their time.
-CYCLES = [(0.7, (3, 10)), (0.2, (2, 1)), (0.0, (0, 1))]
+# Jumps in a cycle and cycles to a sweep, by the least share of them taken, which says how close to
+# normal the posterior is. Near a normal posterior jumps alone would do, and sweeps, several times
+# as dear, are a safeguard.
+JUMPING = [(0.75, (2, 10)), (0.5, (4, 10))]
+# The same of moves: far from a normal posterior they are not worth their time either.
+MOVING = [(0.7, (3, 10)), (0.2, (2, 1)), (0.0, (0, 1))]
 
 
 def sample_hmc(
@@ -28,7 +33,7 @@ def sample_hmc(
     progressbar: bool,
     checkpoint: Checkpoint | None = None,
 ) -> PosteriorDraws:
-    """Draw from the posterior by Hamiltonian moves and Gibbs sweeps.
+    """Draw from the posterior by jumps, or Hamiltonian moves, and Gibbs sweeps.
 
     Parameters
     ----------
@@ -37,7 +42,7 @@ def sample_hmc(
         Modes of the posterior density, the highest first.
     draws, chains : int
     tune : int or None
-        Cycles a chain, of two moves and a sweep, that are thrown away first; None takes 100.
+        Cycles a chain that are thrown away first, half as many where jumps do; None takes 100.
     rng : numpy.random.Generator
     progressbar : bool
     checkpoint : Checkpoint, optional
@@ -50,29 +55,44 @@ def sample_hmc(
 
     Notes
     -----
-    The share of moves taken in the second half of the first cycles, in the chain that takes fewest,
-    decides what a draw is: three moves, and a sweep with one draw in ten, where the posterior is
-    close to normal; two moves and a sweep; or a sweep alone. From there on nothing is adapted.
-    Chains start as those of NUTS do, and are run longer as those of Gibbs sampling are.
+    First come cycles of a jump and a sweep. The share of jumps taken in their second half, in the
+    chain that takes fewest, decides whether a draw is two jumps, or four, and a sweep one time in
+    ten: where the posterior is close to normal. Otherwise cycles of two moves and a sweep follow,
+    and the share of moves taken decides between three moves and such a sweep; two moves and a
+    sweep; and a sweep alone. From there on nothing is adapted. Chains start as those of NUTS do,
+    and are run longer as those of Gibbs sampling are.
 
     An interrupt (Ctrl-C) ends sampling, and the draws so far are returned.
     """
     modes = find_modes(posterior, optima)
 
-    def cycling(n_moves: int, sweep_every: int) -> Cycling:
-        return Cycling(posterior, modes[0], n_moves, sweep_every, "Sampling", progressbar)
-
-    starts = spread_starts(modes, chains, rng)
-    first = cycling(2, 1).begin(starts, TUNE if tune is None else tune, rng)
-    acceptance = first.sample_stats["acceptance_rate"]
-    # A chain in another mode may take hardly any, as the coordinates are not its own.
-    taken = float(acceptance[:, acceptance.shape[1] // 2 :].mean(axis=1).min())
-    cycles = [cycling(*kind) for _, kind in CYCLES]
-    chosen = next(cycles[i] for i, (least, _) in enumerate(CYCLES) if taken >= least)
+    n_first = TUNE if tune is None else tune
+    cycling = partial(Cycling, posterior, modes[0], label="Sampling", progressbar=progressbar)
+    last = cycling(n_jumps=1, sweep_every=1).begin(
+        spread_starts(modes, chains, rng), max(1, n_first // 2), rng
+    )
+    jumping = [cycling(n_jumps=n, sweep_every=every) for _, (n, every) in JUMPING]
+    moving = [cycling(n_moves=n, sweep_every=every) for _, (n, every) in MOVING]
+    taken = _least_taken(last)
+    suitable = [jumps for jumps, (least, _) in zip(jumping, JUMPING, strict=True) if taken >= least]
+    if not suitable:
+        last = cycling(n_moves=2, sweep_every=1).begin(last.draws[:, -1], n_first, rng)
+        taken = _least_taken(last)
+        suitable = [moves for moves, (least, _) in zip(moving, MOVING, strict=True) if taken >= least]
+    chosen = suitable[0]
     if checkpoint is not None:
         # With another seed the choice might be another one, and what is there of no use.
-        begun = [cycle for cycle in cycles if checkpoint.has(f"{cycle.run_name}-1")]
+        begun = [kind for kind in jumping + moving if checkpoint.has(f"{kind.run_name}-1")]
         chosen = begun[0] if begun else chosen
     return chosen.until_mixed(
-        first.draws[:, -1], draws=draws, rng=rng, checkpoint=checkpoint, name="hmc"
+        last.draws[:, -1], draws=draws, rng=rng, checkpoint=checkpoint, name="hmc"
     )
+
+
+def _least_taken(raw: RawDraws) -> float:
+    """The share of moves or jumps taken in the second half, in the chain that takes fewest.
+
+    A chain in another mode may take hardly any, as the coordinates are not its own.
+    """
+    acceptance = raw.sample_stats["acceptance_rate"]
+    return float(acceptance[:, acceptance.shape[1] // 2 :].mean(axis=1).min())

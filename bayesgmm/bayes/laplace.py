@@ -14,12 +14,11 @@ import numpy as np
 from bayesgmm.bayes import log_posterior as density_module
 from bayesgmm.bayes.chains import run_in_threads
 from bayesgmm.bayes.coordinates import LogPosterior
-from bayesgmm.bayes.log_posterior import log_prior, unpack
+from bayesgmm.bayes.log_posterior import log_density
 from bayesgmm.bayes.modes import Mode, Optimum, allot, find_modes, shares
 from bayesgmm.bayes.nuts import sample_nuts
 from bayesgmm.bayes.samplers import Importance, PosteriorDraws
 from bayesgmm.bayes.verdicts import MIN_ESS_PER_CHAIN
-from bayesgmm.core.kernels import diagonal, triangular
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 from bayesgmm.exceptions import PosteriorWarning
 
@@ -158,18 +157,9 @@ def _log_density(
 
 @njit(error_model="numpy")
 def log_densities(thetas, X, sizes, numbers, out):
-    """Write the log posterior density at each of thetas (n, P): one pass, without a gradient.
-
-    ``X``, ``sizes`` and ``numbers`` as in :func:`~bayesgmm.bayes.log_posterior.log_posterior`.
-    """
+    """Write the log posterior density at each of thetas (n, P)."""
     for i in range(thetas.shape[0]):
-        log_weights, means, factors, _ = unpack(thetas[i], sizes)
-        if sizes[2]:
-            of_rows = triangular.log_density(X, log_weights, means, factors)
-        else:
-            flat = factors.reshape(means.shape)
-            of_rows = diagonal.log_density(X, log_weights, means, flat)
-        out[i] = log_prior(thetas[i], sizes, numbers) + of_rows.sum()
+        out[i] = log_density(thetas[i], X, sizes, numbers)
 
 
 def _smoothed_weights(log_ratios: np.ndarray) -> tuple[np.ndarray, float]:

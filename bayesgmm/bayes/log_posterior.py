@@ -32,7 +32,7 @@ import numpy as np
 from bayesgmm.core.kernels import gradient
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 from bayesgmm.core.kernels.factors import invert_lower
-from bayesgmm.core.kernels.pointers import sums_at
+from bayesgmm.core.kernels.pointers import log_likelihood_at, sums_at
 from bayesgmm.core.kernels.special import digamma
 
 njit = Compiler(*KERNEL_SOURCES, __file__).njit
@@ -41,7 +41,8 @@ njit = Compiler(*KERNEL_SOURCES, __file__).njit
 class Sizes(NamedTuple):
     """The integers of a posterior, in the order the compiled functions expect.
 
-    The last is the address of the pass over the data, :func:`sums` of a kernel.
+    The last two are the addresses of passes over the data, ``sums`` and ``log_likelihood`` of a
+    kernel.
     """
 
     n_components: int
@@ -53,7 +54,8 @@ class Sizes(NamedTuple):
     n_hyper: int
     is_lkj: int
     n_concentrations: int
-    kernel: int
+    sums: int
+    log_likelihood: int
 
     @property
     def factor_length(self) -> int:
@@ -320,7 +322,7 @@ def log_posterior(theta, X, sizes, numbers):
     ----------
     theta : (P,) in
     X : (N, D) in, float64, C order
-    sizes : (10,) in, int64, see :class:`Sizes`
+    sizes : (11,) in, int64, see :class:`Sizes`
     numbers : in, float64: concentration (K), loc (D), scale (D), dof, scatter (D D), and where the
         scale is hierarchical its prior: the power of beta in the density of log beta, precision,
         rates and centres (2 + 2 n_hyper), see :class:`~bayesgmm.priors.hyper.Hyperprior`.
@@ -380,6 +382,15 @@ def log_posterior(theta, X, sizes, numbers):
 
 
 @njit(error_model="numpy")
+def log_posteriors(thetas, X, sizes, numbers, values, slopes):
+    """Write :func:`log_posterior` at each of thetas (n, P) to values (n,) and slopes (n, P)."""
+    for i in range(thetas.shape[0]):
+        values[i], slope = log_posterior(thetas[i], X, sizes, numbers)
+        for j in range(slope.shape[0]):
+            slopes[i, j] = slope[j]
+
+
+@njit(error_model="numpy")
 def log_prior(theta, sizes, numbers):
     """The part of :func:`log_posterior` that does not depend on the data, without a gradient."""
     k, d = sizes[0], sizes[1]
@@ -401,3 +412,12 @@ def log_prior(theta, sizes, numbers):
     return value + _prior_on_weights_and_hyper(
         theta, log_weights, concentration, hyper, d_hyper, sizes, numbers, out
     )
+
+
+@njit(error_model="numpy")
+def log_density(theta, X, sizes, numbers):
+    """The value of :func:`log_posterior`, by a pass that leaves no sums."""
+    log_weights, means, factors, _ = unpack(theta, sizes)
+    log_likelihood = log_likelihood_at(sizes[10])
+    value = log_likelihood(X, log_weights, means, factors.reshape(-1))
+    return value + log_prior(theta, sizes, numbers)

@@ -1,11 +1,16 @@
 """The modes of a posterior in the sampler's coordinates: their shapes, shares, and starts there."""
 
 from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.core.mixture import Mixture
+
+if TYPE_CHECKING:
+    from bayesgmm.bayes.jumps import Proposal
 
 # A mode by EM, the highest first, and half the hierarchical scale there.
 Optimum = tuple[Mixture, np.ndarray | None]
@@ -35,6 +40,13 @@ class Mode:
         self.place, self.basis, self.posterior = place, basis, posterior
         height = posterior.value_and_gradient(place)[0]
         self.log_mass = height + np.linalg.slogdet(basis)[1]
+
+    @cached_property
+    def proposal(self) -> "Proposal":
+        """The normal approximation, in coordinates in which the posterior is nearer to normal."""
+        from bayesgmm.bayes.jumps import proposal_at
+
+        return proposal_at(self.posterior, self.place, self.basis)
 
     def near(self, dispersion: float, rng: np.random.Generator) -> np.ndarray:
         """A place about so many standard deviations away where the density is finite."""

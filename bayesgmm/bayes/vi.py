@@ -9,13 +9,12 @@ weighted and resampled as in :mod:`~bayesgmm.bayes.laplace`, and their k-hat is 
 Simpson and Gelman, 2018, proceedings.mlr.press/v80/yao18a.html).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.stats import norm, qmc
 
-from bayesgmm.bayes.chains import run_in_threads
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.laplace import weigh
 from bayesgmm.bayes.modes import Mode, Optimum, find_modes
@@ -103,7 +102,7 @@ def _fit(posterior: LogPosterior, mode: Mode, fixed: np.ndarray) -> Mode:
         with np.errstate(over="ignore", invalid="ignore"):
             centre, factor = normal(x)
             thetas = mode.place + (centre + fixed @ factor.T) @ mode.basis.T
-            values, slopes = _evaluate(posterior, thetas)
+            values, slopes = posterior.values_and_gradients(thetas)
             slopes = slopes @ mode.basis
             by_factor = slopes.T @ fixed / len(fixed)
             by_factor[diagonal, diagonal] *= factor[diagonal, diagonal]
@@ -121,21 +120,3 @@ def _fit(posterior: LogPosterior, mode: Mode, fixed: np.ndarray) -> Mode:
     fitted = Mode(mode.place + mode.basis @ centre, mode.basis @ factor, posterior)
     fitted.log_mass = -found.fun + np.linalg.slogdet(mode.basis)[1]
     return fitted
-
-
-def _evaluate(posterior: LogPosterior, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Log densities (n,) at thetas and their gradients (n, P)."""
-    from bayesgmm.bayes.tempering import evaluate
-
-    values, slopes = np.empty((len(thetas), 2)), np.empty((len(thetas), 2, thetas.shape[1]))
-    arguments, length = posterior.arguments, posterior.length_of_a_bit()
-
-    def part(places: np.ndarray) -> Iterator[int]:
-        for first in range(places[0], places[-1] + 1, length):
-            bit = slice(first, min(first + length, places[-1] + 1))
-            evaluate(thetas[bit], *arguments, values[bit], slopes[bit])
-            yield bit.stop - bit.start
-
-    work = [part(places) for places in np.array_split(np.arange(len(thetas)), 16)]
-    run_in_threads(work, len(thetas), "", progressbar=False)
-    return values.sum(axis=1), slopes.sum(axis=1)

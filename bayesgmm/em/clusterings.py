@@ -18,9 +18,10 @@ from bayesgmm.exceptions import ConvergenceWarning
 # Least and largest size of a carved cluster, in units of N / K rows.
 CARVED = (0.1, 1.2)
 # Time and memory of a hierarchy grow with the square of the number of rows: of more than these it
-# sees a sample.
+# sees a sample. Where it is one start among many, a smaller one does.
 TREE_ROWS = 2_000
 TREE_SAMPLE = 1_000
+SMALL_TREE_ROWS = 500
 
 
 class Rows:
@@ -129,7 +130,18 @@ def _hierarchical(rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
     """
     if rows.n <= TREE_ROWS:
         return one_hot(_cut(rows.tree, k), k)
-    size = max(TREE_SAMPLE, k)
+    return _by_sample(rows, k, TREE_SAMPLE, rng)
+
+
+def _small_hierarchical(rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
+    if rows.n <= SMALL_TREE_ROWS:
+        return one_hot(_cut(rows.tree, k), k)
+    return _by_sample(rows, k, SMALL_TREE_ROWS, rng)
+
+
+def _by_sample(rows: Rows, k: int, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Clusters of the rows nearest to the centres that the hierarchy of a sample has."""
+    size = min(max(size, k), rows.n)
     points = rows.whitened[rng.choice(rows.n, size=size, replace=False, p=rows.probability)]
     labels = one_hot(_cut(_ward(points), k), k)
     return nearest(rows.whitened, (labels.T @ points) / labels.sum(axis=0)[:, None])
@@ -162,6 +174,7 @@ CLUSTERINGS: dict[str, Callable[[Rows, int, np.random.Generator], np.ndarray]] =
     "k-means++": lambda rows, k, rng: _plus_plus(rows.scaled, rows, k, rng),
     "whitened k-means++": lambda rows, k, rng: _plus_plus(rows.whitened, rows, k, rng),
     "hierarchical": _hierarchical,
+    "small hierarchical": _small_hierarchical,
     "random_from_data": _random_rows,
     "carved": _carved,
     "random": _random,

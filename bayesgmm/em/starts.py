@@ -48,7 +48,7 @@ def proposals(
     """
     rows = clustering_rows(problem, rng)
     if method == "mixed":
-        kinds = chain(("hierarchical",), cycle(MIXED))
+        kinds = chain(("small hierarchical",), cycle(MIXED))
         if means is not None:
             centre, _ = problem.centre_and_covariance
             clusters = nearest(rows.scaled, (means - centre) / problem.scale)

@@ -152,6 +152,12 @@ def log_density(X, log_weights, means, factors):
 
 
 @njit()
+def log_likelihood(X, log_weights, means, factors):
+    """The sum of the rows' log densities; arguments as in :func:`sums`, factors flat (K, D)."""
+    return log_density(X, log_weights, means, factors.reshape(means.shape)).sum()
+
+
+@njit()
 def for_each_draw(X, log_weights, means, factors, densities, by_component, normalise):
     """Write log densities, log joint densities or responsibilities under each of S draws.
 

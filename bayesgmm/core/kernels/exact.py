@@ -18,3 +18,17 @@ def sums_of(structure: str, n_features: int | None) -> Callable[..., float]:
     if n_features is not None and n_features <= few_features.MOST_FEATURES:
         return few_features.sums_for(n_features, structure == "triangular")
     return diagonal.sums if structure == "diagonal" else triangular.sums
+
+
+def log_likelihood_of(structure: str, n_features: int) -> Callable[..., float]:
+    """The compiled pass without sums; see :func:`bayesgmm.core.kernels.triangular.log_likelihood`.
+
+    Parameters
+    ----------
+    structure : {"triangular", "diagonal"}
+        Of the whitening factors.
+    n_features : int
+    """
+    if n_features <= few_features.MOST_FEATURES:
+        return few_features.log_likelihood_for(n_features, structure == "triangular")
+    return diagonal.log_likelihood if structure == "diagonal" else triangular.log_likelihood

@@ -95,15 +95,34 @@ def sums_for(d: int, is_triangular: bool) -> Callable[..., float]:
     :func:`bayesgmm.core.kernels.diagonal.sums`.
     """
     with _making:  # two threads would compile it twice
-        return _made(d, is_triangular)
+        return _sums(d, is_triangular)
+
+
+def log_likelihood_for(d: int, is_triangular: bool) -> Callable[..., float]:
+    """The compiled pass that leaves no sums.
+
+    Its arguments are those of :func:`bayesgmm.core.kernels.triangular.log_likelihood`, or of
+    :func:`bayesgmm.core.kernels.diagonal.log_likelihood`.
+    """
+    with _making:
+        return _log_likelihood(d, is_triangular)
 
 
 _making = Lock()
 
 
+def _compiled(function: Callable[..., float], d: int, is_triangular: bool) -> Callable[..., float]:
+    # Numba files machine code, and links it, by this name: it must tell the functions apart.
+    structure = "triangular" if is_triangular else "diagonal"
+    function.__qualname__ = f"{function.__name__}_{d}_{structure}"
+    return njit()(function)
+
+
+# In both, Python integers become constants of what is compiled and part of its key in the cache.
+
+
 @cache
-def _made(d: int, is_triangular: bool) -> Callable[..., float]:
-    # Python integers, which become constants of what is compiled and part of its key in the cache.
+def _sums(d: int, is_triangular: bool) -> Callable[..., float]:
     n_entries = d * (d + 1) // 2 if is_triangular else d
     n_numbers = 1 + d + n_entries
     n_held = (1 + d) * steps.group_of(d) * WIDTH
@@ -146,6 +165,42 @@ def _made(d: int, is_triangular: bool) -> Callable[..., float]:
         _unpack(total, is_triangular, counts, first, second)
         return log_likelihood
 
-    # Numba files machine code, and links it, by this name: it must tell the functions apart.
-    sums.__qualname__ = f"sums_{d}_{'triangular' if is_triangular else 'diagonal'}"
-    return njit()(sums)
+    return _compiled(sums, d, is_triangular)
+
+
+@cache
+def _log_likelihood(d: int, is_triangular: bool) -> Callable[..., float]:
+    n_entries = d * (d + 1) // 2 if is_triangular else d
+    n_held = (1 + d) * steps.group_of(d) * WIDTH
+
+    def log_likelihood(X, log_weights, means, factors):
+        n = X.shape[0]
+        n_components = log_weights.shape[0]
+        block = softmax.BLOCK_ROWS
+        stride = block + 8
+        model = _pack(log_weights, means, factors, is_triangular)
+        memory = softmax.buffer((d + 3) * stride + n_components * n_held)
+        U, rest = memory[: d * stride], memory[d * stride :]
+        work, weight, held = rest[: 2 * stride], rest[2 * stride : 3 * stride], rest[3 * stride :]
+        value = 0.0
+        for start in range(0, n, block):
+            _, n_rows, is_uniform = softmax.load_block(
+                X, np.empty(0), start, block, stride, U, weight
+            )
+            steps.weigh_block(
+                d,
+                n_entries,
+                U,
+                model,
+                n_components,
+                softmax.LOG_ZERO,
+                held,
+                work[:stride],
+                work[stride:],
+                stride,
+                n_rows,
+            )
+            value += softmax.log_likelihood(work, weight, is_uniform, stride, n_rows)
+        return value
+
+    return _compiled(log_likelihood, d, is_triangular)

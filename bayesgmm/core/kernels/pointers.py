@@ -10,6 +10,9 @@ from numba.experimental.function_type import _get_wrapper_address
 from numba.extending import intrinsic
 
 _VECTOR, _MATRIX = float64[::1], float64[:, ::1]
+_LOG_LIKELIHOOD = float64(
+    types.Array(types.float64, 2, "C", readonly=True), _VECTOR, _MATRIX, _VECTOR
+)
 
 
 def address_of(function: Any, signature: Any) -> int:
@@ -27,6 +30,12 @@ def address_of_sums(kernel: Callable[..., float], dtype: str = "d") -> int:
     """Where the function ``sums`` of a kernel is, for rows of "d" (float64) or "f" (float32)."""
     rows = types.Array(types.float32 if dtype == "f" else types.float64, 2, "C", readonly=True)
     return address_of(kernel, _sums(rows))
+
+
+@cache
+def address_of_log_likelihood(kernel: Callable[..., float]) -> int:
+    """Where the function ``log_likelihood`` of a kernel is, for rows of float64."""
+    return address_of(kernel, _LOG_LIKELIHOOD)
 
 
 def _sums(rows: types.Array) -> Any:
@@ -53,5 +62,16 @@ def _sums_at(typingctx, address, X):
     return kind(address, X), codegen
 
 
+def _log_likelihood_at(typingctx, address):
+    """In compiled code: the function ``log_likelihood`` at an address."""
+    kind = types.FunctionType(_LOG_LIKELIHOOD)
+
+    def codegen(context, builder, signature, arguments):
+        return function_at(context, builder, kind, arguments[0])
+
+    return kind(address), codegen
+
+
 # Callers do not give the typing context.
 sums_at: Any = intrinsic(_sums_at)
+log_likelihood_at: Any = intrinsic(_log_likelihood_at)

@@ -80,8 +80,8 @@ class _Step:
     def for_each_component(self):
         return cgutils.for_range(self.builder, self.n_components, intp=simd.INDEX)
 
-    def whiten(self, x, model, scratch, lowest):
-        """Write log joint densities and y; returns the maxima over the components."""
+    def whiten(self, x, model, scratch, lowest, keeps_y):
+        """Write log joint densities, and y if asked to; returns the maxima over the components."""
         builder, copies = self.builder, self.group
         self.set_slots(lowest)
         with self.for_each_component() as component:
@@ -98,7 +98,8 @@ class _Step:
                 for factor, (row, column) in zip(factors, self.entries, strict=True):
                     if row == i:
                         y = self.fma([factor] * copies, centred[column], y)
-                self.store(y, self.line(scratch, component.index, 1 + i))
+                if keeps_y:
+                    self.store(y, self.line(scratch, component.index, 1 + i))
                 squares = self.fma(y, y, squares)
             joint = self.fma(squares, [simd.constant(-0.5)] * copies, [constant] * copies)
             self.store(joint, self.line(scratch, component.index))
@@ -106,15 +107,19 @@ class _Step:
                 builder.store(simd.emit_maximum(builder, value, builder.load(slot)), slot)
         return [builder.load(slot) for slot in self.slots]
 
-    def exponentiate(self, scratch, tops):
-        """Replace log joint densities by exp(joint - top); returns sums over the components."""
+    def exponentiate(self, scratch, tops, keeps_each):
+        """Replace log joint densities by exp(joint - top); returns sums over the components.
+
+        Unless asked to keep each, only the sums are of use afterwards.
+        """
         builder = self.builder
         self.set_slots(simd.constant(0.0))
         with self.for_each_component() as component:
             line = self.line(scratch, component.index)
             below = [builder.fsub(v, top) for v, top in zip(self.load(line), tops, strict=True)]
             values = elementary.emit_exps(builder, below)
-            self.store(values, line)
+            if keeps_each:
+                self.store(values, line)
             for value, slot in zip(values, self.slots, strict=True):
                 builder.store(builder.fadd(builder.load(slot), value), slot)
         return [builder.load(slot) for slot in self.slots]
@@ -148,6 +153,29 @@ class _Step:
                 add_up(map(plus_product, z[row], y[column]))
 
 
+def _for_each_step(context, builder, step, arrays, lowest, stride, n_rows, then=None):
+    """The loop over a block, which writes the maxima and totals of the densities of its rows.
+
+    ``then`` is called with the start of each step and the totals.
+    """
+    u, model, held, top, total = arrays
+    floor = simd.emit_broadcast(builder, lowest)
+    size = simd.index(step.group * WIDTH)
+    with cgutils.for_range(builder, builder.udiv(n_rows, size), intp=simd.INDEX) as loop:
+        start = builder.mul(loop.index, size)
+        x = []
+        for j in range(step.d):
+            place = builder.add(builder.mul(stride, simd.index(j)), start)
+            x.append(step.load(builder.gep(u, [place])))
+        maxima = step.whiten(x, model, held, floor, keeps_y=then is not None)
+        step.store(maxima, builder.gep(top, [start]))
+        over_components = step.exponentiate(held, maxima, keeps_each=then is not None)
+        step.store(over_components, builder.gep(total, [start]))
+        if then is not None:
+            then(start, over_components)
+    return context.get_dummy_value()
+
+
 @intrinsic(prefer_literal=True)
 def add_block(
     typingctx,
@@ -174,29 +202,40 @@ def add_block(
             for i in (2, 3, 4, 7, 8, 9, 10)
         )
         n_components, lowest = arguments[5:7]
-        stride, n_rows = arguments[11:]
         step = _Step(builder, features, entries, n_components)
-        floor = simd.emit_broadcast(builder, lowest)
-        size = simd.index(step.group * WIDTH)
-        with cgutils.for_range(builder, builder.udiv(n_rows, size), intp=simd.INDEX) as loop:
-            start = builder.mul(loop.index, size)
-            x = []
-            for j in range(features):
-                place = builder.add(builder.mul(stride, simd.index(j)), start)
-                x.append(step.load(builder.gep(u, [place])))
-            maxima = step.whiten(x, m, held, floor)
-            step.store(maxima, builder.gep(top, [start]))
-            over_components = step.exponentiate(held, maxima)
-            step.store(over_components, builder.gep(total, [start]))
+
+        def add(start, over_components):
             weights = step.load(builder.gep(w, [start]))
             scales = [
                 builder.fdiv(value, over)
                 for value, over in zip(weights, over_components, strict=True)
             ]
             step.add(scales, held, s)
-        return context.get_dummy_value()
+
+        arrays = u, m, held, top, total
+        return _for_each_step(context, builder, step, arrays, lowest, *arguments[11:], add)
 
     i, real = types.int64, types.float64
     return types.void(
         d, n_entries, U, weight, model, i, real, scratch, sums, tops, totals, i, i
     ), codegen
+
+
+@intrinsic(prefer_literal=True)
+def weigh_block(
+    typingctx, d, n_entries, U, model, n_components, lowest, scratch, tops, totals, stride, n_rows
+):
+    """Write the maxima and totals of the densities of a block's rows, and nothing else."""
+    features, entries = d.literal_value, n_entries.literal_value
+
+    def codegen(context, builder, signature, arguments):
+        arrays = [
+            simd.data_pointer(context, builder, signature.args[i], arguments[i])
+            for i in (2, 3, 6, 7, 8)
+        ]
+        n_components, lowest = arguments[4:6]
+        step = _Step(builder, features, entries, n_components)
+        return _for_each_step(context, builder, step, arrays, lowest, *arguments[9:])
+
+    i, real = types.int64, types.float64
+    return types.void(d, n_entries, U, model, i, real, scratch, tops, totals, i, i), codegen
