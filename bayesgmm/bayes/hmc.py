@@ -71,18 +71,19 @@ def sample_hmc(
     last = cycling(n_jumps=1, sweep_every=1).begin(
         spread_starts(modes, chains, rng), max(1, n_first // 2), rng
     )
-    jumping = [cycling(n_jumps=n, sweep_every=every) for _, (n, every) in JUMPING]
-    moving = [cycling(n_moves=n, sweep_every=every) for _, (n, every) in MOVING]
+    jumping = [(least, cycling(n_jumps=n, sweep_every=every)) for least, (n, every) in JUMPING]
+    moving = [(least, cycling(n_moves=n, sweep_every=every)) for least, (n, every) in MOVING]
     taken = _least_taken(last)
-    suitable = [jumps for jumps, (least, _) in zip(jumping, JUMPING, strict=True) if taken >= least]
+    suitable = [kind for least, kind in jumping if taken >= least]
     if not suitable:
         last = cycling(n_moves=2, sweep_every=1).begin(last.draws[:, -1], n_first, rng)
         taken = _least_taken(last)
-        suitable = [moves for moves, (least, _) in zip(moving, MOVING, strict=True) if taken >= least]
+        suitable = [kind for least, kind in moving if taken >= least]
     chosen = suitable[0]
     if checkpoint is not None:
         # With another seed the choice might be another one, and what is there of no use.
-        begun = [kind for kind in jumping + moving if checkpoint.has(f"{kind.run_name}-1")]
+        kinds = [kind for _, kind in jumping + moving]
+        begun = [kind for kind in kinds if checkpoint.has(f"{kind.run_name}-1")]
         chosen = begun[0] if begun else chosen
     return chosen.until_mixed(
         last.draws[:, -1], draws=draws, rng=rng, checkpoint=checkpoint, name="hmc"

@@ -87,6 +87,15 @@ def proposal_at(posterior: LogPosterior, mode: np.ndarray, basis: np.ndarray) ->
     return Proposal(centre, origin, new_basis, np.linalg.inv(new_basis))
 
 
+def plain(posterior: LogPosterior, place: np.ndarray, basis: np.ndarray) -> Proposal:
+    """A normal over theta itself: ``place + basis z``."""
+    sizes = posterior.sizes
+    k, d = sizes.n_components, sizes.n_features
+    own = np.eye(d) if sizes.is_triangular else np.ones((d, 1))
+    centre = Centre(np.zeros((k, d)), np.tile(own, (sizes.n_factors, 1, 1)), np.zeros(k))
+    return Proposal(centre, place, np.ascontiguousarray(basis), np.linalg.inv(basis))
+
+
 @njit(error_model="numpy")
 def propose(z, proposal, sizes, theta):
     """Write theta (P,) at z (P,); returns minus the log of the proposal's density there."""
@@ -103,6 +112,21 @@ def log_improbability(theta, proposal, sizes):
     log_volume = to_phi(theta, centre, sizes, phi)
     z = inverse @ (phi - origin)
     return 0.5 * np.dot(z, z) + log_volume
+
+
+@njit(error_model="numpy")
+def propose_all(z, proposal, sizes, thetas):
+    """Write thetas (n, P) at z (n, P); NaN where there is none."""
+    for i in range(z.shape[0]):
+        if not np.isfinite(propose(z[i], proposal, sizes, thetas[i])):
+            thetas[i] = np.nan
+
+
+@njit(error_model="numpy")
+def log_improbabilities(thetas, proposal, sizes, out):
+    """Write :func:`log_improbability` at each of thetas (n, P)."""
+    for i in range(thetas.shape[0]):
+        out[i] = log_improbability(thetas[i], proposal, sizes)
 
 
 @njit(error_model="numpy")

@@ -1,9 +1,10 @@
 """Importance sampling from normals at the modes: independent draws, where the posterior is smooth.
 
-Where there are many rows to each component the posterior is nearly normal in the sampler's
-coordinates. Draws of that normal are weighted by what it gets wrong, the largest weights smoothed
-(Vehtari, Simpson, Gelman, Yao and Gabry, 2024, jmlr.org/papers/v25/19-556.html), and resampled.
-The shape k-hat of the weights' upper tail tells whether that can be trusted.
+Where there are many rows to each component the posterior is nearly normal, above all in the
+coordinates of :mod:`~bayesgmm.bayes.complete_data`. Draws of that normal are weighted by what it
+gets wrong, the largest weights smoothed (Vehtari, Simpson, Gelman, Yao and Gabry, 2024,
+jmlr.org/papers/v25/19-556.html), and resampled. The shape k-hat of the weights' upper tail tells
+whether that can be trusted.
 """
 
 import warnings
@@ -14,8 +15,9 @@ import numpy as np
 from bayesgmm.bayes import log_posterior as density_module
 from bayesgmm.bayes.chains import run_in_threads
 from bayesgmm.bayes.coordinates import LogPosterior
+from bayesgmm.bayes.jumps import Proposal, log_improbabilities, propose_all
 from bayesgmm.bayes.log_posterior import log_density
-from bayesgmm.bayes.modes import Mode, Optimum, allot, find_modes, shares
+from bayesgmm.bayes.modes import Optimum, allot, find_modes, shares
 from bayesgmm.bayes.nuts import sample_nuts
 from bayesgmm.bayes.samplers import Importance, PosteriorDraws
 from bayesgmm.bayes.verdicts import MIN_ESS_PER_CHAIN
@@ -70,7 +72,8 @@ def sample_laplace(
     """
     modes = find_modes(posterior, optima)
     label = "Laplace, with importance weights"
-    drawn = weigh(posterior, modes, draws, chains, rng, progressbar, "laplace", label)
+    normals = [(mode.proposal, share) for mode, share in zip(modes, shares(modes), strict=True)]
+    drawn = weigh(posterior, normals, draws, chains, rng, progressbar, "laplace", label)
     assert drawn.importance is not None
     enough = min(MIN_ESS_PER_CHAIN * chains, draws * chains // 2)
     reason = _why_not(drawn.importance, max(draws * chains, MIN_PROPOSALS), enough)
@@ -94,7 +97,7 @@ def sample_laplace(
 
 def weigh(
     posterior: LogPosterior,
-    modes: Sequence[Mode],
+    normals: Sequence[tuple[Proposal, float]],
     draws: int,
     chains: int,
     rng: np.random.Generator,
@@ -102,13 +105,14 @@ def weigh(
     sampler: str,
     label: str,
 ) -> PosteriorDraws:
-    """Draw from normals at modes, weight by what they get wrong, and resample.
+    """Draw from a mixture of normals with shares, weight by what it gets wrong, and resample.
 
     ``sampler`` is the name that the draws go by, ``label`` stands beside the progress bar.
     """
-    thetas = _propose(modes, max(draws * chains, MIN_PROPOSALS), rng)
+    sizes = posterior.arguments[1]
+    thetas = _propose(normals, sizes, max(draws * chains, MIN_PROPOSALS), rng)
     log_density = _log_density(posterior, thetas, progressbar, label)
-    weights, pareto_k = _smoothed_weights(log_density - _log_proposal(modes, thetas))
+    weights, pareto_k = _smoothed_weights(log_density - _log_proposal(normals, sizes, thetas))
     kept, ess = _resample(weights, draws * chains, rng)
     kept = kept.reshape(chains, draws)
     mixture, hyper = posterior.unpack(thetas[kept])
@@ -116,24 +120,30 @@ def weigh(
     return PosteriorDraws(mixture, hyper, stats, sampler, Importance(pareto_k, ess))
 
 
-def _propose(modes: Sequence[Mode], n: int, rng: np.random.Generator) -> np.ndarray:
-    which = allot(shares(modes), n)
-    z = rng.standard_normal((n, len(modes[0].place)))
-    of_mode = np.split(z, np.searchsorted(which, np.arange(1, len(modes))))
-    return np.concatenate([
-        mode.place + part @ mode.basis.T for mode, part in zip(modes, of_mode, strict=True)
-    ])  # fmt: skip
+def _propose(
+    normals: Sequence[tuple[Proposal, float]], sizes: np.ndarray, n: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Draws theta (n, P); NaN where a draw of a normal is none."""
+    which = np.array(allot(np.array([share for _, share in normals]), n))
+    z = rng.standard_normal((n, len(normals[0][0].origin)))
+    thetas = np.empty_like(z)
+    for i, (proposal, _) in enumerate(normals):
+        own = np.empty((np.sum(which == i), z.shape[1]))
+        propose_all(z[which == i], proposal, sizes, own)
+        thetas[which == i] = own
+    return thetas
 
 
-def _log_proposal(modes: Sequence[Mode], thetas: np.ndarray) -> np.ndarray:
-    """Log density of the mixture of normals, up to a constant."""
-    total = np.full(len(thetas), -np.inf)
-    for mode, share in zip(modes, shares(modes), strict=True):
-        z = np.linalg.solve(mode.basis, (thetas - mode.place).T)
-        log_volume = np.linalg.slogdet(mode.basis)[1]
-        with np.errstate(divide="ignore"):
-            part = np.log(share) - log_volume - 0.5 * np.sum(z**2, axis=0)
-        total = np.logaddexp(total, part)
+def _log_proposal(
+    normals: Sequence[tuple[Proposal, float]], sizes: np.ndarray, thetas: np.ndarray
+) -> np.ndarray:
+    """Log density of the mixture of normals, up to a constant; NaN where theta is."""
+    total, part = np.full(len(thetas), -np.inf), np.empty(len(thetas))
+    for proposal, share in normals:
+        log_improbabilities(thetas, proposal, sizes, part)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            own = np.log(share) + np.linalg.slogdet(proposal.inverse)[1] - part
+            total = np.logaddexp(total, own)
     return total
 
 

@@ -16,8 +16,9 @@ from scipy.optimize import minimize
 from scipy.stats import norm, qmc
 
 from bayesgmm.bayes.coordinates import LogPosterior
+from bayesgmm.bayes.jumps import plain
 from bayesgmm.bayes.laplace import weigh
-from bayesgmm.bayes.modes import Mode, Optimum, find_modes
+from bayesgmm.bayes.modes import Mode, Optimum, find_modes, shares
 from bayesgmm.bayes.samplers import PosteriorDraws
 
 # Fixed draws, and at least so many for each coordinate: with fewer than there are coordinates the
@@ -67,7 +68,11 @@ def sample_vi(
     fixed = _fixed_draws(n, posterior.sizes.n_coordinates, rng)
     fitted = [_fit(posterior, mode, fixed) for mode in modes]
     label = "Variational inference, weights"
-    return weigh(posterior, fitted, draws, chains, rng, progressbar, "vi", label)
+    normals = [
+        (plain(posterior, normal.place, normal.basis), share)
+        for normal, share in zip(fitted, shares(fitted), strict=True)
+    ]
+    return weigh(posterior, normals, draws, chains, rng, progressbar, "vi", label)
 
 
 def _fixed_draws(n: int, p: int, rng: np.random.Generator) -> np.ndarray:

@@ -236,11 +236,12 @@ def test_chains_of_sweeps_go_on_without_a_draw_twice(tmp_path):
 def test_cycles_in_a_file_are_gone_on_with(tmp_path, monkeypatch):
     """Though with this seed another kind would be chosen."""
     path = tmp_path / "fit.zarr.zip"
-    for kind, draws in (((3, 10), 100), ((0, 1), 200)):
-        # Only the first of all kinds is chosen; the others may be in the file.
-        kinds = [kind, *(other for _, other in hmc.CYCLES if other != kind)]
-        monkeypatch.setattr(hmc, "CYCLES", [(0.0, one) for one in kinds])
-        found = fit(path, draws=draws, sampler="hmc")
+    found = fit(path, draws=100, sampler="hmc")
+    assert "energy" not in found.posterior_["sample_stats"]
+    monkeypatch.setattr(hmc, "_least_taken", lambda raw: 0.1)
+    fresh = fit(tmp_path / "another.zarr.zip", draws=100, sampler="hmc")
+    assert "acceptance_rate" not in fresh.posterior_["sample_stats"]
+    found = fit(path, draws=200, sampler="hmc")
     assert found.mixture_.batch_shape == (2, 200)
     assert "acceptance_rate" in found.posterior_["sample_stats"]
 

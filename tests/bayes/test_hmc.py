@@ -1,5 +1,7 @@
 """Hamiltonian moves and sweeps in turn: they leave the posterior alone, and fit its shape."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from joint_distribution import from_the_prior, joint_distribution_scores, small_posterior, stream
@@ -53,8 +55,8 @@ def test_cycles_leave_the_joint_distribution_alone(
 def test_log_density_is_that_of_the_draws(family, kind):
     posterior = posterior_of(family, kind, k=2)
     mode = Mode(*posterior.centre(np.zeros(posterior.sizes.n_coordinates), 20), posterior)
-    for sweep_every in (1, 3):
-        cycle = Cycling(posterior, mode, 2, sweep_every, "", progressbar=False)
+    for sweep_every, kind_of_step in product((1, 3), ("n_moves", "n_jumps")):
+        cycle = Cycling(posterior, mode, "", False, sweep_every=sweep_every, **{kind_of_step: 2})
         raw = cycle.sample(np.tile(mode.place, (2, 1)), draws=7, seed=0)
         expected = [posterior.value_and_gradient(theta)[0] for theta in raw.draws.reshape(14, -1)]
         np.testing.assert_allclose(raw.sample_stats["lp"].ravel(), expected, rtol=1e-10)
@@ -62,10 +64,11 @@ def test_log_density_is_that_of_the_draws(family, kind):
         assert np.all(raw.sample_stats["acceptance_rate"] <= 1.0)
 
 
-def test_thinned_chain_is_every_second_state_of_the_other():
+@pytest.mark.parametrize("kind_of_step", ["n_moves", "n_jumps"])
+def test_thinned_chain_is_every_second_state_of_the_other(kind_of_step):
     posterior = posterior_of("full", "default", k=2)
     mode = Mode(*posterior.centre(np.zeros(posterior.sizes.n_coordinates), 20), posterior)
-    cycle = Cycling(posterior, mode, 2, 3, "", progressbar=False)
+    cycle = Cycling(posterior, mode, "", False, sweep_every=3, **{kind_of_step: 2})
     starts = np.tile(mode.place, (2, 1))
     every = cycle.sample(starts, draws=12, seed=3)
     second = cycle.sample(starts, draws=6, seed=3, thin=2)
@@ -78,40 +81,56 @@ def faithful():
 
 
 def cycles(monkeypatch):
-    """Moves and sweeps of the runs to come."""
+    """Moves, jumps and cycles to a sweep of the runs to come."""
     made = []
 
     class Noted(Cycling):
         def sample(self, *arguments, **options):
-            made.append((self.n_moves, self.sweep_every))
+            made.append((self.n_moves, self.n_jumps, self.sweep_every))
             return super().sample(*arguments, **options)
 
     monkeypatch.setattr(hmc, "Cycling", Noted)
     return made
 
 
-@pytest.mark.parametrize(("k", "chosen"), [(2, (3, 10)), (3, (0, 1))])
-def test_the_share_of_moves_taken_decides_the_cycle(k, chosen, faithful, monkeypatch):
+def test_near_a_normal_posterior_jumps_are_chosen(faithful, monkeypatch):
     made = cycles(monkeypatch)
-    drawn = draw(faithful, k, "full", Priors(), draws=300, sampler="auto")
+    drawn = draw(faithful, 2, "full", Priors(), draws=300, sampler="auto")
     assert drawn.sampler == "hmc"
-    assert made[0] == (2, 1)
-    assert set(made[1:]) == {chosen}
+    assert made == [(0, 1, 1), (0, 2, 10)]
 
 
-def test_the_chain_that_takes_fewest_moves_decides(faithful, monkeypatch):
+def test_far_from_one_neither_jumps_nor_moves_are(faithful, monkeypatch):
+    made = cycles(monkeypatch)
+    draw(faithful, 3, "full", Priors(), draws=300, sampler="auto")
+    assert made[:2] == [(0, 1, 1), (2, 0, 1)]
+    assert set(made[2:]) == {(0, 0, 1)}
+
+
+@pytest.mark.parametrize(
+    ("jumps", "moves", "chosen"),
+    [(0.6, 0.0, (0, 4, 10)), (0.3, 0.8, (3, 0, 10)), (0.3, 0.5, (2, 0, 1))],
+)
+def test_the_shares_taken_decide(jumps, moves, chosen, faithful, monkeypatch):
+    made, shares = cycles(monkeypatch), iter((jumps, moves))
+    monkeypatch.setattr(hmc, "_least_taken", lambda raw: next(shares))
+    draw(faithful, 2, "full", Priors(), draws=300, sampler="hmc")
+    assert set(made[1 if jumps > 0.5 else 2 :]) == {chosen}
+
+
+def test_the_chain_that_takes_fewest_decides(faithful, monkeypatch):
     made = cycles(monkeypatch)
     sample = hmc.Cycling.sample
 
     def one_stays(self, *arguments, **options):
         raw = sample(self, *arguments, **options)
-        if len(made) == 1:
+        if len(made) <= 2:
             raw.sample_stats["acceptance_rate"][1] = 0.1
         return raw
 
     monkeypatch.setattr(hmc.Cycling, "sample", one_stays)
     draw(faithful, 2, "full", Priors(), draws=100, sampler="hmc")
-    assert set(made[1:]) == {(0, 1)}
+    assert set(made[2:]) == {(0, 0, 1)}
 
 
 def test_chains_that_do_not_mix_are_run_longer_twice_at_most(faithful, monkeypatch):
@@ -138,8 +157,8 @@ def test_draws_count_once_their_densities_are_there(monkeypatch):
         kept.append((raw.counts.copy(), raw.sample_stats["lp"].copy()))
 
     monkeypatch.setattr(raw_draws, "KEEP_EVERY", 0.001)
-    for n_moves in (0, 2):
-        cycle = Cycling(posterior, mode, n_moves, 1, "", progressbar=False)
+    for steps in ({}, {"n_moves": 2}, {"n_jumps": 2}):
+        cycle = Cycling(posterior, mode, "", progressbar=False, sweep_every=1, **steps)
         raw = cycle.sample(np.tile(mode.place, (2, 1)), draws=200, seed=0, keep=keep)
         assert kept
         for counts, lp in kept:

@@ -1,0 +1,181 @@
+"""Coordinates of the complete data, and jumps to normals in them."""
+
+import numpy as np
+import pytest
+from joint_distribution import from_the_prior, joint_distribution_scores, small_posterior, stream
+from posterior_problems import draw, posterior_of, random_theta
+
+from bayesgmm import load_dataset
+from bayesgmm.bayes import jumps
+from bayesgmm.bayes.complete_data import Centre, to_phi, to_theta
+from bayesgmm.bayes.conditionals import sweep
+from bayesgmm.bayes.jumps import Proposal, plain, proposal_at
+from bayesgmm.bayes.log_posterior import unpack
+from bayesgmm.priors import Priors
+
+
+def centre_of(posterior, theta, rows):
+    sizes = np.asarray(posterior.sizes, dtype=np.int64)
+    _, means, factors, _ = unpack(theta, sizes)
+    return Centre(means, np.ascontiguousarray(factors[: posterior.sizes.n_factors]), rows), sizes
+
+
+@pytest.mark.parametrize("kind", ["default", "learned twice"])
+@pytest.mark.parametrize("d", [1, 3])
+def test_coordinates_go_there_and_back_at_the_volume_they_state(family, kind, d, rng):
+    """The middle component has few rows."""
+    posterior = posterior_of(family, kind, d=d)
+    rows = np.array([40.0, 5.0, 15.0])
+    centre, sizes = centre_of(posterior, random_theta(posterior, rng), rows)
+    theta = random_theta(posterior, rng)
+    phi, back = np.empty_like(theta), np.empty_like(theta)
+    volume = to_phi(theta, centre, sizes, phi)
+    assert to_theta(phi, centre, sizes, back) == pytest.approx(volume)
+    np.testing.assert_allclose(back, theta, rtol=1e-12, atol=1e-12)
+
+    n, step = len(phi), 1e-6
+    jacobian, ahead, behind = np.empty((n, n)), np.empty(n), np.empty(n)
+    for i in range(n):
+        away = step * np.eye(n)[i]
+        to_theta(phi + away, centre, sizes, ahead)
+        to_theta(phi - away, centre, sizes, behind)
+        jacobian[:, i] = (ahead - behind) / (2.0 * step)
+    assert np.linalg.slogdet(jacobian)[1] == pytest.approx(volume, abs=1e-6)
+
+
+def test_components_of_few_rows_keep_their_means_and_logarithms(rng):
+    posterior = posterior_of("diag", "default")
+    theta, about = random_theta(posterior, rng), random_theta(posterior, rng)
+    centre, sizes = centre_of(posterior, about, np.array([40.0, 5.0, 15.0]))
+    phi = np.empty_like(theta)
+    to_phi(theta, centre, sizes, phi)
+    np.testing.assert_array_equal(phi[4:6], theta[4:6])
+    np.testing.assert_allclose(phi[10:12], theta[10:12] - np.log(centre.factors[1, :, 0]))
+    assert np.all(phi[2:4] != theta[2:4])
+
+
+def test_where_a_diagonal_is_negative_there_is_no_mixture():
+    posterior = posterior_of("full", "default", k=1)
+    theta = np.zeros(posterior.sizes.n_coordinates)
+    centre, sizes = centre_of(posterior, theta, np.array([60.0]))
+    phi = np.zeros_like(theta)
+    phi[2] = -1.6
+    assert to_theta(phi, centre, sizes, theta) == -np.inf
+    proposal = plain(posterior, phi, np.eye(len(phi)))._replace(centre=centre)
+    thetas = np.empty((1, len(phi)))
+    jumps.propose_all(np.zeros((1, len(phi))), proposal, sizes, thetas)
+    assert np.isnan(thetas).all()
+
+
+def skewness_left(posterior, mode, proposal, n=2000):
+    """The standard deviation of log posterior over normal."""
+    arguments = posterior.arguments
+    z = np.random.default_rng(0).normal(size=(n, len(mode)))
+    thetas, log_q, lp = np.empty_like(z), np.empty(n), np.empty(n)
+    jumps.propose_all(z, proposal, arguments[1], thetas)
+    jumps.log_improbabilities(thetas, proposal, arguments[1], log_q)
+    for i, theta in enumerate(thetas):
+        lp[i] = posterior.value_and_gradient(theta)[0]
+    return np.std(lp + log_q)
+
+
+def test_of_one_component_the_posterior_is_all_but_normal(family):
+    posterior = posterior_of(family, "conjugate", k=1, d=3, n=200)
+    mode, basis = posterior.centre(np.zeros(posterior.sizes.n_coordinates), 20)
+    before = skewness_left(posterior, mode, plain(posterior, mode, basis))
+    after = skewness_left(posterior, mode, proposal_at(posterior, mode, basis))
+    assert after < 0.04
+    assert after < 0.3 * before
+
+
+def test_density_is_that_of_a_plain_normal(rng):
+    posterior = posterior_of("tied", "default")
+    n = posterior.sizes.n_coordinates
+    place, basis = random_theta(posterior, rng), rng.normal(size=(n, n))
+    proposal, sizes = plain(posterior, place, basis), posterior.arguments[1]
+    z, theta = rng.normal(size=n), np.empty(n)
+    assert jumps.propose(z, proposal, sizes, theta) == pytest.approx(z @ z / 2.0)
+    np.testing.assert_allclose(theta, place + basis @ z)
+    assert jumps.log_improbability(theta, proposal, sizes) == pytest.approx(z @ z / 2.0)
+
+
+@pytest.mark.parametrize(
+    ("family", "means", "covariances", "weights"),
+    [
+        ("full", "independent", "fixed", "learned"),
+        ("tied", "independent", "fixed", "fixed"),
+        ("spherical", "conjugate", "hierarchical", "fixed"),
+    ],
+)
+@pytest.mark.parametrize(("sweep_every", "thin"), [(1, 1), (1000, 10)])
+def test_jumps_leave_the_joint_distribution_alone(
+    family, means, covariances, weights, sweep_every, thin
+):
+    """In the shape of the prior: what is jumped to must have nothing to do with the data."""
+    posterior = small_posterior(family, means, covariances, weights)
+    rng = np.random.default_rng(7)
+    prior = np.array([from_the_prior(posterior, rng) for _ in range(500)])
+    centre, sizes = centre_of(posterior, prior.mean(axis=0), np.array([30.0, 5.0]))
+    phis = np.empty_like(prior)
+    for theta, phi in zip(prior, phis, strict=True):
+        to_phi(theta, centre, sizes, phi)
+    basis = np.linalg.cholesky(np.cov(phis, rowvar=False))
+    proposal = Proposal(centre, phis.mean(axis=0), basis, np.linalg.inv(basis))
+    taken = []
+
+    def step(theta, X, sizes, numbers, stream):
+        out = np.empty((1, len(theta))), np.empty(1), np.empty(1)
+        jumps.run(theta, proposal, X, sizes, numbers, stream, 20, sweep_every, thin, 1, *out)
+        taken.append(out[2][0])
+
+    scores = joint_distribution_scores(posterior, step, n_chains=300, n_steps=20, seed=1)
+    assert 20 * np.mean(taken) > 0.1  # else the jumps do nothing that could be wrong
+    assert np.abs(scores).max() < 4.5
+
+
+def test_a_place_without_density_is_not_jumped_to():
+    posterior = posterior_of("full", "default", k=2)
+    n = posterior.sizes.n_coordinates
+    place, _ = posterior.centre(np.zeros(n), 20)
+    theta, proposal = place.copy(), plain(posterior, place, 1e3 * np.eye(n))
+    out = np.empty((5, n)), np.empty(5), np.empty(5)
+    jumps.run(theta, proposal, *posterior.arguments, stream(0), 2, 10**6, 1, 1, *out)
+    np.testing.assert_array_equal(out[0], np.tile(place, (5, 1)))
+    assert np.all(out[2] == 0.0)
+
+
+def test_jumps_after_a_sweep_start_where_it_ended(family):
+    posterior = posterior_of(family, "default", k=2)
+    n = posterior.sizes.n_coordinates
+    mode, basis = posterior.centre(np.zeros(n), 20)
+    proposal, arguments = proposal_at(posterior, mode, basis), posterior.arguments
+    found = []
+    for sweeps in (True, False):
+        theta, own = mode + basis @ np.full(n, 0.5), stream(3)
+        if sweeps:
+            sweep(theta, *arguments, own)
+        out = np.empty((1, n)), np.empty(1), np.empty(1)
+        every, first = (10**6, 1) if sweeps else (1, 0)
+        jumps.run(theta, proposal, *arguments, own, 1, every, 1, first, *out)
+        found.append(out)
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_draws_of_jumps_and_of_nuts_have_the_same_posterior():
+    X = np.asarray(load_dataset("faithful"), dtype=float)
+    by_jumps, by_nuts = (
+        draw(X, 2, "full", Priors(), sampler=sampler, draws=2000) for sampler in ("hmc", "nuts")
+    )
+    assert "energy" not in by_jumps.sample_stats  # moves have one
+    order = [np.argsort(drawn.draws.means[0, 0, :, 0]) for drawn in (by_jumps, by_nuts)]
+    for name in ("weights", "means", "covariances"):
+        ours, theirs = (
+            getattr(drawn.draws, name)[:, :, o]
+            for drawn, o in zip((by_jumps, by_nuts), order, strict=True)
+        )
+        error = theirs.std(axis=(0, 1)) * np.sqrt(1.0 / 4000 + 1.0 / 4000)
+        away = np.abs(ours.mean(axis=(0, 1)) - theirs.mean(axis=(0, 1))) / error
+        assert away.max() < 4.5
+        ratio = ours.std(axis=(0, 1)) / theirs.std(axis=(0, 1))
+        assert np.all(np.abs(ratio - 1.0) < 0.1)
