@@ -54,9 +54,10 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         How to draw; the guide compares them. "auto" is "hmc" for all priors of ours but `LKJ`, and
         "nuts" for the others.
 
-        - "hmc": Hamiltonian moves, in which the normal part of the posterior at its mode is
-          followed exactly, and Gibbs sweeps. A draw costs one to four passes over the data, and is
-          mostly worth an independent one where there are a few hundred rows to a component.
+        - "hmc": jumps to draws of a normal approximation where the posterior is close to normal,
+          elsewhere Hamiltonian moves that follow its normal part exactly, and Gibbs sweeps. A draw
+          costs one to five passes over the data, and is mostly worth an independent one where
+          there are a few hundred rows to a component.
         - "nuts": the No-U-Turn sampler of nutpie, started at the posterior's modes and
           preconditioned by its curvature there. A draw costs several passes over the data. Good
           everywhere, for any priors.
@@ -82,9 +83,9 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     draws : int, default 1000
         Draws a chain.
     tune : int, optional
-        Draws a chain before the others: for "hmc" to see how near normal the posterior is (100 by
-        default), to tune NUTS (200; 1000 for a PyMC model), for "gibbs" to forget its start (400).
-        Not used by "vi" and "smc".
+        Draws a chain before the others: for "hmc" to see how near normal the posterior is (50 by
+        default, 150 where it is not), to tune NUTS (200; 1000 for a PyMC model), for "gibbs" to
+        forget its start (400). Not used by "vi" and "smc".
     chains : int, default 4
         R-hat needs two at least. Of "smc": populations of particles, each on its own.
     random_state : int, numpy.random.Generator, numpy.random.RandomState, optional

@@ -42,7 +42,8 @@ def sample_hmc(
         Modes of the posterior density, the highest first.
     draws, chains : int
     tune : int or None
-        Cycles a chain that are thrown away first, half as many where jumps do; None takes 100.
+        Cycles a chain of moves that are thrown away first, after half as many of jumps; None takes
+        100.
     rng : numpy.random.Generator
     progressbar : bool
     checkpoint : Checkpoint, optional

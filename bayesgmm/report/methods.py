@@ -51,6 +51,11 @@ _WORKS = {
         "Comput. 24, 339–349.",
         "10.1007/s11222-012-9373-1",
     ),
+    "Tierney, 1994": Reference(
+        "Tierney L (1994). Markov chains for exploring posterior distributions. Ann. Stat. 22, "
+        "1701–1728.",
+        "10.1214/aos/1176325750",
+    ),
     "Vehtari et al., 2017": Reference(
         "Vehtari A, Gelman A, Gabry J (2017). Practical Bayesian model evaluation using "
         "leave-one-out cross-validation and WAIC. Stat. Comput. 27, 1413–1432.",
@@ -158,8 +163,9 @@ def _posterior(context: Context) -> str:
 
 
 _SAMPLED = {
-    "hmc": "by Hamiltonian moves that follow its normal part exactly (Shahbaba et al., 2014) and "
-    "Gibbs sweeps (Diebolt and Robert, 1994)",
+    "hmc": "by jumps to draws of a normal approximation (Tierney, 1994) or Hamiltonian moves that "
+    "follow its normal part exactly (Shahbaba et al., 2014), and Gibbs sweeps (Diebolt and Robert, "
+    "1994)",
     "gibbs": "by Gibbs sweeps (Diebolt and Robert, 1994)",
     "laplace": "by normals at its modes, weighted and resampled,",
     "vi": "by the normals nearest to it, weighted and resampled,",
