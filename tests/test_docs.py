@@ -42,11 +42,12 @@ def names() -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # so few draws are not to be trusted, which is as well
         two, three = (BayesianGaussianMixture(k, **settings).fit(faithful) for k in (2, 3))
+        nuts = BayesianGaussianMixture(2, sampler="nuts", **settings).fit(faithful)
     em = GaussianMixture(2, random_state=0).fit(faithful)
     return {
         "X": faithful, "X_new": faithful[:5], "faithful": faithful, "em": em, "fit": em,
         "w": np.arange(len(faithful)) % 3, "bayes": two, "bayes_2": two, "bayes_3": three,
-        "dt": two.posterior_, "other": three.posterior_,
+        "dt": two.posterior_, "other": three.posterior_, "nuts": nuts.posterior_,
     }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ from bayesgmm.priors import Priors, resolve
 # Passes over the data for one run, where the user sets no limit.
 MAX_PASSES = 2000
 # Kinds of start that are not offered by themselves.
-_PARTS_OF_MIXED = ("carved", "whitened k-means++")
+_PARTS_OF_MIXED = ("carved", "whitened k-means++", "small hierarchical")
 
 
 class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):

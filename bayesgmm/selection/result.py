@@ -142,3 +142,9 @@ class SelectionResult:
             best = "none"
         n_fits = plural(len(self.table), "fit")
         return f"SelectionResult({n_fits}; best by {self.criterion}: {best})"
+
+    def __str__(self) -> str:
+        names = ["engine", "covariance_type", "n_components", *(c[0] for c in CRITERIA.values())]
+        shown = self.table[[*names, "status"]].dropna(axis="columns", how="all")
+        lines = shown.to_string(index=False, na_rep="", float_format="{:.1f}".format)
+        return f"{self!r}\n{lines}"

@@ -9,7 +9,7 @@ import pytest
 from bayesgmm.core import statistics as statistics_module
 from bayesgmm.core import threads
 from bayesgmm.core.kernels import diagonal, few_features, gradient, triangular
-from bayesgmm.core.kernels.exact import sums_of
+from bayesgmm.core.kernels.exact import log_likelihood_of, sums_of
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.core.statistics import (
     Pass,
@@ -61,6 +61,9 @@ def test_every_shape_agrees_with_scipy(family, n, d, k):
     np.testing.assert_allclose(
         kernel.log_density(X, *arguments), np.logaddexp.reduce(joint, axis=1), rtol=1e-11
     )
+    log_likelihood = log_likelihood_of("triangular" if family == "full" else "diagonal", d)
+    found = log_likelihood(X, *arguments[:2], arguments[2].reshape(-1))
+    np.testing.assert_allclose(found, np.logaddexp.reduce(joint, axis=1).sum(), rtol=1e-12)
 
 
 def test_families_agree_with_scipy(family, rng):
@@ -361,6 +364,7 @@ def test_gradients_from_statistics_are_those_of_the_log_likelihood(family, d, rn
 
 def test_machine_code_of_each_number_of_features_has_a_name_of_its_own():
     """Numba files it, and links it, by name."""
-    made = [few_features.sums_for(d, form) for d in range(1, 6) for form in (False, True)]
-    assert len({function.py_func.__qualname__ for function in made}) == 10
+    makers = few_features.sums_for, few_features.log_likelihood_for
+    made = [maker(d, form) for maker in makers for d in range(1, 6) for form in (False, True)]
+    assert len({function.py_func.__qualname__ for function in made}) == 20
     assert few_features.sums_for(2, True) is made[3]

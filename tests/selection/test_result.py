@@ -79,6 +79,17 @@ def test_repr_names_the_best(both):
     )
 
 
+def test_print_shows_every_fit_and_no_empty_column(both):
+    lines = str(both).splitlines()
+    assert lines[0] == repr(both)
+    assert len(lines) == 2 + len(both.table)
+    best = both.best_row
+    assert any(f"{best['bic']:.1f}" in line and line.split()[0] == "em" for line in lines)
+    em = replace(both, table=both.table[both.table["engine"] == "em"])
+    assert "elpd_loo" in lines[1]
+    assert "elpd_loo" not in str(em)
+
+
 def test_repr_where_no_fit_has_the_criterion(both):
     table = both.table.assign(elpd_loo=np.nan)
     none = replace(both, table=table, criterion="loo")
