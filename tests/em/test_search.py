@@ -1,5 +1,8 @@
 """Starts, moves, spikes and the choice among ends."""
 
+from dataclasses import replace
+from itertools import islice
+
 import numpy as np
 import oracle
 import pytest
@@ -110,6 +113,51 @@ def test_few_starts_suffice_where_they_agree(family):
     fit = GaussianMixture(3, covariance_type=family, random_state=0).fit(clusters())
     assert fit.starts_.n_starts < 30
     assert fit.starts_.n_at_best >= 8
+
+
+@pytest.mark.parametrize(
+    ("n_init", "share", "better", "n"),
+    [
+        ("auto", 0.4, set(), 30),
+        ("auto", 0.4, {20, 45}, 75),
+        ("auto", 0.4, set(range(1, 90, 10)), 90),
+        ("auto", 0.5, set(), 12),
+        ("auto", 1.0, set(), 8),
+        (9, 1.0, {3}, 6),
+        (1, 0.4, set(), 0),
+    ],
+)
+def test_moves_end_where_they_find_nothing_better(n_init, share, better, n, faithful, monkeypatch):
+    made = []
+
+    def add_move(runs, start):
+        made.append(start)
+        return len(made) in better
+
+    monkeypatch.setattr(search_module._Runs, "add_move", add_move)
+    monkeypatch.setattr(search_module._Runs, "share_at_best", share)
+    problem = Problem(faithful.to_numpy(float), "full")
+    search(problem, Settings(3, n_init, "mixed", None, 2000), np.random.default_rng(0))
+    assert len(made) == n
+
+
+def test_share_at_best_counts_sound_runs_among_all(faithful, monkeypatch):
+    problem = Problem(faithful.to_numpy(float), "full")
+    runs = search_module._Runs(problem, Settings(2, "auto", "mixed", None, 2000), None)
+    assert runs.share_at_best == 0.0
+    for start in islice(proposals(problem, 2, "mixed", np.random.default_rng(0)), 4):
+        runs.add(start)
+    first = runs.finished[0]
+    assert runs.share_at_best == 1.0
+    worse = replace(first, run=replace(first.run, objective=first.run.objective - 1.0))
+    runs.finished[1] = worse
+    runs.failures.append(np.linalg.LinAlgError())
+    assert runs.share_at_best == 3 / 5
+    higher = replace(first.run, objective=first.run.objective + 9.0)
+    runs.finished[2] = replace(first, run=higher, spikes=[None])
+    assert runs.share_at_best == 2 / 5
+    runs.finished[:] = [runs.finished[2]]
+    assert runs.share_at_best == 0.0
 
 
 def test_one_component_takes_one_start(family):
