@@ -17,7 +17,7 @@ TUNE = 100
 # Jumps in a cycle and cycles to a sweep, by the least share of them taken, which says how close to
 # normal the posterior is. Near a normal posterior jumps alone would do, and sweeps, several times
 # as dear, are a safeguard.
-JUMPING = [(0.75, (2, 10)), (0.5, (4, 10))]
+JUMPING = [(0.65, (2, 10)), (0.5, (4, 10))]
 # The same of moves: far from a normal posterior they are not worth their time either.
 MOVING = [(0.7, (3, 10)), (0.2, (2, 1)), (0.0, (0, 1))]
 
