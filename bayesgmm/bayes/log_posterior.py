@@ -393,13 +393,28 @@ def log_posteriors(thetas, X, sizes, numbers, values, slopes):
 @njit(error_model="numpy")
 def log_prior(theta, sizes, numbers):
     """The part of :func:`log_posterior` that does not depend on the data, without a gradient."""
+    return _log_prior(theta, unpack(theta, sizes), sizes, numbers)
+
+
+@njit(error_model="numpy")
+def log_density(theta, X, sizes, numbers):
+    """The value of :func:`log_posterior`, by a pass that leaves no sums."""
+    mixture = unpack(theta, sizes)
+    log_weights, means, factors, _ = mixture
+    log_likelihood = log_likelihood_at(sizes[10])
+    value = log_likelihood(X, log_weights, means, factors.reshape(-1))
+    return value + _log_prior(theta, mixture, sizes, numbers)
+
+
+@njit(error_model="numpy")
+def _log_prior(theta, mixture, sizes, numbers):
     k, d = sizes[0], sizes[1]
     loc, scale = numbers[k : k + d], numbers[k + d : k + 2 * d]
     q = k + 2 * d
     dof = numbers[q]
     scatter = numbers[q + 1 : q + 1 + d * d].reshape(d, d)
     hyper_prior = numbers[q + 1 + d * d :]
-    log_weights, means, factors, hyper = unpack(theta, sizes)
+    log_weights, means, factors, hyper = mixture
     d_means, d_factors = np.zeros(means.shape), np.zeros(factors.shape)
     d_hyper = np.zeros(hyper.shape)
     value = _prior_on_means(means, factors, sizes, loc, scale, d_means, d_factors)
@@ -412,12 +427,3 @@ def log_prior(theta, sizes, numbers):
     return value + _prior_on_weights_and_hyper(
         theta, log_weights, concentration, hyper, d_hyper, sizes, numbers, out
     )
-
-
-@njit(error_model="numpy")
-def log_density(theta, X, sizes, numbers):
-    """The value of :func:`log_posterior`, by a pass that leaves no sums."""
-    log_weights, means, factors, _ = unpack(theta, sizes)
-    log_likelihood = log_likelihood_at(sizes[10])
-    value = log_likelihood(X, log_weights, means, factors.reshape(-1))
-    return value + log_prior(theta, sizes, numbers)
