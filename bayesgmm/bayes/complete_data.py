@@ -15,8 +15,8 @@ the others       as in theta (:mod:`~bayesgmm.bayes.log_posterior`)
 ===============  ========================================================================
 
 What is left of a posterior's skewness comes from rows whose component is in doubt. A component of
-few rows is ruled by its prior, which has another shape: its mean, and the logarithms of L_ii, are
-coordinates as they are.
+few rows is ruled by its prior, which has another shape: its mean is a coordinate as it is, and so
+are the logarithms of L_ii where no other component shares its covariance.
 """
 
 from typing import NamedTuple

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from numpy.linalg import inv
 
 from bayesgmm.bayes.chains import run_in_threads
 from bayesgmm.bayes.checkpoint import Checkpoint
@@ -83,25 +84,25 @@ class Cycling:
         points = np.full((n_chains, draws, n), np.nan)
         lp = np.zeros((n_chains, draws))
         acceptance, energy = np.zeros((n_chains, draws)), np.zeros((n_chains, draws))
-        frame = (self.mode.place, self.mode.basis, np.linalg.inv(self.mode.basis))
         arguments = self.posterior.arguments
         length = self.posterior.length_of_a_bit(thin * self.n_passes)
-        proposal = self.mode.proposal if self.n_jumps else None
+        mode = self.mode
+        about = (mode.proposal,) if self.n_jumps else (mode.place, mode.basis, inv(mode.basis))
 
         def chain(c: int) -> Iterator[int]:
             if not (self.n_moves or self.n_jumps):
                 # Sweeps write down where they begin, which is not to be a draw once more.
                 scratch = np.empty((1, n)), *np.empty((3, 1))
-                cycles.run(states[c], *frame, *arguments, streams[c], 0, 1, 1, 0, *scratch)
+                cycles.run(states[c], *about, *arguments, streams[c], 0, 1, 1, 0, *scratch)
             for first in range(0, draws, length):
                 bit = slice(first, min(first + length, draws))
                 counts = self.sweep_every, thin, first * thin
                 rest = *arguments, streams[c], self.n_moves or self.n_jumps, *counts
                 out = points[c, bit], lp[c, bit], acceptance[c, bit]
                 if self.n_jumps:
-                    jumps.run(states[c], proposal, *rest, *out)
+                    jumps.run(states[c], *about, *rest, *out)
                 else:
-                    cycles.run(states[c], *frame, *rest, *out, energy[c, bit])
+                    cycles.run(states[c], *about, *rest, *out, energy[c, bit])
                 yield bit.stop - bit.start
 
         def so_far(complete: bool = False) -> RawDraws:

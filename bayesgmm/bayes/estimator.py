@@ -56,7 +56,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
 
         - "hmc": jumps to draws of a normal approximation where the posterior is close to normal,
           elsewhere Hamiltonian moves that follow its normal part exactly, and Gibbs sweeps. A draw
-          costs one to five passes over the data, and is mostly worth an independent one where
+          costs one to seven passes over the data, and is mostly worth an independent one where
           there are a few hundred rows to a component.
         - "nuts": the No-U-Turn sampler of nutpie, started at the posterior's modes and
           preconditioned by its curvature there. A draw costs several passes over the data. Good
@@ -83,8 +83,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     draws : int, default 1000
         Draws a chain.
     tune : int, optional
-        Draws a chain before the others: for "hmc" to see how near normal the posterior is (50 by
-        default, 150 where it is not), to tune NUTS (200; 1000 for a PyMC model), for "gibbs" to
+        Draws a chain before the others: for "hmc" to see how near normal the posterior is (100 by
+        default, 200 where it is not), to tune NUTS (200; 1000 for a PyMC model), for "gibbs" to
         forget its start (400). Not used by "vi" and "smc".
     chains : int, default 4
         R-hat needs two at least. Of "smc": populations of particles, each on its own.

@@ -12,12 +12,12 @@ from bayesgmm.bayes.modes import Optimum, find_modes, spread_starts
 from bayesgmm.bayes.raw_draws import RawDraws
 from bayesgmm.bayes.samplers import PosteriorDraws
 
-# Cycles thrown away; of those that only try jumps, a half.
+# Cycles thrown away, of jumps, and where these do not do, of moves.
 TUNE = 100
 # Jumps in a cycle and cycles to a sweep, by the least share of them taken, which says how close to
-# normal the posterior is. Near a normal posterior jumps alone would do, and sweeps, several times
-# as dear, are a safeguard.
-JUMPING = [(0.65, (2, 10)), (0.5, (4, 10))]
+# normal the posterior is. Near a normal posterior jumps alone would do, and sweeps, twice as dear,
+# are a safeguard; further from it they bring a chain back from tails that jumps seldom leave.
+JUMPING = [(0.7, (2, 10)), (0.5, (4, 1))]
 # The same of moves: far from a normal posterior they are not worth their time either.
 MOVING = [(0.7, (3, 10)), (0.2, (2, 1)), (0.0, (0, 1))]
 
@@ -42,7 +42,7 @@ def sample_hmc(
         Modes of the posterior density, the highest first.
     draws, chains : int
     tune : int or None
-        Cycles a chain of moves that are thrown away first, after half as many of jumps; None takes
+        Cycles a chain that are thrown away first, twice as many where jumps do not do; None takes
         100.
     rng : numpy.random.Generator
     progressbar : bool
@@ -57,28 +57,30 @@ def sample_hmc(
     Notes
     -----
     First come cycles of a jump and a sweep. The share of jumps taken in their second half, in the
-    chain that takes fewest, decides whether a draw is two jumps, or four, and a sweep one time in
-    ten: where the posterior is close to normal. Otherwise cycles of two moves and a sweep follow,
-    and the share of moves taken decides between three moves and such a sweep; two moves and a
-    sweep; and a sweep alone. From there on nothing is adapted. Chains start as those of NUTS do,
-    and are run longer as those of Gibbs sampling are.
+    chain that takes fewest, decides whether a draw is two jumps, with a sweep one time in ten,
+    where the posterior is close to normal, or four jumps and a sweep. Otherwise, and where the mode
+    has a component of fewer than ten rows, whose tails are the prior's, cycles of two moves and a
+    sweep follow, and the share of moves taken decides between three moves and a sweep one time in
+    ten; two moves and a sweep; and a sweep alone. From there on nothing is adapted. Chains start as
+    those of NUTS do, and are run longer as those of Gibbs sampling are.
 
     An interrupt (Ctrl-C) ends sampling, and the draws so far are returned.
     """
-    modes = find_modes(posterior, optima)
+    from bayesgmm.bayes.complete_data import LEAST_ROWS
 
+    modes = find_modes(posterior, optima)
     n_first = TUNE if tune is None else tune
     cycling = partial(Cycling, posterior, modes[0], label="Sampling", progressbar=progressbar)
-    last = cycling(n_jumps=1, sweep_every=1).begin(
-        spread_starts(modes, chains, rng), max(1, n_first // 2), rng
-    )
     jumping = [(least, cycling(n_jumps=n, sweep_every=every)) for least, (n, every) in JUMPING]
     moving = [(least, cycling(n_moves=n, sweep_every=every)) for least, (n, every) in MOVING]
-    taken = _least_taken(last)
-    suitable = [kind for least, kind in jumping if taken >= least]
+    places, suitable = spread_starts(modes, chains, rng), []
+    if modes[0].proposal.centre.rows.min() >= LEAST_ROWS:
+        first = cycling(n_jumps=1, sweep_every=1).begin(places, n_first, rng)
+        places, taken = first.draws[:, -1], _least_taken(first)
+        suitable = [kind for least, kind in jumping if taken >= least]
     if not suitable:
-        last = cycling(n_moves=2, sweep_every=1).begin(last.draws[:, -1], n_first, rng)
-        taken = _least_taken(last)
+        first = cycling(n_moves=2, sweep_every=1).begin(places, n_first, rng)
+        places, taken = first.draws[:, -1], _least_taken(first)
         suitable = [kind for least, kind in moving if taken >= least]
     chosen = suitable[0]
     if checkpoint is not None:
@@ -86,9 +88,7 @@ def sample_hmc(
         kinds = [kind for _, kind in jumping + moving]
         begun = [kind for kind in kinds if checkpoint.has(f"{kind.run_name}-1")]
         chosen = begun[0] if begun else chosen
-    return chosen.until_mixed(
-        last.draws[:, -1], draws=draws, rng=rng, checkpoint=checkpoint, name="hmc"
-    )
+    return chosen.until_mixed(places, draws=draws, rng=rng, checkpoint=checkpoint, name="hmc")
 
 
 def _least_taken(raw: RawDraws) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 
 from bayesgmm.bayes import log_posterior as density_module
 from bayesgmm.bayes.chains import run_in_threads
-from bayesgmm.bayes.coordinates import LogPosterior
+from bayesgmm.bayes.coordinates import N_PARTS, LogPosterior
 from bayesgmm.bayes.jumps import Proposal, log_improbabilities, propose_all
 from bayesgmm.bayes.log_posterior import log_density
 from bayesgmm.bayes.modes import Optimum, allot, find_modes, shares
@@ -152,7 +152,6 @@ def _log_density(
 ) -> np.ndarray:
     out = np.empty(len(thetas))
     arguments, length = posterior.arguments, posterior.length_of_a_bit()
-    n_parts = 16  # more than there are cores, so that none is idle for long
 
     def evaluate(part: np.ndarray) -> Iterator[int]:
         for first in range(part[0], part[-1] + 1, length):
@@ -160,7 +159,7 @@ def _log_density(
             log_densities(thetas[bit], *arguments, out[bit])
             yield bit.stop - bit.start
 
-    work = [evaluate(part) for part in np.array_split(np.arange(len(thetas)), n_parts)]
+    work = [evaluate(part) for part in np.array_split(np.arange(len(thetas)), N_PARTS)]
     run_in_threads(work, len(thetas), label, progressbar)
     return out
 

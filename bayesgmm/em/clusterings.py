@@ -18,10 +18,10 @@ from bayesgmm.exceptions import ConvergenceWarning
 # Least and largest size of a carved cluster, in units of N / K rows.
 CARVED = (0.1, 1.2)
 # Time and memory of a hierarchy grow with the square of the number of rows: of more than these it
-# sees a sample. Where it is one start among many, a smaller one does.
+# sees a sample. Where it is one start among many, a smaller one does, of so many rows a cluster.
 TREE_ROWS = 2_000
 TREE_SAMPLE = 1_000
-SMALL_TREE_ROWS = 500
+SMALL_TREE_ROWS, SMALL_TREE_ROWS_EACH = 500, 20
 
 
 class Rows:
@@ -134,9 +134,10 @@ def _hierarchical(rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _small_hierarchical(rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
-    if rows.n <= SMALL_TREE_ROWS:
+    size = min(max(SMALL_TREE_ROWS, SMALL_TREE_ROWS_EACH * k), TREE_SAMPLE)
+    if rows.n <= size:
         return one_hot(_cut(rows.tree, k), k)
-    return _by_sample(rows, k, SMALL_TREE_ROWS, rng)
+    return _by_sample(rows, k, size, rng)
 
 
 def _by_sample(rows: Rows, k: int, size: int, rng: np.random.Generator) -> np.ndarray:

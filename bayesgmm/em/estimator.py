@@ -65,7 +65,8 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         Most passes over the data in one run of EM. Zero returns the start.
     n_init : int or "auto", default "auto"
         Number of starts. "auto" takes up to fifteen of mixed kinds, and then moves parts of the
-        best fit about until thirty moves find nothing better, fewer where starts agree. On more
+        best fit about until thirty find nothing better (ninety at most), fewer where starts agree.
+        On more
         than 10,000 rows, or for ten components and more, sixteen race on a subsample, moves that
         merge and split components improve the leaders, and the best finishes on all rows.
     init_params : str, default "mixed"

@@ -106,9 +106,9 @@ def search(
 
     With ``n_init="auto"`` all starts run to the end on small problems; on large ones they race on a
     subsample and the leaders finish on all rows. A number means that many full runs. Of mixed
-    starts the last two thirds are moves on the best fit so far; where that many find nothing
-    better, "auto" ends. ``given`` are the parts of a start
-    that the user gives; where they are all of it, there is one run.
+    starts two thirds are moves on the best fit so far; those of "auto" go on until as many find
+    nothing better, and are few where the starts agree. ``given`` are the parts of a start that the
+    user gives; where they are all of it, there is one run.
     """
     runs = _Runs(problem, settings, watch)
     # Clusterings of a few thousand rows lose more by waking threads than they gain.

@@ -144,7 +144,9 @@ class SelectionResult:
         return f"SelectionResult({n_fits}; best by {self.criterion}: {best})"
 
     def __str__(self) -> str:
+        if self.table.empty:
+            return repr(self)
         names = ["engine", "covariance_type", "n_components", *(c[0] for c in CRITERIA.values())]
         shown = self.table[[*names, "status"]].dropna(axis="columns", how="all")
-        lines = shown.to_string(index=False, na_rep="", float_format="{:.1f}".format)
+        lines = shown.round(1).to_string(index=False, na_rep="")
         return f"{self!r}\n{lines}"

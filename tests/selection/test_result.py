@@ -88,6 +88,8 @@ def test_print_shows_every_fit_and_no_empty_column(both):
     em = replace(both, table=both.table[both.table["engine"] == "em"])
     assert "elpd_loo" in lines[1]
     assert "elpd_loo" not in str(em)
+    none = replace(both, table=both.table.iloc[:0])
+    assert str(none) == repr(none)
 
 
 def test_repr_where_no_fit_has_the_criterion(both):
