@@ -120,7 +120,7 @@ def test_large_likelihoods_are_not_kept_and_criteria_do_not_miss_them(X, monkeyp
     assert "log_likelihood" not in blocks.posterior_.children
     assert blocks.waic().elpd == pytest.approx(kept.waic().elpd, rel=1e-12)
     assert blocks.loo().elpd == pytest.approx(kept.loo().elpd, rel=1e-10)
-    # Where a chain stays, its log-likelihoods are equal up to rounding, and ranks are shared or not.
+    # Where a chain stays, log-likelihoods are equal up to rounding, and ranks are shared or not.
     pd.testing.assert_frame_equal(blocks.diagnostics_.table, kept.diagnostics_.table, rtol=0.02)
 
 
