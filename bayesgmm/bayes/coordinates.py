@@ -1,6 +1,6 @@
 """Between mixtures in the units of the data and the unconstrained coordinates of the samplers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -143,18 +143,38 @@ class LogPosterior:
 
     def values_and_gradients(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same at each of thetas (n, P): (n,), and (n, P)."""
-        values, slopes = np.empty(len(thetas)), np.empty(thetas.shape)
-        arguments, length = self.arguments, self.length_of_a_bit()
+        values, slopes, arguments = np.empty(len(thetas)), np.empty(thetas.shape), self.arguments
+
+        def evaluate(bit: slice) -> None:
+            log_posteriors(thetas[bit], *arguments, values[bit], slopes[bit])
+
+        self.for_each_bit(len(thetas), evaluate)
+        return values, slopes
+
+    def for_each_bit(
+        self,
+        n: int,
+        function: Callable[[slice], None],
+        label: str = "",
+        progressbar: bool = False,
+    ) -> None:
+        """Call a compiled function with slices of n places, in threads, for a pass a place.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the user interrupts.
+        """
+        length = self.length_of_a_bit()
 
         def part(places: np.ndarray) -> Iterator[int]:
             for first in range(places[0], places[-1] + 1, length):
                 bit = slice(first, min(first + length, places[-1] + 1))
-                log_posteriors(thetas[bit], *arguments, values[bit], slopes[bit])
+                function(bit)
                 yield bit.stop - bit.start
 
-        parts = np.array_split(np.arange(len(thetas)), min(len(thetas), N_PARTS))
-        run_in_threads([part(places) for places in parts], len(thetas), "", progressbar=False)
-        return values, slopes
+        parts = np.array_split(np.arange(n), min(n, N_PARTS))
+        run_in_threads([part(places) for places in parts], n, label, progressbar)
 
     def pack(self, mixture: Mixture, hyper: np.ndarray | None = None) -> np.ndarray:
         """Coordinates of a mixture (without draws) and of the hyperparameters.

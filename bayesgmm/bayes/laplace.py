@@ -8,13 +8,12 @@ whether that can be trusted.
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from bayesgmm.bayes import log_posterior as density_module
-from bayesgmm.bayes.chains import run_in_threads
-from bayesgmm.bayes.coordinates import N_PARTS, LogPosterior
+from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.jumps import Proposal, log_improbabilities, propose_all
 from bayesgmm.bayes.log_posterior import log_density
 from bayesgmm.bayes.modes import Optimum, allot, find_modes, shares
@@ -150,17 +149,12 @@ def _log_proposal(
 def _log_density(
     posterior: LogPosterior, thetas: np.ndarray, progressbar: bool, label: str = ""
 ) -> np.ndarray:
-    out = np.empty(len(thetas))
-    arguments, length = posterior.arguments, posterior.length_of_a_bit()
+    out, arguments = np.empty(len(thetas)), posterior.arguments
 
-    def evaluate(part: np.ndarray) -> Iterator[int]:
-        for first in range(part[0], part[-1] + 1, length):
-            bit = slice(first, min(first + length, part[-1] + 1))
-            log_densities(thetas[bit], *arguments, out[bit])
-            yield bit.stop - bit.start
+    def evaluate(bit: slice) -> None:
+        log_densities(thetas[bit], *arguments, out[bit])
 
-    work = [evaluate(part) for part in np.array_split(np.arange(len(thetas)), N_PARTS)]
-    run_in_threads(work, len(thetas), label, progressbar)
+    posterior.for_each_bit(len(thetas), evaluate, label, progressbar)
     return out
 
 

@@ -128,21 +128,21 @@ def _hierarchical(rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
     Scrucca and Raftery (2015, doi:10.1007/s11634-015-0220-z) found this transformation to give EM
     better starts than the data as they are. Of many rows the hierarchy of a sample gives centres.
     """
-    if rows.n <= TREE_ROWS:
-        return one_hot(_cut(rows.tree, k), k)
-    return _by_sample(rows, k, TREE_SAMPLE, rng)
+    return _cut_hierarchy(rows, k, TREE_ROWS, TREE_SAMPLE, rng)
 
 
 def _small_hierarchical(rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
     size = min(max(SMALL_TREE_ROWS, SMALL_TREE_ROWS_EACH * k), TREE_SAMPLE)
-    if rows.n <= size:
+    return _cut_hierarchy(rows, k, size, size, rng)
+
+
+def _cut_hierarchy(
+    rows: Rows, k: int, most: int, sample: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Its clusters; of more than ``most`` rows those nearest to the centres that a sample has."""
+    if rows.n <= most:
         return one_hot(_cut(rows.tree, k), k)
-    return _by_sample(rows, k, size, rng)
-
-
-def _by_sample(rows: Rows, k: int, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Clusters of the rows nearest to the centres that the hierarchy of a sample has."""
-    size = min(max(size, k), rows.n)
+    size = max(sample, k)
     points = rows.whitened[rng.choice(rows.n, size=size, replace=False, p=rows.probability)]
     labels = one_hot(_cut(_ward(points), k), k)
     return nearest(rows.whitened, (labels.T @ points) / labels.sum(axis=0)[:, None])

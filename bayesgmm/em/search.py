@@ -172,10 +172,10 @@ def _try_all(runs: "_Runs", rng: np.random.Generator, given: Given | None) -> No
     if not (n_moves and runs.finished):
         return
     most = n_moves
-    if automatic and runs.share_at_best == 1.0:
-        most = N_MOVES_AGREEING
-    elif automatic:
-        most = N_MOVES_HALF if runs.share_at_best >= HALF else MAX_MOVES
+    if automatic:
+        share = runs.share_at_best
+        enough = N_MOVES_AGREEING if share == 1.0 else N_MOVES_HALF
+        most = enough if share >= HALF else MAX_MOVES
     moves, idle = Moves(problem, rng), 0
     for _ in range(most):
         found_better = runs.add_move(moves.relocate(runs.best.run.mixture))

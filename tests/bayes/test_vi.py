@@ -5,7 +5,7 @@ import pytest
 from posterior_problems import draw, posterior_of
 
 from bayesgmm import BayesianGaussianMixture, Priors
-from bayesgmm.bayes import laplace, vi
+from bayesgmm.bayes import coordinates, vi
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.core import threads
 from bayesgmm.exceptions import DataError, PosteriorWarning
@@ -120,7 +120,7 @@ def test_an_interrupt_leaves_no_draws(monkeypatch):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(laplace, "run_in_threads", interrupted)
+    monkeypatch.setattr(coordinates, "run_in_threads", interrupted)
     fit = BayesianGaussianMixture(1, sampler="vi", random_state=0, progressbar=False)
     with pytest.raises(KeyboardInterrupt):
         fit.fit(clusters(60))
