@@ -115,8 +115,9 @@ def invert_triangular(lower: np.ndarray) -> np.ndarray:
         return np.tril(np.linalg.inv(lower))
     from bayesgmm.core.kernels import factors
 
-    inverse, are_regular = factors.inverses(_stack(lower))
-    if not are_regular:
+    stack = _stack(lower)
+    inverse = np.empty_like(stack)
+    if not factors.inverses(stack, inverse):
         raise np.linalg.LinAlgError("a triangular matrix is singular")
     return inverse.reshape(lower.shape)
 
@@ -134,8 +135,9 @@ def whiten_full(covariances: np.ndarray) -> np.ndarray:
         return invert_triangular(np.linalg.cholesky(covariances))
     from bayesgmm.core.kernels import factors
 
-    whitening, are_positive = factors.inverse_choleskys(_stack(covariances))
-    if not are_positive:
+    stack = _stack(covariances)
+    whitening = np.empty_like(stack)
+    if not factors.inverse_choleskys(stack, np.empty((d, d)), whitening):
         raise np.linalg.LinAlgError("a covariance is not positive definite")
     return whitening.reshape(covariances.shape)
 

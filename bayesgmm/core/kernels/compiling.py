@@ -59,6 +59,19 @@ class Compiler:
 
         return decorate
 
+    def inlined(self, **options: Any) -> Callable[[Any], Any]:
+        """As ``njit``, for functions with one caller, of which they become a part.
+
+        On its own each would be optimised once more with every function on the way to the caller.
+        """
+        return self.njit(inline="always", **options)
+
+    def variant(self, function: Any, name: str, **options: Any) -> Any:
+        """One of several functions made from one source, which differ by the constants in it."""
+        # Numba files machine code, and links it, by this name: it must tell the functions apart.
+        function.__qualname__ = f"{function.__name__}_{name}"
+        return self.njit(**options)(function)
+
     def cfunc(self, signature: Any, **options: Any) -> Callable[[Any], Any]:
         """As ``numba.cfunc(signature, cache=True, ...)``."""
 
@@ -156,7 +169,7 @@ def _is_watched() -> bool:
 _note = _Note()
 event.register("numba:compile", _note)
 compiler = Compiler(*KERNEL_SOURCES)
-njit = compiler.njit
+njit, inlined, variant = compiler.njit, compiler.inlined, compiler.variant
 
 
 def inner(**options: Any) -> Callable[[Any], Any]:

@@ -130,7 +130,7 @@ def sums(X, sample_weight, log_weights, means, factors, far, counts, first, seco
     log_likelihood = 0.0
     for start in range(0, n, softmax.BLOCK_ROWS):
         n_used, n_rows, is_uniform = softmax.load_block(
-            X, sample_weight, start, softmax.BLOCK_ROWS, stride, F, weight
+            X, d, sample_weight, start, softmax.BLOCK_ROWS, stride, F, weight
         )
         centre_rows(F, centre, farthest, stride, n_used, n_rows)
         _add_squares(F, d, is_isotropic, stride, n_rows)

@@ -14,14 +14,14 @@ from threading import Lock
 import numpy as np
 
 from bayesgmm.core.kernels import simd, softmax, steps
-from bayesgmm.core.kernels.compiling import inner, njit
+from bayesgmm.core.kernels.compiling import inlined, inner, variant
 from bayesgmm.core.kernels.simd import WIDTH
 
 # With more, numbers of a step no longer fit the registers.
 MOST_FEATURES = 5
 
 
-@inner()
+@inlined()
 def _add_to(total, part):
     """``total += part``, and ``part`` becomes zero."""
     for v in range(0, total.shape[0], WIDTH):
@@ -43,7 +43,7 @@ def _place(k, i, j, n_components, d, size, is_triangular):
     return k * n_each + i % n_each
 
 
-@inner()
+@inlined()
 def _pack(log_weights, means, factors, is_triangular):
     """For each component the constant of its log density, its mean, the entries of its factor."""
     n_components, d = means.shape
@@ -68,7 +68,7 @@ def _pack(log_weights, means, factors, is_triangular):
     return model
 
 
-@inner()
+@inlined()
 def _unpack(sums, is_triangular, counts, first, second):
     n_components, d = first.shape
     second[:] = 0.0
@@ -112,10 +112,7 @@ _making = Lock()
 
 
 def _compiled(function: Callable[..., float], d: int, is_triangular: bool) -> Callable[..., float]:
-    # Numba files machine code, and links it, by this name: it must tell the functions apart.
-    structure = "triangular" if is_triangular else "diagonal"
-    function.__qualname__ = f"{function.__name__}_{d}_{structure}"
-    return njit()(function)
+    return variant(function, f"{d}_{'triangular' if is_triangular else 'diagonal'}")
 
 
 # In both, Python integers become constants of what is compiled and part of its key in the cache.
@@ -143,7 +140,7 @@ def _sums(d: int, is_triangular: bool) -> Callable[..., float]:
         log_likelihood = 0.0
         for start in range(0, n, block):
             _, n_rows, is_uniform = softmax.load_block(
-                X, sample_weight, start, block, stride, U, weight
+                X, d, sample_weight, start, block, stride, U, weight
             )
             steps.add_block(
                 d,
@@ -185,7 +182,7 @@ def _log_likelihood(d: int, is_triangular: bool) -> Callable[..., float]:
         value = 0.0
         for start in range(0, n, block):
             _, n_rows, is_uniform = softmax.load_block(
-                X, np.empty(0), start, block, stride, U, weight
+                X, d, np.empty(0), start, block, stride, U, weight
             )
             steps.weigh_block(
                 d,

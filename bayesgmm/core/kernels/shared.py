@@ -90,7 +90,7 @@ def sums(X, sample_weight, log_weights, means, factors, far, counts, first, seco
     log_likelihood, farthest = 0.0, 0.0
     for start in range(0, n, softmax.BLOCK_ROWS):
         n_used, n_rows, is_uniform = softmax.load_block(
-            X, sample_weight, start, softmax.BLOCK_ROWS, stride, U, weight
+            X, d, sample_weight, start, softmax.BLOCK_ROWS, stride, U, weight
         )
         softmax.fill(half_squares, 0, 0.0, n_rows)
         triangular.whiten(U, whitening, 0, d, Y, 0, half_squares, 0, stride, n_rows)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from bayesgmm.core.kernels import elementary, simd
-from bayesgmm.core.kernels.compiling import inner
+from bayesgmm.core.kernels.compiling import inlined, inner
 
 # Stands for the logarithm of zero: adding finite numbers to it cannot overflow, and the relaxed
 # arithmetic of the vectors never meets an infinity.
@@ -37,18 +37,7 @@ def buffer(n):
     return memory[skip : skip + n]
 
 
-@inner()
-def log_sum(joint, n_components, work, out, stride, n_rows):
-    """``out[row] = log sum_k exp(joint[k, row])``; ``joint`` (K * stride) is overwritten."""
-    elementary.exponentials(
-        joint, n_components, LOG_ZERO, work[:stride], work[stride:], stride, n_rows
-    )
-    for v in range(0, n_rows, simd.WIDTH):
-        total = elementary.log(simd.load(work, stride + v))
-        simd.store(out, v, simd.add(simd.load(work, v), total))
-
-
-@inner()
+@inlined()
 def log_likelihood(work, weight, is_uniform, stride, n_rows):
     """The weighted sum of the rows' log densities, from their maxima and sums in ``work``."""
     result = simd.broadcast(0.0)
@@ -68,7 +57,7 @@ def log_likelihood(work, weight, is_uniform, stride, n_rows):
     return simd.sum_lanes(simd.add(result, elementary.log(product)))
 
 
-@inner()
+@inlined()
 def responsibilities(joint, n_components, weight, is_uniform, work, counts, stride, n_rows):
     """Turn log joint densities into weighted responsibilities; returns the log-likelihood.
 
@@ -95,10 +84,42 @@ def responsibilities(joint, n_components, weight, is_uniform, work, counts, stri
     return result
 
 
-@inner()
-def load_rows(X, start, n_used, n_rows, stride, U):
-    """Transpose rows ``start`` to ``start + n_used`` of X into the block U; zeros after them."""
-    d = X.shape[1]
+@inlined()
+def write(joint, s, start, n_used, work, densities, by_component, normalise, stride, n_rows):
+    """Write the log densities of a block's rows, or what each component has of them.
+
+    joint : (K * stride) in: log joint densities; overwritten
+    s, start, n_used : of what draw this is, the first row, and the number of rows
+    work : (2 * stride) overwritten
+    densities : (S, N) out: log densities; or (S, 0)
+    by_component : (S, N, K) out; or (S, 0, 0), which leaves them out and writes ``densities``
+    normalise : bool, whether ``by_component`` is responsibilities, not log joint densities
+    """
+    is_density = by_component.shape[1] == 0
+    n_components = joint.shape[0] // stride
+    if is_density or normalise:
+        elementary.exponentials(
+            joint, n_components, LOG_ZERO, work[:stride], work[stride:], stride, n_rows
+        )
+    if is_density:
+        for v in range(0, n_rows, simd.WIDTH):
+            total = elementary.log(simd.load(work, stride + v))
+            simd.store(work, v, simd.add(simd.load(work, v), total))
+        for i in range(n_used):
+            densities[s, start + i] = work[i]
+        return
+    for i in range(n_used):
+        scale = 1.0 / work[stride + i] if normalise else 1.0
+        for k in range(n_components):
+            by_component[s, start + i, k] = joint[k * stride + i] * scale
+
+
+@inlined()
+def load_rows(X, d, start, n_used, n_rows, stride, U):
+    """Transpose rows ``start`` to ``start + n_used`` of X into the block U; zeros after them.
+
+    Where ``d`` is a constant, only its own case is compiled.
+    """
     n_whole = n_used // simd.WIDTH * simd.WIDTH
     rows = X.reshape(-1)
     for i in range(0, n_whole, simd.WIDTH):
@@ -139,7 +160,7 @@ def fill_sum(joint, j0, values, constant, n_rows):
         simd.store(joint, j0 + v, simd.add(simd.load(values, v), copies))
 
 
-@inner()
+@inlined()
 def load_weights(sample_weight, start, n_used, n_rows, weight):
     """The weights of a block, zero after its rows; returns whether all of them are one."""
     # Loops, as assigning a slice would make Numba compile the formatting of its error message.
@@ -154,19 +175,19 @@ def load_weights(sample_weight, start, n_used, n_rows, weight):
     return not is_given and n_used == n_rows
 
 
-@inner()
-def load_block(X, sample_weight, start, block, stride, U, weight):
+@inlined()
+def load_block(X, d, sample_weight, start, block, stride, U, weight):
     """Rows and weights from ``start`` on, at most ``block`` of them.
 
     Returns the number of rows, what they are filled up to, and whether all weights are one.
     """
     n_used = min(block, X.shape[0] - start)
     n_rows = filled(n_used)
-    load_rows(X, start, n_used, n_rows, stride, U)
+    load_rows(X, d, start, n_used, n_rows, stride, U)
     return n_used, n_rows, load_weights(sample_weight, start, n_used, n_rows, weight)
 
 
-@inner()
+@inlined()
 def constants(log_weights, log_determinants, d, out):
     """``out[k]``: the part of the log joint density that no row changes."""
     for k in range(log_weights.shape[0]):

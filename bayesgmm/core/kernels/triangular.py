@@ -10,7 +10,7 @@ cancel.
 import numpy as np
 
 from bayesgmm.core.kernels import softmax, tiles
-from bayesgmm.core.kernels.compiling import inner, njit
+from bayesgmm.core.kernels.compiling import inlined, inner, njit
 from bayesgmm.core.kernels.tiles import TILE
 
 
@@ -24,7 +24,7 @@ def _model_size(d):
     return total
 
 
-@inner()
+@inlined()
 def pack_model(means, factors):
     """Means, and factors or the one that all share, tile by tile, in the order of their use."""
     n_components, d = means.shape
@@ -41,7 +41,7 @@ def pack_model(means, factors):
     return model
 
 
-@inner()
+@inlined()
 def whiten(U, model, m0, d, Y, y0, joint, j0, stride, n_rows):
     """Y = W (U - mean) of one component, tile by tile; ``joint`` loses half the sum of squares."""
     m = m0
@@ -137,7 +137,7 @@ def unpack(packed, p0, d, first, second):
             p += _cross_slots(height)
 
 
-@inner()
+@inlined()
 def constants(log_weights, factors, d):
     """What the log joint densities (K,) are where y is zero."""
     n_components = log_weights.shape[0]
@@ -150,7 +150,7 @@ def constants(log_weights, factors, d):
     return out
 
 
-@inner()
+@inlined()
 def block_joint(U, model, offsets, d, Y, y_step, joint, stride, n_rows):
     """Write a block's log joint densities (K * stride), and y of component k at k * y_step.
 
@@ -201,7 +201,7 @@ def sums(X, sample_weight, log_weights, means, factors, far, counts, first, seco
     log_likelihood = 0.0
     for start in range(0, n, block):
         _, n_rows, is_uniform = softmax.load_block(
-            X, sample_weight, start, block, stride, U, weight
+            X, d, sample_weight, start, block, stride, U, weight
         )
         block_joint(U, model, offsets, d, Y, d * stride, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
@@ -223,46 +223,45 @@ def sums(X, sample_weight, log_weights, means, factors, far, counts, first, seco
 
 
 @njit()
-def _for_each_block(X, log_weights, means, factors, density, by_component, normalise):
+def for_each_draw(X, log_weights, means, factors, densities, by_component, normalise):
+    """Write log densities, log joint densities or responsibilities under each of S draws.
+
+    Parameters
+    ----------
+    X : (N, D) in
+    log_weights, means : in, as in :func:`sums`, with a leading axis of length S
+    factors : (S, K, D, D) in
+    densities, by_component, normalise
+        As in :func:`bayesgmm.core.kernels.softmax.write`.
+    """
     n, d = X.shape
-    n_components = log_weights.shape[0]
+    n_components = log_weights.shape[1]
     block = softmax.block_rows(1, d)
     stride = block + 8
-    model = pack_model(means, factors)
-    offsets = constants(log_weights, factors, d)
     U = softmax.buffer(d * stride)
     Y = softmax.buffer(d * stride)
     joint = softmax.buffer(n_components * stride)
-    totals = softmax.buffer(stride)
-    weight = softmax.buffer(stride)
-    weight[:] = 1.0
     work = softmax.buffer(2 * stride)
-    counts = np.zeros(n_components)
-    for start in range(0, n, block):
-        n_used = min(block, n - start)
-        n_rows = softmax.filled(n_used)
-        softmax.load_rows(X, start, n_used, n_rows, stride, U)
-        block_joint(U, model, offsets, d, Y, 0, joint, stride, n_rows)
-        if by_component.shape[0] > 0:
-            if normalise:
-                softmax.responsibilities(
-                    joint, n_components, weight, False, work, counts, stride, n_rows
-                )
-            for i in range(n_used):
-                for k in range(n_components):
-                    by_component[start + i, k] = joint[k * stride + i]
-        else:
-            softmax.log_sum(joint, n_components, work, totals, stride, n_rows)
-            for i in range(n_used):
-                density[start + i] = totals[i]
+    for s in range(log_weights.shape[0]):
+        model = pack_model(means[s], factors[s])
+        offsets = constants(log_weights[s], factors[s], d)
+        for start in range(0, n, block):
+            n_used = min(block, n - start)
+            n_rows = softmax.filled(n_used)
+            softmax.load_rows(X, d, start, n_used, n_rows, stride, U)
+            block_joint(U, model, offsets, d, Y, 0, joint, stride, n_rows)
+            softmax.write(
+                joint, s, start, n_used, work, densities, by_component, normalise, stride, n_rows
+            )
 
 
 @njit()
 def log_density(X, log_weights, means, factors):
     """The log density of each row, (N,); arguments as in :func:`sums`, factors (K, D, D)."""
-    out = np.empty(X.shape[0])
-    _for_each_block(X, log_weights, means, factors, out, np.empty((0, 0)), False)
-    return out
+    out = np.empty((1, X.shape[0]))
+    draw = log_weights[np.newaxis], means[np.newaxis], factors[np.newaxis]
+    for_each_draw(X, *draw, out, np.empty((1, 0, 0)), False)
+    return out[0]
 
 
 @njit()
@@ -270,21 +269,3 @@ def log_likelihood(X, log_weights, means, factors):
     """The sum of the rows' log densities; arguments as in :func:`sums`, factors flat (K, D, D)."""
     d = X.shape[1]
     return log_density(X, log_weights, means, factors.reshape(-1, d, d)).sum()
-
-
-@njit()
-def for_each_draw(X, log_weights, means, factors, densities, by_component, normalise):
-    """Write log densities, log joint densities or responsibilities under each of S draws.
-
-    Parameters
-    ----------
-    X : (N, D) in
-    log_weights, means, factors : in, as in :func:`log_density`, with a leading axis of length S
-    densities : (S, N) out: log densities; or (S, 0)
-    by_component : (S, N, K) out; or (S, 0, 0), which leaves them out and writes ``densities``
-    normalise : bool, whether ``by_component`` is responsibilities, not log joint densities
-    """
-    for s in range(log_weights.shape[0]):
-        _for_each_block(
-            X, log_weights[s], means[s], factors[s], densities[s], by_component[s], normalise
-        )

@@ -4,4 +4,5 @@ from pathlib import Path
 
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 
-njit = Compiler(*KERNEL_SOURCES, *sorted(Path(__file__).parent.glob("*.py"))).njit
+compiler = Compiler(*KERNEL_SOURCES, *sorted(Path(__file__).parent.glob("*.py")))
+njit, inlined, variant = compiler.njit, compiler.inlined, compiler.variant

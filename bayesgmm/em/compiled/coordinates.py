@@ -7,7 +7,7 @@ mixture.
 
 import numpy as np
 
-from bayesgmm.em.compiled.compiling import njit
+from bayesgmm.em.compiled.compiling import inlined
 from bayesgmm.em.compiled.task import (
     CENTRE,
     IS_DIAGONAL,
@@ -21,7 +21,7 @@ from bayesgmm.em.compiled.task import (
 _LARGEST = 300.0
 
 
-@njit(error_model="numpy")
+@inlined()
 def pack(numbers, table, n_components, mixture, vector):
     """Write a mixture as a vector."""
     d = table.shape[1]
@@ -37,7 +37,7 @@ def pack(numbers, table, n_components, mixture, vector):
         vector[p] = np.log(value) if numbers[IS_DIAGONAL] or row == j else value
 
 
-@njit(error_model="numpy")
+@inlined()
 def unpack(numbers, table, n_components, vector, mixture):
     """Write the mixture that a vector stands for; what a task keeps stands there already."""
     d = table.shape[1]

@@ -16,14 +16,14 @@ from bayesgmm.core.covariance import CovarianceFamily
 from bayesgmm.core.kernels.pointers import address_of, address_of_sums, function_at
 from bayesgmm.em.compiled import diagonal, triangular
 
-_VECTOR, _MATRIX = float64[::1], float64[:, ::1]
-_TASK = (_VECTOR, _MATRIX, _VECTOR, _VECTOR)
-_MAXIMISE = boolean(*_TASK, _VECTOR, _MATRIX, _VECTOR, _VECTOR, _VECTOR)
-_LOG_PRIOR = float64(*_TASK, _VECTOR)
+VECTOR, MATRIX = float64[::1], float64[:, ::1]
+TASK, SUMS = (VECTOR, MATRIX, VECTOR, VECTOR), (VECTOR, MATRIX, VECTOR)
+_MAXIMISE = boolean(*TASK, *SUMS, VECTOR, VECTOR)
+_LOG_PRIOR = float64(*TASK, VECTOR)
 
 
 def module_of(family: CovarianceFamily) -> ModuleType:
-    """The M-step ``maximise`` and the density ``log_prior`` of a family."""
+    """The M-steps ``maximise_for`` and the density ``log_prior`` of a family."""
     return diagonal if family.structure == "diagonal" else triangular
 
 
@@ -37,7 +37,7 @@ def addresses_of(
     """Addresses of the M-step, of the prior density, and of a kernel."""
     module = module_of(family)
     addresses = [
-        address_of(module.maximise, _MAXIMISE),
+        address_of(module.maximise_for(has_prior), _MAXIMISE),
         address_of(module.log_prior, _LOG_PRIOR) if has_prior else 0,
     ]
     if kernel is not None:
@@ -45,8 +45,9 @@ def addresses_of(
     return np.array(addresses)
 
 
-def _at(kind: types.FunctionType) -> Any:
-    """In compiled code: the function of that kind at an address."""
+def caller_of(signature: Any) -> Any:
+    """In compiled code: the function of that signature at an address."""
+    kind = types.FunctionType(signature)
 
     @intrinsic
     def convert(typingctx, address):
@@ -58,5 +59,5 @@ def _at(kind: types.FunctionType) -> Any:
     return convert
 
 
-maximise_at = _at(types.FunctionType(_MAXIMISE))
-log_prior_at = _at(types.FunctionType(_LOG_PRIOR))
+maximise_at = caller_of(_MAXIMISE)
+log_prior_at = caller_of(_LOG_PRIOR)

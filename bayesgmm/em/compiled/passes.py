@@ -3,11 +3,11 @@
 import numpy as np
 
 from bayesgmm.core.covariance import CovarianceFamily
-from bayesgmm.core.kernels.pointers import sums_at
+from bayesgmm.core.kernels.pointers import address_of, sums_at
 from bayesgmm.core.statistics import FAR, Pass
 from bayesgmm.em.compiled import squarem, weights
 from bayesgmm.em.compiled.compiling import njit
-from bayesgmm.em.compiled.functions import addresses_of, module_of
+from bayesgmm.em.compiled.functions import addresses_of, caller_of, module_of
 from bayesgmm.em.compiled.squarem import State
 from bayesgmm.em.compiled.task import HAS_PRIOR, Task
 
@@ -24,7 +24,8 @@ def step(
     """
     new = old.copy()
     weights.maximise(task.numbers, task.concentration, sums[0], new)
-    is_regular = module_of(family).maximise(*task, *sums, old, new)
+    maximise = module_of(family).maximise_for(bool(task.numbers[HAS_PRIOR]))
+    is_regular = maximise(*task, *sums, old, new)
     return new if is_regular else None
 
 
@@ -49,11 +50,14 @@ def make_passes(one_pass: Pass, task: Task, state: State, n_passes: int) -> int:
     family, rows = one_pass.family, one_pass.rows
     has_prior = bool(task.numbers[HAS_PRIOR])
     status, kernels = squarem.TOO_FAR, one_pass.kernels
+    advance = address_of(squarem.advance, squarem.SIGNATURE)
     for kernel in kernels:
         if status == squarem.TOO_FAR:
             addresses = addresses_of(family, has_prior, kernel, rows.dtype.char)
             far = np.inf if kernel is kernels[-1] else FAR
-            status = _follow(addresses, *task, *state, rows, one_pass.weight, far, n_passes)
+            status = _follow(
+                addresses, advance, *task, *state, rows, one_pass.weight, far, n_passes
+            )
     return status
 
 
@@ -65,9 +69,13 @@ def take_sums(
     return squarem.advance(addresses, *task, *state, log_likelihood, *sums)
 
 
+_advance_at = caller_of(squarem.SIGNATURE)
+
+
 @njit(error_model="numpy")
 def _follow(
     addresses,
+    advance_address,
     numbers,
     table,
     concentration,
@@ -81,7 +89,7 @@ def _follow(
     far,
     n_passes,
 ):
-    kernel = sums_at(addresses[2], X)
+    kernel, advance = sums_at(addresses[2], X), _advance_at(advance_address)
     n_components, d = len(concentration), X.shape[1]
     start = n_components + n_components * d
     counts, first = np.empty(n_components), np.empty((n_components, d))
@@ -99,7 +107,7 @@ def _follow(
         )
         if far < np.inf and np.isnan(log_likelihood):
             return squarem.TOO_FAR
-        status = squarem.advance(
+        status = advance(
             addresses,
             numbers,
             table,

@@ -17,10 +17,11 @@ convergence is not mistaken for arrival.
 from typing import NamedTuple
 
 import numpy as np
+from numba import float64, int64
 
 from bayesgmm.em.compiled import coordinates, weights
-from bayesgmm.em.compiled.compiling import njit
-from bayesgmm.em.compiled.functions import log_prior_at, maximise_at
+from bayesgmm.em.compiled.compiling import inlined, njit
+from bayesgmm.em.compiled.functions import MATRIX, SUMS, TASK, VECTOR, log_prior_at, maximise_at
 from bayesgmm.em.compiled.task import HAS_PRIOR, N
 
 FIRST, SECOND, TRIED, LAST, PLAIN = range(5)
@@ -40,6 +41,9 @@ VALUE, LOG_LIKELIHOOD, VALUE_AFTER, LOG_LIKELIHOOD_AFTER = range(8, 12)
 # By what factor the last steps shrank. The slowest counts: the first step after an extrapolation is
 # mostly in the fast directions and hides the slow ones.
 RATE, RATE_BEFORE, RATE_BEFORE_THAT = range(12, 15)
+
+# Of the function ``advance``.
+SIGNATURE = int64(int64[::1], *TASK, VECTOR, MATRIX, MATRIX, VECTOR, float64, *SUMS)
 
 
 class State(NamedTuple):
@@ -187,7 +191,7 @@ def advance(
     return GO_ON
 
 
-@njit(error_model="numpy")
+@inlined()
 def _extrapolate(numbers, table, n_components, memory, mixtures, vectors):
     """Whether x1 is near enough to the optimum, and whether there is a point to try beyond x2."""
     for place in range(3):
@@ -219,13 +223,13 @@ def _extrapolate(numbers, table, n_components, memory, mixtures, vectors):
     return False, True
 
 
-@njit(error_model="numpy")
+@inlined()
 def _copy(mixtures, place, into):
     for p in range(mixtures.shape[1]):
         mixtures[into, p] = mixtures[place, p]
 
 
-@njit(error_model="numpy")
+@inlined()
 def _rounding(n, value):
     """Objectives that differ by less are the same number."""
     return 1e-14 * abs(value) + 1e-13 * n

@@ -8,15 +8,17 @@ step is conditional (ECM: means given covariances, then covariances given means;
 1993, doi:10.1093/biomet/80.2.267).
 """
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 
-from bayesgmm.em.compiled.compiling import njit
+from bayesgmm.em.compiled.compiling import inlined, njit, variant
 from bayesgmm.em.compiled.hyper import hyper_of, log_hyperprior
 from bayesgmm.em.compiled.task import (
     CONSTANT,
     DIVISOR,
     DOF,
-    HAS_PRIOR,
     IS_CONJUGATE,
     KEEPS_COVARIANCES,
     KEEPS_MEANS,
@@ -31,75 +33,68 @@ TINY = np.finfo(float).tiny
 _ANY_ORDER = {"reassoc", "contract", "nsz"}
 
 
-@njit(error_model="numpy")
-def maximise(numbers, table, concentration, scatter, counts, first, second, old, new):
-    """The M-step; returns whether all covariances are positive definite.
+@cache
+def maximise_for(has_prior: bool) -> Callable[..., bool]:
+    """The M-step, compiled with or without what a prior adds to it."""
 
-    Parameters
-    ----------
-    numbers, table, concentration, scatter : in, a :class:`~bayesgmm.em.compiled.task.Task`
-    counts, first, second : in, the sums of a pass
-    old : in, the mixture of the pass
-    new : out, the next mixture; what the task keeps stands there already
-    """
-    n_components, d = first.shape
-    start = n_components + n_components * d
-    n_factors = (len(old) - start) // (d * d)
-    hyper = hyper_of(numbers, table, old[start:])
-    within, lower = np.empty(d * d), np.zeros(d * d)
-    shift, away, y = np.empty(d), np.empty(d), np.empty(d)
-    divisor = 0.0
-    for k in range(n_components):
-        count, mean = counts[k], n_components + k * d
-        W = old[start + k % n_factors * d * d : start + (k % n_factors + 1) * d * d]
-        if k < n_factors:
-            divisor = 0.0
+    def maximise(numbers, table, concentration, scatter, counts, first, second, old, new):
+        """The M-step; returns whether all covariances are positive definite.
+
+        Parameters
+        ----------
+        numbers, table, concentration, scatter : in, a :class:`~bayesgmm.em.compiled.task.Task`
+        counts, first, second : in, the sums of a pass
+        old : in, the mixture of the pass
+        new : out, the next mixture; what the task keeps stands there already
+        """
+        n_components, d = first.shape
+        start = n_components + n_components * d
+        n_factors = (len(old) - start) // (d * d)
+        within, lower = np.empty(d * d), np.zeros(d * d)
+        shift, away, y = np.empty(d), np.empty(d), np.empty(d)
+        hyper = hyper_of(numbers, table, old[start:]) if has_prior else away
+        divisor = 0.0
+        for k in range(n_components):
+            count, here = counts[k], slice(n_components + k * d, n_components + (k + 1) * d)
+            W = old[start + k % n_factors * d * d : start + (k % n_factors + 1) * d * d]
+            old_mean, mean = old[here], new[here]
+            if k < n_factors:
+                divisor = 0.0
+                for p in range(d * d):
+                    within[p] = second[k * d * d + p]
+            divisor += max(count, TINY)
+            for i in range(d):
+                shift[i] = first[k, i] / max(count, TINY)
+            if not numbers[KEEPS_MEANS]:
+                _add_outer(within, -count, shift)
+            # From whitened coordinates to those of the data: the mean that the rows have.
+            for i in range(d):
+                total = shift[i]
+                for j in range(i):
+                    total -= W[i * d + j] * away[j]
+                away[i] = total / W[i * d + i]
+                shift[i] = old_mean[i] + away[i]
+                mean[i] = old_mean[i] if numbers[KEEPS_MEANS] else shift[i]
+            if has_prior and not numbers[KEEPS_MEANS]:
+                _pull(numbers, table, count, W, shift, lower, y, mean)
+                _add_deviation(within, count, W, shift, mean, away, y)
+            if has_prior and numbers[IS_CONJUGATE]:
+                divisor += 1.0
+                _add_deviation(within, numbers[STRENGTH], W, mean, table[LOC], away, y)
+            if numbers[KEEPS_COVARIANCES] or (n_factors == 1 and k < n_components - 1):
+                continue
+            if has_prior:
+                _add_scatter(within, W, scatter, hyper, shift)
             for p in range(d * d):
-                within[p] = second[k * d * d + p]
-        divisor += max(count, TINY) + (1.0 if numbers[IS_CONJUGATE] else 0.0)
-        for i in range(d):
-            shift[i] = first[k, i] / max(count, TINY)
-        _add_outer(within, -count, shift)
-        # From whitened coordinates to those of the data: the mean that the rows have.
-        for i in range(d):
-            total = shift[i]
-            for j in range(i):
-                total -= W[i * d + j] * away[j]
-            away[i] = total / W[i * d + i]
-            new[mean + i] = old[mean + i] + away[i]
-        if numbers[KEEPS_MEANS] or numbers[HAS_PRIOR]:
-            for i in range(d):
-                shift[i] = new[mean + i]
-            if numbers[KEEPS_MEANS]:
-                for i in range(d):
-                    new[mean + i] = old[mean + i]
-            elif numbers[IS_CONJUGATE]:
-                for i in range(d):
-                    total = count * shift[i] + numbers[STRENGTH] * table[LOC, i]
-                    new[mean + i] = total / (count + numbers[STRENGTH])
-            else:
-                _pull(table, count, W, shift, lower, y, new[mean : mean + d])
-            for i in range(d):
-                away[i] = shift[i] - new[mean + i]
-            _whiten(W, away, y)
-            _add_outer(within, count, y)
-            if numbers[IS_CONJUGATE]:
-                for i in range(d):
-                    away[i] = new[mean + i] - table[LOC, i]
-                _whiten(W, away, y)
-                _add_outer(within, numbers[STRENGTH], y)
-        if numbers[KEEPS_COVARIANCES] or (n_factors == 1 and k < n_components - 1):
-            continue
-        if numbers[HAS_PRIOR]:
-            _add_scatter(within, W, scatter, hyper, shift)
-        for p in range(d * d):
-            within[p] /= divisor + numbers[DIVISOR]
-        _add_diagonal(within, W, table[RIDGE])
-        into = start + k % n_factors * d * d
-        if not _cholesky(within, lower, d):
-            return False
-        _divide(lower, W, new[into : into + d * d], d)
-    return True
+                within[p] /= divisor + numbers[DIVISOR]
+            _add_diagonal(within, W, table[RIDGE])
+            into = start + k % n_factors * d * d
+            if not _cholesky(within, lower, d):
+                return False
+            _divide(lower, W, new[into : into + d * d], d)
+        return True
+
+    return variant(maximise, f"with_prior_{has_prior}", error_model="numpy", fastmath=_ANY_ORDER)
 
 
 @njit(error_model="numpy")
@@ -135,14 +130,20 @@ def log_prior(numbers, table, concentration, scatter, mixture):
     return total
 
 
-@njit(error_model="numpy")
-def _pull(table, count, W, found, work, y, out):
+@inlined()
+def _pull(numbers, table, count, W, found, work, y, out):
     """The mean given its prior, where the rows' own is ``found`` and the precision ``W' W``.
 
-    In deviations from the prior mean, in prior standard deviations, which keeps this well
-    conditioned, ``(I + A) z = A z0`` with A the information of the rows.
+    A prior with a spread of its own is met in deviations from its mean, in prior standard
+    deviations, which keeps this well conditioned: ``(I + A) z = A z0`` with A the information of
+    the rows.
     """
     d = len(found)
+    if numbers[IS_CONJUGATE]:
+        for i in range(d):
+            total = count * found[i] + numbers[STRENGTH] * table[LOC, i]
+            out[i] = total / (count + numbers[STRENGTH])
+        return
     z = np.empty(d)
     for i in range(d):
         z[i] = found[i] - table[LOC, i]
@@ -170,6 +171,15 @@ def _pull(table, count, W, found, work, y, out):
 
 
 @njit(error_model="numpy")
+def _add_deviation(within, times, W, vector, centre, away, y):
+    """``within += times y y'``, its lower triangle, with ``y = W (vector - centre)``."""
+    for i in range(len(away)):
+        away[i] = vector[i] - centre[i]
+    _whiten(W, away, y)
+    _add_outer(within, times, y)
+
+
+@inlined()
 def _whiten(W, vector, out):
     d = len(vector)
     for i in range(d):
@@ -179,7 +189,7 @@ def _whiten(W, vector, out):
         out[i] = total
 
 
-@njit(error_model="numpy")
+@inlined()
 def _add_outer(within, times, vector):
     """``within += times v v'``, its lower triangle."""
     d = len(vector)
@@ -188,7 +198,7 @@ def _add_outer(within, times, vector):
             within[i * d + j] += times * vector[i] * vector[j]
 
 
-@njit(error_model="numpy")
+@inlined()
 def _add_diagonal(within, W, diagonal):
     """``within += W diag W'``, its lower triangle."""
     d = len(diagonal)
@@ -220,7 +230,7 @@ def _add_scatter(within, W, scatter, hyper, row):
             within[i * d + j] += total
 
 
-@njit(error_model="numpy", fastmath=_ANY_ORDER)
+@inlined()
 def _cholesky(matrix, lower, d):
     """The Cholesky factor from the lower triangle of ``matrix``; both may be one array.
 
@@ -240,7 +250,7 @@ def _cholesky(matrix, lower, d):
     return True
 
 
-@njit(error_model="numpy", fastmath=_ANY_ORDER)
+@inlined()
 def _divide(lower, W, out, d):
     """``out = lower^-1 W``, lower triangular, zeros above."""
     for i in range(d):

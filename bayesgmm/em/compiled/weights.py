@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from bayesgmm.em.compiled.compiling import njit
+from bayesgmm.em.compiled.compiling import inlined
 from bayesgmm.em.compiled.task import KEEPS_WEIGHTS
 
 
-@njit(error_model="numpy")
+@inlined()
 def maximise(numbers, concentration, counts, new):
     """Write the next weights in front of the next mixture; those kept stand there already."""
     if numbers[KEEPS_WEIGHTS]:
@@ -20,7 +20,7 @@ def maximise(numbers, concentration, counts, new):
         new[k] /= total
 
 
-@njit(error_model="numpy")
+@inlined()
 def log_prior(concentration, mixture):
     """Log prior density of the weights, in nats, but for its constant."""
     total = 0.0
