@@ -6,18 +6,18 @@ from bayesgmm.core.kernels.compiling import inner, njit
 
 
 @inner(error_model="numpy")
-def _invert_lower(lower, out, m):
-    """Write the inverse of the lower triangle ``lower`` (D, D) into ``out[m]``, zeros above."""
+def invert_lower(lower, out):
+    """Write the inverse of the lower triangle ``lower`` (D, D) into ``out``, zeros above."""
     d = lower.shape[0]
     for j in range(d):
         for i in range(j):
-            out[m, i, j] = 0.0
-        out[m, j, j] = 1.0 / lower[j, j]
+            out[i, j] = 0.0
+        out[j, j] = 1.0 / lower[j, j]
         for i in range(j + 1, d):
             total = 0.0
-            for c in range(j, i):
-                total += lower[i, c] * out[m, c, j]
-            out[m, i, j] = -total / lower[i, i]
+            for m in range(j, i):
+                total += lower[i, m] * out[m, j]
+            out[i, j] = -total / lower[i, i]
 
 
 @njit(error_model="numpy")
@@ -27,7 +27,7 @@ def inverses(lowers, out):
         for i in range(lowers.shape[1]):
             if lowers[m, i, i] == 0.0:
                 return False
-        _invert_lower(lowers[m], out, m)
+        invert_lower(lowers[m], out[m])
     return True
 
 
@@ -49,5 +49,5 @@ def inverse_choleskys(covariances, lower, out):
                     lower[j, j] = np.sqrt(total)
                 else:
                     return False
-        _invert_lower(lower, out, m)
+        invert_lower(lower, out[m])
     return True
