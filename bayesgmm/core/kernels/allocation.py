@@ -96,7 +96,9 @@ def triangular(X, log_weights, means, factors, stream):
     softmax.fill(packed, 0, 0.0, n_components * slots)
     log_likelihood = 0.0
     for start in range(0, n, block):
-        _, n_rows, is_uniform = softmax.load_block(X, d, np.empty(0), start, block, stride, U, weight)
+        _, n_rows, is_uniform = softmax.load_block(
+            X, d, np.empty(0), start, block, stride, U, weight
+        )
         triangular_kernel.block_joint(U, model, offsets, d, Y, d * stride, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
             joint, n_components, weight, is_uniform, work, expected, stride, n_rows
@@ -136,7 +138,9 @@ def diagonal(X, log_weights, means, factors, stream):
     work = softmax.buffer(2 * stride)
     log_likelihood = 0.0
     for start in range(0, n, block):
-        _, n_rows, is_uniform = softmax.load_block(X, d, np.empty(0), start, block, stride, U, weight)
+        _, n_rows, is_uniform = softmax.load_block(
+            X, d, np.empty(0), start, block, stride, U, weight
+        )
         diagonal_kernel.block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
             joint, n_components, weight, is_uniform, work, expected, stride, n_rows
