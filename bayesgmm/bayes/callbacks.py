@@ -10,8 +10,9 @@ from numba import carray, types
 from numba.extending import intrinsic
 
 from bayesgmm.bayes import log_posterior as density_module
-from bayesgmm.bayes.log_posterior import Sizes, log_posterior
+from bayesgmm.bayes.log_posterior import Sizes, log_posterior_at
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
+from bayesgmm.core.kernels.vectors import multiply, multiply_transposed
 
 compiler = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__)
 
@@ -43,11 +44,22 @@ _as_doubles = _pointer(_DOUBLES)
 _as_integers = _pointer(_INTEGERS)
 
 
-@compiler.njit(error_model="numpy")
-def log_posterior_along(z, origin, basis, X, sizes, numbers):
+@compiler.inner(error_model="numpy")
+def log_posterior_along(z, origin, basis, X, sizes, numbers, slope):
     """Value and gradient in the coordinates z; arguments as in ``log_posterior``."""
-    value, slope = log_posterior(origin + basis @ z, X, sizes, numbers)
-    return value, basis.T @ slope
+    theta, d_theta = np.empty(z.shape[0]), np.empty(z.shape[0])
+    place(z, origin, basis, theta)
+    value = log_posterior_at(sizes[11])(theta, X, sizes, numbers, d_theta)
+    multiply_transposed(basis, d_theta, slope)
+    return value
+
+
+@compiler.inner(error_model="numpy")
+def place(z, origin, basis, theta):
+    """Write ``theta = origin + basis z``."""
+    multiply(basis, z, theta)
+    for i in range(theta.shape[0]):
+        theta[i] += origin[i]
 
 
 @compiler.cfunc(
@@ -58,19 +70,19 @@ def density(_, z_in, gradient_out, value_out, block_in):
     """Write value and gradient at z; returns zero if they are finite."""
     block = carray(block_in, (N_SLOTS,))
     n = block[N_COORDINATES]
-    value, slope = log_posterior_along(
+    out = carray(gradient_out, (n,))
+    value = log_posterior_along(
         carray(z_in, (n,)),
         carray(_as_doubles(block[ORIGIN]), (n,)),
         carray(_as_doubles(block[BASIS]), (n, n)),
         carray(_as_doubles(block[ROWS]), (block[N_ROWS], block[N_FEATURES])),
         carray(_as_integers(block[SIZES]), (N_SIZES,)),
         carray(_as_doubles(block[NUMBERS]), (block[N_NUMBERS],)),
+        out,
     )
-    out = carray(gradient_out, (n,))
     fine = np.isfinite(value)
     for i in range(n):
-        out[i] = slope[i]
-        fine = fine and np.isfinite(slope[i])
+        fine = fine and np.isfinite(out[i])
     carray(value_out, (1,))[0] = value
     return 0 if fine else _RECOVERABLE
 
@@ -85,8 +97,5 @@ def expand(_, n_out, z_in, theta_out, block_in):
     n = block[N_COORDINATES]
     origin = carray(_as_doubles(block[ORIGIN]), (n,))
     basis = carray(_as_doubles(block[BASIS]), (n, n))
-    theta = origin + basis @ carray(z_in, (n,))
-    out = carray(theta_out, (n_out,))
-    for i in range(n):
-        out[i] = theta[i]
+    place(carray(z_in, (n,)), origin, basis, carray(theta_out, (n_out,)))
     return 0

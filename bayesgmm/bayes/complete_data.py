@@ -26,7 +26,8 @@ import numpy as np
 from bayesgmm.bayes import log_posterior as density_module
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 
-njit = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__).njit
+compiler = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__)
+njit, inlined = compiler.njit, compiler.inlined
 
 # Components of fewer rows are ruled by their prior.
 LEAST_ROWS = 10.0
@@ -59,7 +60,8 @@ def to_theta(phi, centre, sizes, theta):
     n_entries = _entries(sizes)
     n_lines = whitening.shape[1] if not sizes[4] else 1
     start, log_volume = k - 1 + k * d, 0.0
-    theta[:] = phi
+    for p in range(phi.shape[0]):
+        theta[p] = phi[p]
     W = np.zeros((n_factors, d, d if is_triangular else 1))
     row = np.empty(d)
     for f in range(n_factors):
@@ -117,7 +119,8 @@ def to_phi(theta, centre, sizes, phi):
     n_entries = _entries(sizes)
     n_lines = whitening.shape[1] if not sizes[4] else 1
     start, log_volume = k - 1 + k * d, 0.0
-    phi[:] = theta
+    for p in range(theta.shape[0]):
+        phi[p] = theta[p]
     for f in range(n_factors):
         p = start + f * n_entries
         has_rows = _rows_of(f, n_factors, rows) >= LEAST_ROWS
@@ -155,14 +158,19 @@ def to_phi(theta, centre, sizes, phi):
     return log_volume
 
 
-@njit(error_model="numpy")
+@inlined()
 def _entries(sizes):
+    """Coordinates of one factor."""
     d = sizes[1]
     if sizes[2]:
         return d * (d + 1) // 2
     return 1 if sizes[4] else d
 
 
-@njit(error_model="numpy")
+@inlined()
 def _rows_of(f, n_factors, rows):
-    return rows.sum() if n_factors == 1 else rows[f]
+    """Rows that covariance ``f`` has."""
+    total = 0.0
+    for j in range(f, rows.shape[0], n_factors):
+        total += rows[j]
+    return total

@@ -19,8 +19,10 @@ are those of :mod:`bayesgmm.bayes.log_posterior`.
 """
 
 import math
+from functools import cache
 
 import numpy as np
+from numba import float64, int64, uint64, void
 
 from bayesgmm.bayes import log_posterior as density_module
 from bayesgmm.bayes.log_posterior import (
@@ -31,36 +33,57 @@ from bayesgmm.bayes.log_posterior import (
 from bayesgmm.core.kernels import allocation
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 from bayesgmm.core.kernels.factors import invert_lower
+from bayesgmm.core.kernels.pointers import MATRIX, ROWS, VECTOR, address_of, caller_of
 from bayesgmm.core.kernels.random_stream import log_gamma, normal, uniform
 
-njit = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__).njit
+compiler = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__)
+njit, inner, inlined = compiler.njit, compiler.inner, compiler.inlined
+
+_CUBE, _STREAM, _SIZES = float64[:, :, ::1], uint64[::1], int64[::1]
+_SUMS = VECTOR, MATRIX, _CUBE
+_SWEEP = float64(int64[::1], VECTOR, ROWS, _SIZES, VECTOR, _STREAM)
+_ALLOCATE = float64(ROWS, VECTOR, MATRIX, _CUBE, _STREAM, *_SUMS)
+_DRAW = void(*_SUMS, MATRIX, _CUBE, _SIZES, VECTOR, VECTOR, float64, MATRIX, _STREAM)
+sweep_at, _allocate_at, _draw_at = caller_of(_SWEEP), caller_of(_ALLOCATE), caller_of(_DRAW)
+
+
+@cache
+def addresses_of(is_triangular: bool) -> np.ndarray:
+    """Addresses of a sweep, and of the two functions that one calls.
+
+    Those draw the labels, and the means and whitening factors given the labels.
+    """
+    allocate = allocation.triangular if is_triangular else allocation.diagonal
+    draw = draw_triangular if is_triangular else draw_diagonal
+    return np.array(
+        [address_of(sweep, _SWEEP), address_of(allocate, _ALLOCATE), address_of(draw, _DRAW)]
+    )
 
 
 @njit(error_model="numpy")
-def sweep(theta, X, sizes, numbers, stream):
-    """Move theta by one sweep; returns the log-likelihood where it was."""
+def sweep(addresses, theta, X, sizes, numbers, stream):
+    """Move theta by one sweep; returns the log-likelihood where it was.
+
+    ``addresses`` are those of :func:`addresses_of`; the others as in
+    :func:`~bayesgmm.bayes.log_posterior.log_posterior`, and the stream of random numbers.
+    """
     k, d, is_triangular, n_factors = sizes[0], sizes[1], sizes[2], sizes[3]
     concentration = concentrations(theta, sizes, numbers)
     loc, spread = numbers[k : k + d], numbers[k + d : k + 2 * d]
     dof = numbers[k + 2 * d]
     q = k + 2 * d + 1
-    scatter = numbers[q : q + d * d].copy().reshape(d, d)
+    scatter = np.empty((d, d))
+    for i in range(d):
+        for j in range(d):
+            scatter[i, j] = numbers[q + i * d + j]
     hyper_prior = numbers[q + d * d :]
     log_weights, means, factors, hyper = unpack(theta, sizes)
     for i in range(hyper.shape[0]):
         scatter[i if is_triangular else 0, i] = 2.0 * hyper[i]
-    if is_triangular:
-        value, counts, first, second = allocation.triangular(X, log_weights, means, factors, stream)
-        draw_triangular(
-            counts, first, second, means, factors, sizes, loc, spread, dof, scatter, stream
-        )
-    else:
-        value, counts, first, squares = allocation.diagonal(
-            X, log_weights, means, factors.reshape(k, d), stream
-        )
-        draw_diagonal(
-            counts, first, squares, means, factors, sizes, loc, spread, dof, scatter, stream
-        )
+    counts, first, second = np.empty(k), np.empty((k, d)), np.empty(factors.shape)
+    allocate, draw = _allocate_at(addresses[1]), _draw_at(addresses[2])
+    value = allocate(X, log_weights, means, factors, stream, counts, first, second)
+    draw(counts, first, second, means, factors, sizes, loc, spread, dof, scatter, stream)
     if sizes[8]:
         p, q = theta.shape[0] - 1, numbers.shape[0] - 2
         log_e = _slice(theta[p], numbers[q], numbers[q + 1], 0.0, 0.0, counts, stream)
@@ -85,7 +108,7 @@ def sweep(theta, X, sizes, numbers, stream):
     return value
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _slice(x, power, rate, precision, centre, counts, stream):
     """A step of slice sampling under ``power x - rate exp(x) - precision (x - centre)^2 / 2``.
 
@@ -102,7 +125,10 @@ def _slice(x, power, rate, precision, centre, counts, stream):
         if counts.shape[0] > 0:
             e = np.exp(at)
             total = counts.shape[0] * e
-            value += math.lgamma(total) - math.lgamma(total + counts.sum())
+            n = 0.0
+            for j in range(counts.shape[0]):
+                n += counts[j]
+            value += math.lgamma(total) - math.lgamma(total + n)
             for j in range(counts.shape[0]):
                 if counts[j] > 0.0:
                     value += math.lgamma(e + counts[j]) - math.lgamma(e)
@@ -127,7 +153,7 @@ def _slice(x, power, rate, precision, centre, counts, stream):
             at = low + uniform(stream) * (high - low)
 
 
-@njit(error_model="numpy")
+@inlined()
 def pack(log_weights, means, factors, hyper, concentration, sizes, theta):
     """Write theta; ``log_weights`` need not be normalised."""
     k, d, is_triangular, n_factors, is_isotropic = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]
@@ -166,15 +192,16 @@ def draw_triangular(
     total = np.zeros((n_factors, d, d))
     rows = np.zeros(n_factors)
     inverse, product = np.empty((d, d)), np.empty((d, d))
-    gap = np.empty(d)
+    before, away, gap = np.empty(d), np.empty(d), np.empty(d)
     for j in range(k):
         factor, n, a, squares = factors[j], counts[j], first[j], second[j]
         f = j if n_factors > 1 else 0
         rows[f] += n
-        before = means[j].copy()
+        for i in range(d):
+            before[i], away[i] = means[j, i], means[j, i] - loc[i]
         if is_conjugate:
             # With the mean summed out: about the rows' own mean, and that about the prior's.
-            _whitened(factor, before - loc, gap)
+            _whitened(factor, away, gap)
             shrunk = 1.0 / (spread[0] + n)
             for i in range(d):
                 gap[i] += a[i] / max(n, 1.0)
@@ -183,7 +210,9 @@ def draw_triangular(
                     product[i, m] = within + spread[0] * n * shrunk * gap[i] * gap[m]
         else:
             _draw_mean(factor, n, a, loc, spread, means[j], stream)
-            _whitened(factor, before - means[j], gap)
+            for i in range(d):
+                away[i] = before[i] - means[j, i]
+            _whitened(factor, away, gap)
             for i in range(d):
                 for m in range(i + 1):
                     crossed = a[i] * gap[m] + gap[i] * a[m]
@@ -197,7 +226,10 @@ def draw_triangular(
                 for m in range(i + 1):
                     means[j, i] += inverse[i, m] * n * shrunk * gap[m]
     for f in range(n_factors):
-        _draw_whitening(dof + rows[f], scatter + total[f], factors[f], stream)
+        for i in range(d):
+            for m in range(d):
+                total[f, i, m] += scatter[i, m]
+        _draw_whitening(dof + rows[f], total[f], factors[f], stream)
     for f in range(n_factors, k):
         for i in range(d):
             for j in range(i + 1):
@@ -211,7 +243,7 @@ def draw_triangular(
                     means[j, i] += inverse[i, m] * e
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _whitened(factor, vector, out):
     """``out = factor @ vector`` for a lower triangle."""
     for i in range(vector.shape[0]):
@@ -220,17 +252,20 @@ def _whitened(factor, vector, out):
             out[i] += factor[i, m] * vector[m]
 
 
-@njit(error_model="numpy")
+@inlined()
 def _draw_mean(factor, n, a, loc, spread, mean, stream):
     """Replace a mean by a draw given its covariance, under Normal(loc, spread^2).
 
     In units of ``spread`` the information is ``I + n V'V`` with V the factor in those units.
     """
     d = loc.shape[0]
-    gap, pull = np.empty(d), np.empty(d)
-    _whitened(factor, mean - loc, gap)
-    information = np.eye(d)
+    gap, pull, away = np.empty(d), np.empty(d), np.empty(d)
     for i in range(d):
+        away[i] = mean[i] - loc[i]
+    _whitened(factor, away, gap)
+    information = np.zeros((d, d))
+    for i in range(d):
+        information[i, i] = 1.0
         pull[i] = 0.0
         for m in range(i, d):
             pull[i] += factor[m, i] * spread[i] * (a[m] + n * gap[m])
@@ -250,7 +285,7 @@ def _draw_mean(factor, n, a, loc, spread, mean, stream):
         mean[i] = loc[i] + spread[i] * offset
 
 
-@njit(error_model="numpy")
+@inlined()
 def _add_congruent(lower, product, out):
     """``out += lower @ product @ lower'``; of symmetric matrices the lower triangle counts."""
     d = lower.shape[0]
@@ -265,7 +300,7 @@ def _add_congruent(lower, product, out):
                 out[i, j] += half[i, m] * lower[j, m]
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _cholesky(matrix, out):
     """Write the Cholesky factor of the matrix whose lower triangle is given, zeros above."""
     d = matrix.shape[0]
@@ -279,7 +314,7 @@ def _cholesky(matrix, out):
             out[i, j] = np.sqrt(value) if i == j else value / out[j, j]
 
 
-@njit(error_model="numpy")
+@inlined()
 def _draw_whitening(dof, scatter, factor, stream):
     """Write the whitening factor of a draw from the inverse-Wishart with these numbers."""
     d = scatter.shape[0]
@@ -298,7 +333,7 @@ def _draw_whitening(dof, scatter, factor, stream):
 
 
 @njit(error_model="numpy")
-def draw_diagonal(counts, first, squares, means, factors, sizes, loc, spread, dof, scatter, stream):
+def draw_diagonal(counts, first, second, means, factors, sizes, loc, spread, dof, scatter, stream):
     """As :func:`draw_triangular`, for factors (K, D, 1): feature by feature."""
     k, d, is_isotropic, is_conjugate = sizes[0], sizes[1], sizes[4], sizes[5]
     for j in range(k):
@@ -306,7 +341,7 @@ def draw_diagonal(counts, first, squares, means, factors, sizes, loc, spread, do
         shrunk = 1.0 / (spread[0] + n)
         total, rows = 0.0, 0.0
         for i in range(d):
-            factor, a, square, before = factors[j, i, 0], first[j, i], squares[j, i], means[j, i]
+            factor, a, square, before = factors[j, i, 0], first[j, i], second[j, i, 0], means[j, i]
             gap = factor * (before - loc[i])
             if is_conjugate:
                 gap += a / max(n, 1.0)
@@ -334,7 +369,7 @@ def draw_diagonal(counts, first, squares, means, factors, sizes, loc, spread, do
                 means[j, i] += normal(stream) * np.sqrt(shrunk) / factors[j, i, 0]
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _draw_factor(dof, scatter, stream):
     """One over the sd of a draw from the inverse-gamma with shape dof / 2 and rate scatter / 2."""
     return np.sqrt(2.0 / scatter) * np.exp(0.5 * log_gamma(0.5 * dof, stream))

@@ -7,10 +7,17 @@ from functools import cached_property
 import numpy as np
 
 from bayesgmm.bayes.chains import run_in_threads
-from bayesgmm.bayes.log_posterior import Sizes, log_posterior, log_posteriors
+from bayesgmm.bayes.log_posterior import (
+    LOG_DENSITY,
+    LOG_POSTERIOR,
+    Sizes,
+    log_density,
+    log_posterior,
+    log_posteriors,
+)
 from bayesgmm.core.covariance import CovarianceFamily
 from bayesgmm.core.kernels.exact import log_likelihood_of
-from bayesgmm.core.kernels.pointers import address_of_log_likelihood, address_of_sums
+from bayesgmm.core.kernels.pointers import address_of, address_of_log_likelihood, address_of_sums
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.core.statistics import kernels_of, work_of_a_pass
 from bayesgmm.em.problem import Problem
@@ -73,6 +80,8 @@ class LogPosterior:
             # The last of a family's kernels is exact everywhere.
             sums=address_of_sums(kernels_of(family, d)[-1]),
             log_likelihood=address_of_log_likelihood(log_likelihood_of(family.structure, d)),
+            log_posterior=address_of(log_posterior, LOG_POSTERIOR),
+            log_density=address_of(log_density, LOG_DENSITY),
         )
 
     @cached_property
@@ -139,7 +148,9 @@ class LogPosterior:
 
     def value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """The log density at theta, up to a constant, and its gradient."""
-        return log_posterior(theta, *self.arguments)
+        values, slopes = np.empty(1), np.empty((1, len(theta)))
+        log_posteriors(theta[np.newaxis], *self.arguments, values, slopes)
+        return float(values[0]), slopes[0]
 
     def values_and_gradients(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The same at each of thetas (n, P): (n,), and (n, P)."""

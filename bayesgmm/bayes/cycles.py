@@ -16,14 +16,16 @@ shape of the posterior. Each of the two leaves the posterior as it is, so both i
 import numpy as np
 
 from bayesgmm.bayes import callbacks, conditionals, log_posterior
-from bayesgmm.bayes.callbacks import log_posterior_along
-from bayesgmm.bayes.conditionals import sweep
-from bayesgmm.bayes.log_posterior import log_prior
+from bayesgmm.bayes.callbacks import log_posterior_along, place
+from bayesgmm.bayes.conditionals import sweep_at
+from bayesgmm.bayes.log_posterior import log_density_at
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 from bayesgmm.core.kernels.random_stream import normal, uniform
+from bayesgmm.core.kernels.vectors import multiply
 
 _SOURCES = (callbacks.__file__, conditionals.__file__, log_posterior.__file__, __file__)
-njit = Compiler(*KERNEL_SOURCES, *_SOURCES).njit
+compiler = Compiler(*KERNEL_SOURCES, *_SOURCES)
+njit, inner, inlined = compiler.njit, compiler.inner, compiler.inlined
 
 # The angle of a turn is at most this: a little over a quarter, where draws are independent, so that
 # short turns and long ones balance. Short ones are rarer, and bring a chain back from far outside.
@@ -32,6 +34,7 @@ MAX_ANGLE = 2.4
 
 @njit(error_model="numpy")
 def run(
+    addresses,
     theta,
     origin,
     basis,
@@ -53,6 +56,7 @@ def run(
 
     Parameters
     ----------
+    addresses : in, of :func:`bayesgmm.bayes.conditionals.addresses_of`
     theta : (P,) in and out
     origin : (P,), basis : (P, P), inverse : (P, P) in
         Of the coordinates of the moves; the inverse is that of the basis.
@@ -75,24 +79,26 @@ def run(
         Of the last move, where it began: minus the log density, and half the squared momentum.
     """
     if n_moves == 0:
-        _sweeps(theta, X, sizes, numbers, stream, thin, draws, log_density)
+        _sweeps(addresses, theta, X, sizes, numbers, stream, thin, draws, log_density)
         return
     n = theta.shape[0]
     momentum = np.empty(n)
-    z = inverse @ (theta - origin)
-    value, slope = log_posterior_along(z, origin, basis, X, sizes, numbers)
+    z, there = np.empty(n), np.empty(n)
+    slope, new_slope = np.empty(n), np.empty(n)
+    sweep = sweep_at(addresses[0])
+    _along(theta, origin, inverse, z)
+    value = log_posterior_along(z, origin, basis, X, sizes, numbers, slope)
     for i in range(draws.shape[0]):
         probability, total, has_moved = 0.0, 0.0, False
         for cycle in range(first + i * thin, first + (i + 1) * thin):
             if cycle % sweep_every == 0:
-                sweep(theta, X, sizes, numbers, stream)
-                z = inverse @ (theta - origin)
-                value, slope = log_posterior_along(z, origin, basis, X, sizes, numbers)
+                sweep(addresses, theta, X, sizes, numbers, stream)
+                _along(theta, origin, inverse, z)
+                value = log_posterior_along(z, origin, basis, X, sizes, numbers, slope)
             for _ in range(n_moves):
                 energy = -value
                 angle = MAX_ANGLE * np.sqrt(uniform(stream))
                 cosine, sine = np.cos(angle), np.sin(angle)
-                there = np.empty(n)
                 for j in range(n):
                     p = normal(stream)
                     energy += 0.5 * p * p
@@ -100,7 +106,7 @@ def run(
                     there[j] = z[j] * cosine + p * sine
                     momentum[j] = p * cosine - z[j] * sine
                 total = energy
-                new_value, new_slope = log_posterior_along(there, origin, basis, X, sizes, numbers)
+                new_value = log_posterior_along(there, origin, basis, X, sizes, numbers, new_slope)
                 energy += new_value
                 for j in range(n):
                     p = momentum[j] + 0.5 * angle * (new_slope[j] + there[j])
@@ -108,12 +114,11 @@ def run(
                 if np.isfinite(energy):
                     probability += np.exp(min(energy, 0.0))
                     if np.log(uniform(stream)) < energy:
-                        z, value, slope = there, new_value, new_slope
+                        z, there, value = there, z, new_value
+                        slope, new_slope = new_slope, slope
                         has_moved = True
             if has_moved:
-                at = basis @ z
-                for j in range(n):
-                    theta[j] = origin[j] + at[j]
+                place(z, origin, basis, theta)
                 has_moved = False
         log_density[i] = value
         acceptance[i] = probability / (thin * n_moves)
@@ -123,13 +128,23 @@ def run(
             draws[i, j] = theta[j]
 
 
-@njit(error_model="numpy")
-def _sweeps(theta, X, sizes, numbers, stream, thin, draws, log_density):
+@inlined()
+def _sweeps(addresses, theta, X, sizes, numbers, stream, thin, draws, log_density):
     # A sweep tells the likelihood where it began, so that is written down.
+    sweep, prior = sweep_at(addresses[0]), log_density_at(sizes[12])
     for i in range(draws.shape[0]):
-        before, value = theta.copy(), log_prior(theta, sizes, numbers)
-        log_density[i] = value + sweep(theta, X, sizes, numbers, stream)
         for j in range(theta.shape[0]):
-            draws[i, j] = before[j]
+            draws[i, j] = theta[j]
+        log_density[i] = prior(theta, X[:0], sizes, numbers)
+        log_density[i] += sweep(addresses, theta, X, sizes, numbers, stream)
         for _ in range(thin - 1):
-            sweep(theta, X, sizes, numbers, stream)
+            sweep(addresses, theta, X, sizes, numbers, stream)
+
+
+@inner(error_model="numpy")
+def _along(theta, origin, inverse, z):
+    """Write ``z = inverse (theta - origin)``."""
+    away = np.empty(z.shape[0])
+    for i in range(away.shape[0]):
+        away[i] = theta[i] - origin[i]
+    multiply(inverse, away, z)

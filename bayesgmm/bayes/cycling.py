@@ -76,7 +76,7 @@ class Cycling:
         keep : callable, optional
             Called with the draws so far, now and then.
         """
-        from bayesgmm.bayes import cycles, jumps
+        from bayesgmm.bayes import conditionals, cycles, jumps
 
         n_chains, n = starts.shape
         states = np.array(starts)
@@ -85,6 +85,7 @@ class Cycling:
         lp = np.zeros((n_chains, draws))
         acceptance, energy = np.zeros((n_chains, draws)), np.zeros((n_chains, draws))
         arguments = self.posterior.arguments
+        addresses = conditionals.addresses_of(bool(self.posterior.sizes.is_triangular))
         length = self.posterior.length_of_a_bit(thin * self.n_passes)
         mode = self.mode
         about = (mode.proposal,) if self.n_jumps else (mode.place, mode.basis, inv(mode.basis))
@@ -93,16 +94,18 @@ class Cycling:
             if not (self.n_moves or self.n_jumps):
                 # Sweeps write down where they begin, which is not to be a draw once more.
                 scratch = np.empty((1, n)), *np.empty((3, 1))
-                cycles.run(states[c], *about, *arguments, streams[c], 0, 1, 1, 0, *scratch)
+                cycles.run(
+                    addresses, states[c], *about, *arguments, streams[c], 0, 1, 1, 0, *scratch
+                )
             for first in range(0, draws, length):
                 bit = slice(first, min(first + length, draws))
                 counts = self.sweep_every, thin, first * thin
                 rest = *arguments, streams[c], self.n_moves or self.n_jumps, *counts
                 out = points[c, bit], lp[c, bit], acceptance[c, bit]
                 if self.n_jumps:
-                    jumps.run(states[c], *about, *rest, *out)
+                    jumps.run(addresses, states[c], *about, *rest, *out)
                 else:
-                    cycles.run(states[c], *about, *rest, *out, energy[c, bit])
+                    cycles.run(addresses, states[c], *about, *rest, *out, energy[c, bit])
                 yield bit.stop - bit.start
 
         def so_far(complete: bool = False) -> RawDraws:

@@ -13,11 +13,12 @@ import numpy as np
 
 from bayesgmm.bayes import complete_data, conditionals, log_posterior
 from bayesgmm.bayes.complete_data import Centre, to_phi, to_theta
-from bayesgmm.bayes.conditionals import sweep
+from bayesgmm.bayes.conditionals import sweep_at
 from bayesgmm.bayes.coordinates import INFORMATION_FLOOR, LogPosterior
-from bayesgmm.bayes.log_posterior import log_density
+from bayesgmm.bayes.log_posterior import log_density_at
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 from bayesgmm.core.kernels.random_stream import normal, uniform
+from bayesgmm.core.kernels.vectors import multiply
 
 _SOURCES = (complete_data.__file__, conditionals.__file__, log_posterior.__file__, __file__)
 njit = Compiler(*KERNEL_SOURCES, *_SOURCES).njit
@@ -100,18 +101,28 @@ def plain(posterior: LogPosterior, place: np.ndarray, basis: np.ndarray) -> Prop
 def propose(z, proposal, sizes, theta):
     """Write theta (P,) at z (P,); returns minus the log of the proposal's density there."""
     centre, origin, basis, _ = proposal
-    log_volume = to_theta(origin + basis @ z, centre, sizes, theta)
-    return log_volume + 0.5 * np.dot(z, z)
+    phi = np.empty(theta.shape[0])
+    multiply(basis, z, phi)
+    square = 0.0
+    for i in range(phi.shape[0]):
+        phi[i] += origin[i]
+        square += z[i] * z[i]
+    return 0.5 * square + to_theta(phi, centre, sizes, theta)
 
 
 @njit(error_model="numpy")
 def log_improbability(theta, proposal, sizes):
     """Minus the log of the proposal's density at theta (P,), up to the same constant."""
     centre, origin, _, inverse = proposal
-    phi = np.empty(theta.shape[0])
+    phi, z = np.empty(theta.shape[0]), np.empty(theta.shape[0])
     log_volume = to_phi(theta, centre, sizes, phi)
-    z = inverse @ (phi - origin)
-    return 0.5 * np.dot(z, z) + log_volume
+    for i in range(phi.shape[0]):
+        phi[i] -= origin[i]
+    multiply(inverse, phi, z)
+    square = 0.0
+    for i in range(phi.shape[0]):
+        square += z[i] * z[i]
+    return 0.5 * square + log_volume
 
 
 @njit(error_model="numpy")
@@ -119,7 +130,8 @@ def propose_all(z, proposal, sizes, thetas):
     """Write thetas (n, P) at z (n, P); NaN where there is none."""
     for i in range(z.shape[0]):
         if not np.isfinite(propose(z[i], proposal, sizes, thetas[i])):
-            thetas[i] = np.nan
+            for j in range(thetas.shape[1]):
+                thetas[i, j] = np.nan
 
 
 @njit(error_model="numpy")
@@ -131,6 +143,7 @@ def log_improbabilities(thetas, proposal, sizes, out):
 
 @njit(error_model="numpy")
 def run(
+    addresses,
     theta,
     proposal,
     X,
@@ -149,6 +162,7 @@ def run(
 
     Parameters
     ----------
+    addresses : in, of :func:`bayesgmm.bayes.conditionals.addresses_of`
     theta : (P,) in and out
     proposal : Proposal
     X, sizes, numbers : in, as in :func:`~bayesgmm.bayes.log_posterior.log_posterior`
@@ -169,13 +183,14 @@ def run(
     """
     n = theta.shape[0]
     z, there = np.empty(n), np.empty(n)
+    sweep, log_density = sweep_at(addresses[0]), log_density_at(sizes[12])
     value = log_density(theta, X, sizes, numbers)
     weight = value + log_improbability(theta, proposal, sizes)
     for i in range(draws.shape[0]):
         probability = 0.0
         for cycle in range(first + i * thin, first + (i + 1) * thin):
             if cycle % sweep_every == 0:
-                sweep(theta, X, sizes, numbers, stream)
+                sweep(addresses, theta, X, sizes, numbers, stream)
                 value = log_density(theta, X, sizes, numbers)
                 weight = value + log_improbability(theta, proposal, sizes)
             for _ in range(n_jumps):
@@ -190,7 +205,8 @@ def run(
                     probability += np.exp(min(new_weight - weight, 0.0))
                     if np.log(uniform(stream)) < new_weight - weight:
                         value, weight = new_value, new_weight
-                        theta[:] = there
+                        for j in range(n):
+                            theta[j] = there[j]
         lp[i] = value
         acceptance[i] = probability / (thin * n_jumps)
         # Last, as a draw counts as made once it is there.

@@ -15,7 +15,7 @@ import numpy as np
 from bayesgmm.bayes import log_posterior as density_module
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.jumps import Proposal, log_improbabilities, propose_all
-from bayesgmm.bayes.log_posterior import log_density
+from bayesgmm.bayes.log_posterior import log_density_at
 from bayesgmm.bayes.modes import Optimum, allot, find_modes, shares
 from bayesgmm.bayes.nuts import sample_nuts
 from bayesgmm.bayes.samplers import Importance, PosteriorDraws
@@ -161,6 +161,7 @@ def _log_density(
 @njit(error_model="numpy")
 def log_densities(thetas, X, sizes, numbers, out):
     """Write the log posterior density at each of thetas (n, P)."""
+    log_density = log_density_at(sizes[12])
     for i in range(thetas.shape[0]):
         out[i] = log_density(thetas[i], X, sizes, numbers)
 

@@ -28,21 +28,29 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from numba import float64, int64
 
 from bayesgmm.core.kernels import gradient
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 from bayesgmm.core.kernels.factors import invert_lower
-from bayesgmm.core.kernels.pointers import log_likelihood_at, sums_at
+from bayesgmm.core.kernels.pointers import ROWS, VECTOR, caller_of, log_likelihood_at, sums_at
 from bayesgmm.core.kernels.special import digamma
 
-njit = Compiler(*KERNEL_SOURCES, __file__).njit
+compiler = Compiler(*KERNEL_SOURCES, __file__)
+njit, inner, inlined = compiler.njit, compiler.inner, compiler.inlined
+
+# Of the densities, which other compiled functions call by their addresses: see ``Sizes``.
+_ARGUMENTS = VECTOR, ROWS, int64[::1], VECTOR
+LOG_POSTERIOR, LOG_DENSITY = float64(*_ARGUMENTS, VECTOR), float64(*_ARGUMENTS)
+log_posterior_at, log_density_at = caller_of(LOG_POSTERIOR), caller_of(LOG_DENSITY)
 
 
 class Sizes(NamedTuple):
     """The integers of a posterior, in the order the compiled functions expect.
 
-    The last two are the addresses of passes over the data, ``sums`` and ``log_likelihood`` of a
-    kernel.
+    The last ones are addresses: of passes over the data, ``sums`` and ``log_likelihood`` of a
+    kernel, and of :func:`log_posterior` and :func:`log_density` themselves, which would otherwise
+    be compiled once more into all that calls them.
     """
 
     n_components: int
@@ -56,6 +64,8 @@ class Sizes(NamedTuple):
     n_concentrations: int
     sums: int
     log_likelihood: int
+    log_posterior: int
+    log_density: int
 
     @property
     def factor_length(self) -> int:
@@ -73,7 +83,7 @@ class Sizes(NamedTuple):
         return n + self.n_hyper + self.n_concentrations
 
 
-@njit(error_model="numpy")
+@inlined()
 def unpack(theta, sizes):
     """The mixture at theta, as the kernels take it.
 
@@ -97,8 +107,11 @@ def unpack(theta, sizes):
     for j in range(k):
         log_weights[j] -= log_total
     p = k - 1
-    means = theta[p : p + k * d].copy().reshape(k, d)
-    p += k * d
+    means = np.empty((k, d))
+    for j in range(k):
+        for i in range(d):
+            means[j, i] = theta[p]
+            p += 1
     factors = np.zeros((k, d, d if is_triangular else 1))
     for f in range(n_factors):
         if is_triangular:
@@ -122,13 +135,16 @@ def unpack(theta, sizes):
         for i in range(factors.shape[1]):
             for j in range(factors.shape[2]):
                 factors[f, i, j] = factors[0, i, j]
-    return log_weights, means, factors, np.exp(theta[p : p + sizes[6]])
+    hyper = np.empty(sizes[6])
+    for i in range(hyper.shape[0]):
+        hyper[i] = np.exp(theta[p + i])
+    return log_weights, means, factors, hyper
 
 
-@njit(error_model="numpy")
+@inlined()
 def _likelihood(X, log_weights, means, factors, sizes):
     """Log-likelihood and its gradient with respect to log weights, means, and factors."""
-    counts, first, second = np.empty(len(means)), np.empty_like(means), np.empty(factors.size)
+    counts, first, second = np.empty(len(means)), np.empty(means.shape), np.empty(factors.size)
     kernel = sums_at(sizes[9], X)
     unweighted, flat = np.empty(0), factors.reshape(-1)
     value = kernel(X, unweighted, log_weights, means, flat, np.inf, counts, first, second)
@@ -144,7 +160,7 @@ def _likelihood(X, log_weights, means, factors, sizes):
     return value, counts, d_means, d_flat.reshape(factors.shape)
 
 
-@njit(error_model="numpy")
+@inlined()
 def _prior_on_means(means, factors, sizes, loc, scale, d_means, d_factors):
     """Add the gradient of the log prior of the means; returns its value.
 
@@ -186,7 +202,7 @@ def _prior_on_means(means, factors, sizes, loc, scale, d_means, d_factors):
     return value
 
 
-@njit(error_model="numpy")
+@inlined()
 def _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper):
     """Add the gradient of the log prior of the factors, Jacobian included; returns its value.
 
@@ -222,7 +238,7 @@ def _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper):
     return value
 
 
-@njit(error_model="numpy")
+@inlined()
 def _lkj_prior_on_factors(factors, sizes, eta, log_medians, precision, d_factors):
     """As :func:`_prior_on_factors`, for LKJ correlations and log-normal standard deviations."""
     d, is_triangular, n_factors, is_isotropic = sizes[1], sizes[2], sizes[3], sizes[4]
@@ -257,7 +273,7 @@ def _lkj_prior_on_factors(factors, sizes, eta, log_medians, precision, d_factors
     return value
 
 
-@njit(error_model="numpy")
+@inlined()
 def _gather(d_factors, sizes):
     """Add up the gradients of factors that components, or features, share."""
     k, d, n_factors, is_isotropic = sizes[0], sizes[1], sizes[3], sizes[4]
@@ -275,17 +291,16 @@ def _gather(d_factors, sizes):
 LEAST_LOG_CONCENTRATION = -300.0
 
 
-@njit(error_model="numpy")
+@inlined()
 def concentrations(theta, sizes, numbers):
     """Of the Dirichlet on the weights, (K,): fixed, or the last of theta."""
-    out = numbers[: sizes[0]].copy()
-    if sizes[8]:
-        for j in range(sizes[0]):
-            out[j] = np.exp(theta[theta.shape[0] - 1])
+    out = np.empty(sizes[0])
+    for j in range(sizes[0]):
+        out[j] = np.exp(theta[theta.shape[0] - 1]) if sizes[8] else numbers[j]
     return out
 
 
-@njit(error_model="numpy")
+@inlined()
 def _prior_on_weights_and_hyper(
     theta, log_weights, concentration, hyper, d_hyper, sizes, numbers, out
 ):
@@ -314,116 +329,93 @@ def _prior_on_weights_and_hyper(
     return value
 
 
-@njit(error_model="numpy")
-def log_posterior(theta, X, sizes, numbers):
-    """The log posterior density at theta, up to a constant, and its gradient.
+@inner(error_model="numpy")
+def _log_prior(theta, log_weights, means, factors, hyper, sizes, numbers, d_means, d_factors, out):
+    """The log prior density; adds to the gradients of means and factors.
 
-    Parameters
-    ----------
-    theta : (P,) in
-    X : (N, D) in, float64, C order
-    sizes : (11,) in, int64, see :class:`Sizes`
-    numbers : in, float64: concentration (K), loc (D), scale (D), dof, scatter (D D), and where the
-        scale is hierarchical its prior: the power of beta in the density of log beta, precision,
-        rates and centres (2 + 2 n_hyper), see :class:`~bayesgmm.priors.hyper.Hyperprior`.
-        With LKJ correlations, eta stands for dof, the log medians of the standard deviations in the
-        first row of scatter, and zero and the precision of their logarithms after it. Where the
-        concentration is learned, its shape and rate come last
-
-    Returns
-    -------
-    value : float
-    gradient : (P,)
+    The hyperparameters' own is written to the last of ``out`` (P,).
     """
-    k, d, is_triangular, n_factors, is_isotropic = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]
-    concentration = concentrations(theta, sizes, numbers)
-    loc, scale = numbers[k : k + d], numbers[k + d : k + 2 * d]
-    q = k + 2 * d
-    dof = numbers[q]
-    scatter = numbers[q + 1 : q + 1 + d * d].reshape(d, d)
-    hyper_prior = numbers[q + 1 + d * d :]
-    log_weights, means, factors, hyper = unpack(theta, sizes)
-    value, counts, d_means, d_factors = _likelihood(X, log_weights, means, factors, sizes)
-    value += _prior_on_means(means, factors, sizes, loc, scale, d_means, d_factors)
-    _gather(d_factors, sizes)
-    d_hyper = np.zeros(hyper.shape[0])
-    if sizes[7]:
-        precision = hyper_prior[1]
-        value += _lkj_prior_on_factors(factors, sizes, dof, scatter[0], precision, d_factors)
-    else:
-        value += _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper)
-
-    out = np.empty(theta.shape[0])
-    total = X.shape[0] + concentration.sum()
-    for j in range(k - 1):
-        out[j] = counts[j] + concentration[j] - np.exp(log_weights[j]) * total
-    p = k - 1
-    for j in range(k):
-        for i in range(d):
-            out[p] = d_means[j, i]
-            p += 1
-    for f in range(n_factors):
-        if is_triangular:
-            for i in range(d):
-                out[p + i] = d_factors[f, i, i] * factors[f, i, i]
-            p += d
-            for i in range(d):
-                for j in range(i):
-                    out[p] = d_factors[f, i, j]
-                    p += 1
-        else:
-            for i in range(1 if is_isotropic else d):
-                out[p] = d_factors[f, i, 0] * factors[f, i, 0]
-                p += 1
-    value += _prior_on_weights_and_hyper(
-        theta, log_weights, concentration, hyper, d_hyper, sizes, numbers, out
-    )
-    return value, out
-
-
-@njit(error_model="numpy")
-def log_posteriors(thetas, X, sizes, numbers, values, slopes):
-    """Write :func:`log_posterior` at each of thetas (n, P) to values (n,) and slopes (n, P)."""
-    for i in range(thetas.shape[0]):
-        values[i], slope = log_posterior(thetas[i], X, sizes, numbers)
-        for j in range(slope.shape[0]):
-            slopes[i, j] = slope[j]
-
-
-@njit(error_model="numpy")
-def log_prior(theta, sizes, numbers):
-    """The part of :func:`log_posterior` that does not depend on the data, without a gradient."""
-    return _log_prior(theta, unpack(theta, sizes), sizes, numbers)
-
-
-@njit(error_model="numpy")
-def log_density(theta, X, sizes, numbers):
-    """The value of :func:`log_posterior`, by a pass that leaves no sums."""
-    mixture = unpack(theta, sizes)
-    log_weights, means, factors, _ = mixture
-    log_likelihood = log_likelihood_at(sizes[10])
-    value = log_likelihood(X, log_weights, means, factors.reshape(-1))
-    return value + _log_prior(theta, mixture, sizes, numbers)
-
-
-@njit(error_model="numpy")
-def _log_prior(theta, mixture, sizes, numbers):
     k, d = sizes[0], sizes[1]
     loc, scale = numbers[k : k + d], numbers[k + d : k + 2 * d]
     q = k + 2 * d
     dof = numbers[q]
     scatter = numbers[q + 1 : q + 1 + d * d].reshape(d, d)
     hyper_prior = numbers[q + 1 + d * d :]
-    log_weights, means, factors, hyper = mixture
-    d_means, d_factors = np.zeros(means.shape), np.zeros(factors.shape)
-    d_hyper = np.zeros(hyper.shape)
+    d_hyper = np.zeros(hyper.shape[0])
     value = _prior_on_means(means, factors, sizes, loc, scale, d_means, d_factors)
+    _gather(d_factors, sizes)
     if sizes[7]:
         precision = hyper_prior[1]
         value += _lkj_prior_on_factors(factors, sizes, dof, scatter[0], precision, d_factors)
     else:
         value += _prior_on_factors(factors, sizes, dof, scatter, hyper, d_factors, d_hyper)
-    concentration, out = concentrations(theta, sizes, numbers), np.empty(theta.shape[0])
+    concentration = concentrations(theta, sizes, numbers)
     return value + _prior_on_weights_and_hyper(
         theta, log_weights, concentration, hyper, d_hyper, sizes, numbers, out
+    )
+
+
+@njit(error_model="numpy")
+def log_posterior(theta, X, sizes, numbers, slope):
+    """The log posterior density at theta, up to a constant; its gradient is written to ``slope``.
+
+    Parameters
+    ----------
+    theta : (P,) in
+    X : (N, D) in, float64, C order; without rows, this is the log prior
+    sizes : in, int64, see :class:`Sizes`
+    numbers : in, float64: concentration (K), loc (D), scale (D), dof, scatter (D D), and where the
+        scale is hierarchical its prior: the power of beta in the density of log beta, precision,
+        rates and centres (2 + 2 n_hyper), see :class:`~bayesgmm.priors.hyper.Hyperprior`.
+        With LKJ correlations, eta stands for dof, the log medians of the standard deviations in the
+        first row of scatter, and zero and the precision of their logarithms after it. Where the
+        concentration is learned, its shape and rate come last
+    slope : (P,) out
+    """
+    k, d, is_triangular, n_factors, is_isotropic = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]
+    log_weights, means, factors, hyper = unpack(theta, sizes)
+    value, counts, d_means, d_factors = _likelihood(X, log_weights, means, factors, sizes)
+    value += _log_prior(
+        theta, log_weights, means, factors, hyper, sizes, numbers, d_means, d_factors, slope
+    )
+    concentration, total = concentrations(theta, sizes, numbers), float(X.shape[0])
+    for j in range(k):
+        total += concentration[j]
+    for j in range(k - 1):
+        slope[j] = counts[j] + concentration[j] - np.exp(log_weights[j]) * total
+    p = k - 1
+    for j in range(k):
+        for i in range(d):
+            slope[p] = d_means[j, i]
+            p += 1
+    for f in range(n_factors):
+        for i in range(1 if is_isotropic else d):
+            m = i if is_triangular else 0
+            slope[p] = d_factors[f, i, m] * factors[f, i, m]
+            p += 1
+        for i in range(d if is_triangular else 0):
+            for j in range(i):
+                slope[p] = d_factors[f, i, j]
+                p += 1
+    return value
+
+
+@njit(error_model="numpy")
+def log_posteriors(thetas, X, sizes, numbers, values, slopes):
+    """Write :func:`log_posterior` at each of thetas (n, P) to values (n,) and slopes (n, P)."""
+    log_posterior = log_posterior_at(sizes[11])
+    for i in range(thetas.shape[0]):
+        values[i] = log_posterior(thetas[i], X, sizes, numbers, slopes[i])
+
+
+@njit(error_model="numpy")
+def log_density(theta, X, sizes, numbers):
+    """The value of :func:`log_posterior`, by a pass that leaves no sums."""
+    log_weights, means, factors, hyper = unpack(theta, sizes)
+    log_likelihood = log_likelihood_at(sizes[10])
+    value = log_likelihood(X, log_weights, means, factors.reshape(-1))
+    d_means, d_factors = np.zeros(means.shape), np.zeros(factors.shape)
+    unused = np.empty(theta.shape[0])
+    return value + _log_prior(
+        theta, log_weights, means, factors, hyper, sizes, numbers, d_means, d_factors, unused
     )

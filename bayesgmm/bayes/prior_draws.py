@@ -27,9 +27,9 @@ def draw_prior(sizes, numbers, stream, thetas):
     scatter = numbers[q : q + d * d].copy().reshape(d, d)
     hyper_prior = numbers[q + d * d :]
     none, first = np.zeros(k), np.zeros((k, d))
-    second = np.zeros((k, d, d))
     log_weights, means, hyper = np.empty(k), np.empty((k, d)), np.empty(sizes[6])
     factors = np.empty((k, d, d if is_triangular else 1))
+    second = np.zeros(factors.shape)
     for n in range(thetas.shape[0]):
         for i in range(hyper.shape[0]):
             if hyper_prior[1] > 0.0:
@@ -58,7 +58,7 @@ def draw_prior(sizes, numbers, stream, thetas):
             )
         else:
             draw_diagonal(
-                none, first, first, means, factors, sizes, loc, spread, dof, scatter, stream
+                none, first, second, means, factors, sizes, loc, spread, dof, scatter, stream
             )
         pack(log_weights, means, factors, hyper, concentration, sizes, thetas[n])
 

@@ -7,11 +7,12 @@ Hamiltonian Monte Carlo of fixed length. Coordinates, ``sizes`` and ``numbers`` 
 import numpy as np
 
 from bayesgmm.bayes import log_posterior as density_module
-from bayesgmm.bayes.log_posterior import log_posterior
+from bayesgmm.bayes.log_posterior import log_posterior_at
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 from bayesgmm.core.kernels.random_stream import normal, uniform
 
-njit = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__).njit
+compiler = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__)
+njit, inner = compiler.njit, compiler.inner
 
 # A log-likelihood that is no number counts as this.
 IMPOSSIBLE = -1e300
@@ -27,15 +28,15 @@ def evaluate(thetas, X, sizes, numbers, values, slopes):
         _evaluate(thetas[i], X, sizes, numbers, values[i], slopes[i])
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _evaluate(theta, X, sizes, numbers, values, slopes):
-    prior, prior_slope = log_posterior(theta, X[:0], sizes, numbers)
-    both, slope = log_posterior(theta, X, sizes, numbers)
-    values[0], values[1] = prior, both - prior
+    log_posterior = log_posterior_at(sizes[11])
+    values[0] = log_posterior(theta, X[:0], sizes, numbers, slopes[0])
+    values[1] = log_posterior(theta, X, sizes, numbers, slopes[1]) - values[0]
     if not (np.isfinite(values[1]) and values[1] > IMPOSSIBLE):
         values[1] = IMPOSSIBLE
     for i in range(theta.shape[0]):
-        slopes[0, i], slopes[1, i] = prior_slope[i], slope[i] - prior_slope[i]
+        slopes[1, i] -= slopes[0, i]
 
 
 @njit(error_model="numpy")
@@ -87,7 +88,7 @@ def move(thetas, values, slopes, power, X, sizes, numbers, shape, step, n_steps,
     return n_accepted
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _push(slope, power, shape, out):
     """The gradient of the tempered density with respect to z."""
     for m in range(out.shape[0]):

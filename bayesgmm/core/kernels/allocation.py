@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 from bayesgmm.core.kernels import diagonal as diagonal_kernel
 from bayesgmm.core.kernels import simd, softmax
 from bayesgmm.core.kernels import triangular as triangular_kernel
-from bayesgmm.core.kernels.compiling import njit
+from bayesgmm.core.kernels.compiling import inlined, njit
 from bayesgmm.core.kernels.random_stream import skip, uniforms
 from bayesgmm.core.kernels.tiles import TILE
 
@@ -26,7 +26,7 @@ def _exceeds(typingctx, x, y):
     return simd.vector(x, y), codegen
 
 
-@njit()
+@inlined()
 def _draw(joint, n_components, weight, state, first, counts, stride, n_rows):
     """Turn weighted responsibilities into weighted indicators of one drawn component.
 
@@ -58,8 +58,10 @@ def _draw(joint, n_components, weight, state, first, counts, stride, n_rows):
 
 
 @njit()
-def triangular(X, log_weights, means, factors, stream):
-    """Log-likelihood, and whitened sums over the rows that are drawn for each component.
+def triangular(X, log_weights, means, factors, stream, counts, first, second):
+    """Draw labels, fill the whitened sums over the rows of each; returns the log-likelihood.
+
+    That is the sum of the rows' log densities, whatever their components.
 
     Parameters
     ----------
@@ -68,21 +70,17 @@ def triangular(X, log_weights, means, factors, stream):
     means : (K, D) in, C order
     factors : (K, D, D) in, C order, lower triangular with zeros above
     stream : (1,) in and out, uint64; N numbers are taken
-
-    Returns
-    -------
-    log_likelihood : float, the sum of the rows' log densities, whatever their components
-    counts : (K,), numbers of rows
-    first : (K, D), sums of y
-    second : (K, D, D), sums of y y', symmetric
+    counts : (K,) out, numbers of rows
+    first : (K, D) out, sums of y
+    second : (K, D, D) out, sums of y y', symmetric
     """
     n, d = X.shape
     n_components = log_weights.shape[0]
     block = softmax.block_rows(n_components, d)
     stride = block + 8
-    counts, expected = np.zeros(n_components), np.zeros(n_components)
-    first = np.empty((n_components, d))
-    second = np.empty((n_components, d, d))
+    expected = np.empty(n_components)
+    for k in range(n_components):
+        counts[k] = expected[k] = 0.0
     model = triangular_kernel.pack_model(means, factors)
     offsets = triangular_kernel.constants(log_weights, factors, d)
     U = softmax.buffer(d * stride)
@@ -94,7 +92,7 @@ def triangular(X, log_weights, means, factors, stream):
     slots = triangular_kernel.packed_slots(d)
     packed = softmax.buffer(n_components * slots)
     softmax.fill(packed, 0, 0.0, n_components * slots)
-    log_likelihood = 0.0
+    log_likelihood, unweighted = 0.0, np.empty(0)
     for start in range(0, n, block):
         _, n_rows, is_uniform = softmax.load_block(
             X, d, np.empty(0), start, block, stride, U, weight
@@ -112,31 +110,32 @@ def triangular(X, log_weights, means, factors, stream):
     for k in range(n_components):
         triangular_kernel.unpack(packed, k * slots, d, first[k], second[k])
     skip(stream, n)
-    return log_likelihood, counts, first, second
+    return log_likelihood
 
 
 @njit()
-def diagonal(X, log_weights, means, factors, stream):
-    """Log-likelihood, and whitened sums over the rows that are drawn for each component.
+def diagonal(X, log_weights, means, factors, stream, counts, first, second):
+    """As :func:`triangular`, for diagonal covariances.
 
-    Parameters and returns as in :func:`triangular`, with ``factors`` (K, D), one over the standard
-    deviations, and ``second`` (K, D), sums of y^2.
+    ``factors`` are (K, D, 1), one over the standard deviations; ``second`` (K, D, 1), sums of y^2.
     """
     n, d = X.shape
     n_components = log_weights.shape[0]
     block = softmax.block_rows(1, d)
     stride = block + 8
-    counts, expected = np.zeros(n_components), np.zeros(n_components)
-    first = np.zeros((n_components, d))
-    second = np.zeros((n_components, d))
+    expected = np.empty(n_components)
+    for k in range(n_components):
+        counts[k] = expected[k] = 0.0
     flat_means, flat_factors = means.reshape(-1), factors.reshape(-1)
     flat_first, flat_second = first.reshape(-1), second.reshape(-1)
+    for i in range(n_components * d):
+        flat_first[i] = flat_second[i] = 0.0
     offsets = diagonal_kernel.constants(log_weights, flat_factors, d)
     U = softmax.buffer(d * stride)
     joint = softmax.buffer(n_components * stride)
     weight = softmax.buffer(stride)
     work = softmax.buffer(2 * stride)
-    log_likelihood = 0.0
+    log_likelihood, unweighted = 0.0, np.empty(0)
     for start in range(0, n, block):
         _, n_rows, is_uniform = softmax.load_block(
             X, d, np.empty(0), start, block, stride, U, weight
@@ -162,4 +161,4 @@ def diagonal(X, log_weights, means, factors, stream):
                 n_rows,
             )
     skip(stream, n)
-    return log_likelihood, counts, first, second
+    return log_likelihood

@@ -59,6 +59,13 @@ class Compiler:
 
         return decorate
 
+    def inner(self, **options: Any) -> Callable[[Any], Any]:
+        """As ``njit``, for functions that only compiled code calls.
+
+        Their wrappers for Python and for C, which take as long to compile, are left out.
+        """
+        return self.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
+
     def inlined(self, **options: Any) -> Callable[[Any], Any]:
         """As ``njit``, for functions with one caller, of which they become a part.
 
@@ -169,12 +176,5 @@ def _is_watched() -> bool:
 _note = _Note()
 event.register("numba:compile", _note)
 compiler = Compiler(*KERNEL_SOURCES)
-njit, inlined, variant = compiler.njit, compiler.inlined, compiler.variant
-
-
-def inner(**options: Any) -> Callable[[Any], Any]:
-    """As ``njit``, for functions that only compiled code calls.
-
-    Their wrappers for Python and for C, which take as long to compile, are left out.
-    """
-    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
+njit, inner = compiler.njit, compiler.inner
+inlined, variant = compiler.inlined, compiler.variant

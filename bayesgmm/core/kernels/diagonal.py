@@ -7,11 +7,11 @@ only the diagonal of ``sum r y y'`` is needed; y is cheap enough to be computed 
 import numpy as np
 
 from bayesgmm.core.kernels import softmax, tiles
-from bayesgmm.core.kernels.compiling import inlined, inner, njit
+from bayesgmm.core.kernels.compiling import inlined, njit
 from bayesgmm.core.kernels.tiles import TILE
 
 
-@inner()
+@inlined()
 def add_moments(resp, r0, U, means, factors, k, d, first, second, stride, n_rows):
     """Add component k's sums of resp * y and resp * y^2 over a block to ``first``, ``second``."""
     for i in range(0, d, TILE):

@@ -10,10 +10,10 @@ from the centre, so every pass finds how far out they lie and gives up beyond a 
 import numpy as np
 
 from bayesgmm.core.kernels import products, simd, softmax
-from bayesgmm.core.kernels.compiling import inner, njit
+from bayesgmm.core.kernels.compiling import inlined, njit
 
 
-@inner()
+@inlined()
 def centre_of(log_weights, means):
     """The weighted mean of the components' means, (D,)."""
     n_components, d = means.shape
@@ -24,7 +24,7 @@ def centre_of(log_weights, means):
     return out
 
 
-@inner()
+@inlined()
 def centre_rows(F, centre, farthest, stride, n_used, n_rows):
     """Subtract the centre from the first lines of F; ``farthest`` (D,) grows to the largest."""
     for j in range(centre.shape[0]):
@@ -44,7 +44,7 @@ def centre_rows(F, centre, farthest, stride, n_used, n_rows):
                 farthest[j] = max(farthest[j], abs(F[j * stride + i]))
 
 
-@inner()
+@inlined()
 def _add_squares(F, d, is_isotropic, stride, n_rows):
     """The squares of the first d lines of F after them, or their sum."""
     if is_isotropic:
@@ -61,7 +61,7 @@ def _add_squares(F, d, is_isotropic, stride, n_rows):
             simd.store(F, (d + j) * stride + v, simd.multiply(u, u))
 
 
-@inner()
+@inlined()
 def _linear_form(log_weights, means, factors, centre):
     """Coefficients (K, number of features) of the log joint densities, and their constants (K,)."""
     n_components, d = means.shape
@@ -83,7 +83,7 @@ def _linear_form(log_weights, means, factors, centre):
     return coefficients, constants
 
 
-@inner()
+@inlined()
 def _are_near(factors, n_components, farthest, far):
     """Whether all rows lie within ``far``, in the standard deviations of every component."""
     d = farthest.shape[0]
@@ -148,7 +148,7 @@ def sums(X, sample_weight, log_weights, means, factors, far, counts, first, seco
     return log_likelihood
 
 
-@inner()
+@inlined()
 def _whiten(raw, counts, means, factors, centre, first, second):
     """The sums of features (K, number of features) about the means, in standard deviations."""
     n_components, d = means.shape

@@ -9,10 +9,9 @@ from numba.core import cgutils
 from numba.experimental.function_type import _get_wrapper_address
 from numba.extending import intrinsic
 
-_VECTOR, _MATRIX = float64[::1], float64[:, ::1]
-_LOG_LIKELIHOOD = float64(
-    types.Array(types.float64, 2, "C", readonly=True), _VECTOR, _MATRIX, _VECTOR
-)
+VECTOR, MATRIX = float64[::1], float64[:, ::1]
+ROWS = types.Array(types.float64, 2, "C", readonly=True)
+_LOG_LIKELIHOOD = float64(ROWS, VECTOR, MATRIX, VECTOR)
 
 
 def address_of(function: Any, signature: Any) -> int:
@@ -40,11 +39,24 @@ def address_of_log_likelihood(kernel: Callable[..., float]) -> int:
 
 def _sums(rows: types.Array) -> Any:
     weight = types.Array(types.float64, 1, "C", readonly=True)
-    return float64(rows, weight, _VECTOR, _MATRIX, _VECTOR, float64, _VECTOR, _MATRIX, _VECTOR)
+    return float64(rows, weight, VECTOR, MATRIX, VECTOR, float64, VECTOR, MATRIX, VECTOR)
 
 
-def function_at(context: Any, builder: Any, kind: types.FunctionType, address: Any) -> Any:
-    """In an intrinsic: a function as Numba holds it, from its address."""
+def caller_of(signature: Any) -> Any:
+    """In compiled code: turns an address into the function of that signature there."""
+    kind = types.FunctionType(signature)
+
+    def at(typingctx, address):
+        def codegen(context, builder, signature, arguments):
+            return _function_at(context, builder, kind, arguments[0])
+
+        return kind(address), codegen
+
+    return intrinsic(at)
+
+
+def _function_at(context: Any, builder: Any, kind: types.FunctionType, address: Any) -> Any:
+    """A function as Numba holds it, from its address."""
     function = cgutils.create_struct_proxy(kind)(context, builder)
     pointer = context.get_value_type(types.voidptr)
     function.c_addr = builder.inttoptr(address, pointer)
@@ -57,21 +69,11 @@ def _sums_at(typingctx, address, X):
     kind = types.FunctionType(_sums(types.Array(X.dtype, 2, "C", readonly=True)))
 
     def codegen(context, builder, signature, arguments):
-        return function_at(context, builder, kind, arguments[0])
+        return _function_at(context, builder, kind, arguments[0])
 
     return kind(address, X), codegen
 
 
-def _log_likelihood_at(typingctx, address):
-    """In compiled code: the function ``log_likelihood`` at an address."""
-    kind = types.FunctionType(_LOG_LIKELIHOOD)
-
-    def codegen(context, builder, signature, arguments):
-        return function_at(context, builder, kind, arguments[0])
-
-    return kind(address), codegen
-
-
 # Callers do not give the typing context.
 sums_at: Any = intrinsic(_sums_at)
-log_likelihood_at: Any = intrinsic(_log_likelihood_at)
+log_likelihood_at = caller_of(_LOG_LIKELIHOOD)

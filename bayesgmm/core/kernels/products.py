@@ -7,7 +7,7 @@
 import numpy as np
 
 from bayesgmm.core.kernels import softmax, tiles
-from bayesgmm.core.kernels.compiling import inner
+from bayesgmm.core.kernels.compiling import inlined, inner
 from bayesgmm.core.kernels.tiles import TILE
 
 
@@ -17,7 +17,7 @@ def whole_tiles(n):
     return (n + TILE - 1) // TILE * TILE
 
 
-@inner()
+@inlined()
 def pack(coefficients):
     """Coefficients (components, features), for each tile of components feature by feature."""
     n, n_features = coefficients.shape
@@ -31,7 +31,7 @@ def pack(coefficients):
     return out
 
 
-@inner()
+@inlined()
 def add_product(model, F, n, n_features, out, stride, n_rows):
     """``out[k] += sum_f coefficients[k, f] F[f]`` for the ``n`` lines of ``out``."""
     for i in range(0, n, TILE):
@@ -48,7 +48,7 @@ def add_product(model, F, n, n_features, out, stride, n_rows):
             tiles.product_1(F, model, m, n_features, out, o, stride, n_rows)
 
 
-@inner()
+@inlined()
 def accumulators(n, n_features):
     """Room for the sums of :func:`add_sums`, all zero."""
     out = softmax.buffer(whole_tiles(n) // TILE * tiles.N_CROSS * whole_tiles(n_features) // TILE)
@@ -56,7 +56,7 @@ def accumulators(n, n_features):
     return out
 
 
-@inner()
+@inlined()
 def add_sums(resp, F, n, n_features, packed, stride, n_rows):
     """Add ``sum_rows resp[k] F[f]`` for the ``n`` lines of ``resp`` and all features."""
     p = 0
@@ -76,7 +76,7 @@ def add_sums(resp, F, n, n_features, packed, stride, n_rows):
             p += tiles.N_CROSS
 
 
-@inner()
+@inlined()
 def unpack(packed, n, n_features):
     """The sums as an array (n, n_features)."""
     out = np.empty((n, n_features))

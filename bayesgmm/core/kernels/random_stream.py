@@ -12,7 +12,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from bayesgmm.core.kernels import simd
-from bayesgmm.core.kernels.compiling import njit
+from bayesgmm.core.kernels.compiling import inner
 
 _STEP = 0x9E3779B97F4A7C15
 # The upper 52 bits make a number in [1, 2); half a step off, none is 0 or 1.
@@ -44,13 +44,13 @@ def uniforms(typingctx, state, n):
     return simd.vector(state, types.int64), codegen
 
 
-@njit()
+@inner()
 def skip(stream, n):
     """Move ``stream`` (1,) uint64 on by n numbers."""
     stream[0] += np.uint64(_STEP) * np.uint64(n)
 
 
-@njit()
+@inner()
 def uniform(stream):
     """The next number of ``stream``, uniform on (0, 1)."""
     skip(stream, 1)
@@ -61,14 +61,14 @@ def uniform(stream):
     return (np.float64(z >> np.uint64(12)) + 0.5) * 2.0**-52
 
 
-@njit()
+@inner()
 def normal(stream):
     """A standard normal number (Box and Muller, 1958, doi:10.1214/aoms/1177706645)."""
     radius = np.sqrt(-2.0 * np.log(uniform(stream)))
     return radius * np.cos(2.0 * np.pi * uniform(stream))
 
 
-@njit()
+@inner()
 def log_gamma(shape, stream):
     """The logarithm of a number from Gamma(shape, 1): shapes near zero do not underflow.
 

@@ -10,12 +10,12 @@ every pass finds how far out they lie and gives up beyond a bound;
 import numpy as np
 
 from bayesgmm.core.kernels import products, simd, softmax, triangular
-from bayesgmm.core.kernels.compiling import inner, njit
+from bayesgmm.core.kernels.compiling import inlined, njit
 from bayesgmm.core.kernels.features import centre_of
 from bayesgmm.core.kernels.tiles import TILE
 
 
-@inner()
+@inlined()
 def _whitened_means(means, factor, centre):
     n_components, d = means.shape
     out = np.zeros((n_components, d))
@@ -26,7 +26,7 @@ def _whitened_means(means, factor, centre):
     return out
 
 
-@inner()
+@inlined()
 def _constants(log_weights, factor, whitened_means):
     n_components, d = whitened_means.shape
     log_determinants = np.zeros(n_components)
@@ -40,7 +40,7 @@ def _constants(log_weights, factor, whitened_means):
     return out
 
 
-@inner()
+@inlined()
 def _farthest(half_squares, n_used, n_rows):
     """The largest squared distance; rows that only fill the block count for nothing."""
     if n_used < n_rows:

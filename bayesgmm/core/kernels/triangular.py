@@ -82,7 +82,7 @@ def packed_slots(d):
     return total
 
 
-@inner()
+@inlined()
 def add_products(resp, r0, Y, y0, Z, packed, p0, d, stride, n_rows):
     """Add ``sum r y`` and ``sum r y y'`` over a block, tile by tile, in packed form."""
     p = p0
@@ -115,7 +115,7 @@ def add_products(resp, r0, Y, y0, Z, packed, p0, d, stride, n_rows):
             p += _cross_slots(height)
 
 
-@inner()
+@inlined()
 def unpack(packed, p0, d, first, second):
     """Write the packed sums and products of a component into ``first`` (D,), ``second`` (D, D)."""
     p = p0

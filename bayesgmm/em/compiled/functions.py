@@ -6,17 +6,14 @@ Compiled in, each would be compiled once more with the loop, for every family.
 from collections.abc import Callable
 from functools import cache
 from types import ModuleType
-from typing import Any
 
 import numpy as np
-from numba import boolean, float64, types
-from numba.extending import intrinsic
+from numba import boolean, float64
 
 from bayesgmm.core.covariance import CovarianceFamily
-from bayesgmm.core.kernels.pointers import address_of, address_of_sums, function_at
+from bayesgmm.core.kernels.pointers import MATRIX, VECTOR, address_of, address_of_sums, caller_of
 from bayesgmm.em.compiled import diagonal, triangular
 
-VECTOR, MATRIX = float64[::1], float64[:, ::1]
 TASK, SUMS = (VECTOR, MATRIX, VECTOR, VECTOR), (VECTOR, MATRIX, VECTOR)
 _MAXIMISE = boolean(*TASK, *SUMS, VECTOR, VECTOR)
 _LOG_PRIOR = float64(*TASK, VECTOR)
@@ -43,20 +40,6 @@ def addresses_of(
     if kernel is not None:
         addresses.append(address_of_sums(kernel, dtype))
     return np.array(addresses)
-
-
-def caller_of(signature: Any) -> Any:
-    """In compiled code: the function of that signature at an address."""
-    kind = types.FunctionType(signature)
-
-    @intrinsic
-    def convert(typingctx, address):
-        def codegen(context, builder, signature, arguments):
-            return function_at(context, builder, kind, arguments[0])
-
-        return kind(address), codegen
-
-    return convert
 
 
 maximise_at = caller_of(_MAXIMISE)

@@ -3,11 +3,11 @@
 import numpy as np
 
 from bayesgmm.core.covariance import CovarianceFamily
-from bayesgmm.core.kernels.pointers import address_of, sums_at
+from bayesgmm.core.kernels.pointers import address_of, caller_of, sums_at
 from bayesgmm.core.statistics import FAR, Pass
 from bayesgmm.em.compiled import squarem, weights
 from bayesgmm.em.compiled.compiling import njit
-from bayesgmm.em.compiled.functions import addresses_of, caller_of, module_of
+from bayesgmm.em.compiled.functions import addresses_of, module_of
 from bayesgmm.em.compiled.squarem import State
 from bayesgmm.em.compiled.task import HAS_PRIOR, Task
 

@@ -19,9 +19,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import float64, int64
 
+from bayesgmm.core.kernels.pointers import MATRIX, VECTOR
 from bayesgmm.em.compiled import coordinates, weights
 from bayesgmm.em.compiled.compiling import inlined, njit
-from bayesgmm.em.compiled.functions import MATRIX, SUMS, TASK, VECTOR, log_prior_at, maximise_at
+from bayesgmm.em.compiled.functions import SUMS, TASK, log_prior_at, maximise_at
 from bayesgmm.em.compiled.task import HAS_PRIOR, N
 
 FIRST, SECOND, TRIED, LAST, PLAIN = range(5)
