@@ -1,8 +1,11 @@
 """Whether steps of a sampler leave the joint distribution of parameters and data alone."""
 
+from functools import partial
+
 import numpy as np
 from scipy import stats
 
+from bayesgmm.bayes.conditionals import addresses_of, sweep
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.em.problem import Problem
 from bayesgmm.priors import (
@@ -28,6 +31,16 @@ COVARIANCES = {
 }
 WEIGHTS = {"fixed": Dirichlet([0.7, 2.5]), "learned": GammaConcentration(3.0, rate=4.0)}
 K, D, N_ROWS = 2, 2, 6
+
+
+def addresses(posterior):
+    """Of the functions that a sweep is made of."""
+    return addresses_of(bool(posterior.sizes.is_triangular))
+
+
+def sweep_of(posterior):
+    """A step that is a sweep."""
+    return partial(sweep, addresses(posterior))
 
 
 def stream(seed):

@@ -25,7 +25,7 @@ from bayesgmm.core.kernels.vectors import multiply
 
 _SOURCES = (callbacks.__file__, conditionals.__file__, log_posterior.__file__, __file__)
 compiler = Compiler(*KERNEL_SOURCES, *_SOURCES)
-njit, inner, inlined = compiler.njit, compiler.inner, compiler.inlined
+njit, inner = compiler.njit, compiler.inner
 
 # The angle of a turn is at most this: a little over a quarter, where draws are independent, so that
 # short turns and long ones balance. Short ones are rarer, and bring a chain back from far outside.
@@ -78,9 +78,6 @@ def run(
     energies : (n,) out
         Of the last move, where it began: minus the log density, and half the squared momentum.
     """
-    if n_moves == 0:
-        _sweeps(addresses, theta, X, sizes, numbers, stream, thin, draws, log_density)
-        return
     n = theta.shape[0]
     momentum = np.empty(n)
     z, there = np.empty(n), np.empty(n)
@@ -128,15 +125,21 @@ def run(
             draws[i, j] = theta[j]
 
 
-@inlined()
-def _sweeps(addresses, theta, X, sizes, numbers, stream, thin, draws, log_density):
-    # A sweep tells the likelihood where it began, so that is written down.
+@njit(error_model="numpy")
+def sweeps(addresses, theta, X, sizes, numbers, stream, thin, draws, log_density):
+    """Write down the states of a chain that makes ``thin`` sweeps a draw, before those.
+
+    A sweep tells the likelihood where it began, so that is a draw's. Arguments as in :func:`run`.
+    """
     sweep, prior = sweep_at(addresses[0]), log_density_at(sizes[12])
+    before = np.empty(theta.shape[0])
     for i in range(draws.shape[0]):
         for j in range(theta.shape[0]):
-            draws[i, j] = theta[j]
+            before[j] = theta[j]
         log_density[i] = prior(theta, X[:0], sizes, numbers)
         log_density[i] += sweep(addresses, theta, X, sizes, numbers, stream)
+        for j in range(theta.shape[0]):
+            draws[i, j] = before[j]
         for _ in range(thin - 1):
             sweep(addresses, theta, X, sizes, numbers, stream)
 

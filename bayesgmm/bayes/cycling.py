@@ -88,24 +88,23 @@ class Cycling:
         addresses = conditionals.addresses_of(bool(self.posterior.sizes.is_triangular))
         length = self.posterior.length_of_a_bit(thin * self.n_passes)
         mode = self.mode
-        about = (mode.proposal,) if self.n_jumps else (mode.place, mode.basis, inv(mode.basis))
+        frame = mode.place, mode.basis, inv(mode.basis)
 
         def chain(c: int) -> Iterator[int]:
+            begin, rest = (addresses, states[c]), (*arguments, streams[c])
             if not (self.n_moves or self.n_jumps):
                 # Sweeps write down where they begin, which is not to be a draw once more.
-                scratch = np.empty((1, n)), *np.empty((3, 1))
-                cycles.run(
-                    addresses, states[c], *about, *arguments, streams[c], 0, 1, 1, 0, *scratch
-                )
+                cycles.sweeps(*begin, *rest, 1, np.empty((1, n)), np.empty(1))
             for first in range(0, draws, length):
                 bit = slice(first, min(first + length, draws))
                 counts = self.sweep_every, thin, first * thin
-                rest = *arguments, streams[c], self.n_moves or self.n_jumps, *counts
                 out = points[c, bit], lp[c, bit], acceptance[c, bit]
                 if self.n_jumps:
-                    jumps.run(addresses, states[c], *about, *rest, *out)
+                    jumps.run(*begin, mode.proposal, *rest, self.n_jumps, *counts, *out)
+                elif self.n_moves:
+                    cycles.run(*begin, *frame, *rest, self.n_moves, *counts, *out, energy[c, bit])
                 else:
-                    cycles.run(addresses, states[c], *about, *rest, *out, energy[c, bit])
+                    cycles.sweeps(*begin, *rest, thin, *out[:2])
                 yield bit.stop - bit.start
 
         def so_far(complete: bool = False) -> RawDraws:

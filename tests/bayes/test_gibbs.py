@@ -8,19 +8,20 @@ from joint_distribution import (
     COVARIANCES,
     MEANS,
     WEIGHTS,
+    addresses,
     from_the_prior,
     joint_distribution_scores,
     small_posterior,
     stream,
+    sweep_of,
 )
 from posterior_problems import draw
 
 from bayesgmm import BayesianGaussianMixture
 from bayesgmm.bayes import coordinates, cycling, gibbs
 from bayesgmm.bayes.chains import run_in_threads
-from bayesgmm.bayes.conditionals import sweep
 from bayesgmm.bayes.convergence import rhat_and_ess
-from bayesgmm.bayes.cycles import _sweeps
+from bayesgmm.bayes.cycles import sweeps
 from bayesgmm.core import threads
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import (
@@ -39,7 +40,9 @@ from bayesgmm.priors import (
 )
 def test_sweeps_leave_the_joint_distribution_alone(family, means, covariances, weights):
     posterior = small_posterior(family, means, covariances, weights)
-    scores = joint_distribution_scores(posterior, sweep, n_chains=300, n_steps=20, seed=1)
+    scores = joint_distribution_scores(
+        posterior, sweep_of(posterior), n_chains=300, n_steps=20, seed=1
+    )
     assert np.abs(scores).max() < 4.5
 
 
@@ -50,7 +53,9 @@ def test_sweeps_of_every_model_leave_the_joint_distribution_alone(
     family, means, covariances, weights
 ):
     posterior = small_posterior(family, means, covariances, weights)
-    scores = joint_distribution_scores(posterior, sweep, n_chains=1500, n_steps=30, seed=2)
+    scores = joint_distribution_scores(
+        posterior, sweep_of(posterior), n_chains=1500, n_steps=30, seed=2
+    )
     assert np.abs(scores).max() < 4.5
 
 
@@ -61,23 +66,22 @@ def test_sweeps_of_every_model_leave_the_joint_distribution_alone(
 def test_log_density_is_that_of_the_draws(family, means, covariances, weights):
     posterior = small_posterior(family, means, covariances, weights)
     theta = from_the_prior(posterior, np.random.default_rng(0))
-    sizes = np.asarray(posterior.sizes, dtype=np.int64)
     draws, found = np.empty((5, len(theta))), np.empty(5)
-    _sweeps(theta, posterior.rows, sizes, posterior.numbers, stream(1), 1, draws, found)
+    out = draws, found
+    sweeps(addresses(posterior), theta, *posterior.arguments, stream(1), 1, *out)
     expected = [posterior.value_and_gradient(draw)[0] for draw in draws]
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
 def test_thinned_chain_is_every_second_state_of_the_other():
     posterior = small_posterior("full", "independent", "hierarchical")
-    sizes = np.asarray(posterior.sizes, dtype=np.int64)
     start = from_the_prior(posterior, np.random.default_rng(0))
     found = {}
     for thin, n in ((1, 10), (2, 5)):
         found[thin] = np.empty((n, len(start)))
         theta, log_density = start.copy(), np.empty(n)
-        _sweeps(theta, posterior.rows, sizes, posterior.numbers, stream(3), thin, found[thin],
-            log_density)  # fmt: skip
+        out = found[thin], log_density
+        sweeps(addresses(posterior), theta, *posterior.arguments, stream(3), thin, *out)
     np.testing.assert_array_equal(found[2], found[1][::2])
 
 

@@ -4,7 +4,13 @@ from itertools import product
 
 import numpy as np
 import pytest
-from joint_distribution import from_the_prior, joint_distribution_scores, small_posterior, stream
+from joint_distribution import (
+    addresses,
+    from_the_prior,
+    joint_distribution_scores,
+    small_posterior,
+    stream,
+)
 from posterior_problems import draw, posterior_of
 
 from bayesgmm import load_dataset
@@ -30,7 +36,8 @@ def moving(posterior, n_moves, sweep_every, thin):
 
     def step(theta, X, sizes, numbers, stream):
         out = outputs(1, n)
-        run(theta, *frame, X, sizes, numbers, stream, n_moves, sweep_every, thin, 1, *out)
+        counts = n_moves, sweep_every, thin, 1
+        run(addresses(posterior), theta, *frame, X, sizes, numbers, stream, *counts, *out)
         taken.append(out[2][0])
 
     return step, taken
@@ -218,7 +225,7 @@ def test_a_place_without_density_is_not_moved_to():
     basis, theta = 1e3 * np.eye(n), place.copy()
     out = outputs(5, n)
     frame = (place, basis, np.linalg.inv(basis))
-    run(theta, *frame, *posterior.arguments, stream(0), 2, 10**6, 1, 1, *out)
+    run(addresses(posterior), theta, *frame, *posterior.arguments, stream(0), 2, 10**6, 1, 1, *out)
     draws, _, taken, _ = out
     np.testing.assert_array_equal(draws, np.tile(place, (5, 1)))
     assert np.all(taken == 0.0)

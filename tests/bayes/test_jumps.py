@@ -2,13 +2,19 @@
 
 import numpy as np
 import pytest
-from joint_distribution import from_the_prior, joint_distribution_scores, small_posterior, stream
+from joint_distribution import (
+    addresses,
+    from_the_prior,
+    joint_distribution_scores,
+    small_posterior,
+    stream,
+    sweep_of,
+)
 from posterior_problems import draw, posterior_of, random_theta
 
 from bayesgmm import load_dataset
 from bayesgmm.bayes import jumps
 from bayesgmm.bayes.complete_data import Centre, to_phi, to_theta
-from bayesgmm.bayes.conditionals import sweep
 from bayesgmm.bayes.jumps import Proposal, plain, proposal_at
 from bayesgmm.bayes.log_posterior import unpack
 from bayesgmm.priors import Priors
@@ -125,7 +131,8 @@ def test_jumps_leave_the_joint_distribution_alone(
 
     def step(theta, X, sizes, numbers, stream):
         out = np.empty((1, len(theta))), np.empty(1), np.empty(1)
-        jumps.run(theta, proposal, X, sizes, numbers, stream, 20, sweep_every, thin, 1, *out)
+        counts = 20, sweep_every, thin, 1
+        jumps.run(addresses(posterior), theta, proposal, X, sizes, numbers, stream, *counts, *out)
         taken.append(out[2][0])
 
     scores = joint_distribution_scores(posterior, step, n_chains=300, n_steps=20, seed=1)
@@ -139,7 +146,8 @@ def test_a_place_without_density_is_not_jumped_to():
     place, _ = posterior.centre(np.zeros(n), 20)
     theta, proposal = place.copy(), plain(posterior, place, 1e3 * np.eye(n))
     out = np.empty((5, n)), np.empty(5), np.empty(5)
-    jumps.run(theta, proposal, *posterior.arguments, stream(0), 2, 10**6, 1, 1, *out)
+    arguments = *posterior.arguments, stream(0)
+    jumps.run(addresses(posterior), theta, proposal, *arguments, 2, 10**6, 1, 1, *out)
     np.testing.assert_array_equal(out[0], np.tile(place, (5, 1)))
     assert np.all(out[2] == 0.0)
 
@@ -153,10 +161,11 @@ def test_jumps_after_a_sweep_start_where_it_ended(family):
     for sweeps in (True, False):
         theta, own = mode + basis @ np.full(n, 0.5), stream(3)
         if sweeps:
-            sweep(theta, *arguments, own)
+            sweep_of(posterior)(theta, *arguments, own)
         out = np.empty((1, n)), np.empty(1), np.empty(1)
         every, first = (10**6, 1) if sweeps else (1, 0)
-        jumps.run(theta, proposal, *arguments, own, 1, every, 1, first, *out)
+        counts = 1, every, 1, first
+        jumps.run(addresses(posterior), theta, proposal, *arguments, own, *counts, *out)
         found.append(out)
     for one, other in zip(*found, strict=True):
         np.testing.assert_array_equal(one, other)

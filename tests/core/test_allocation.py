@@ -96,6 +96,15 @@ def arguments(mixture):
         return np.log(mixture.weights), np.ascontiguousarray(mixture.means), factors
 
 
+def allocated(X, log_weights, means, factors, stream):
+    """The log-likelihood and the sums of the labels drawn."""
+    kernel = allocation.triangular if factors.ndim == 3 else allocation.diagonal
+    cube = factors.reshape(*means.shape, -1)
+    sums = np.empty(len(means)), np.empty(means.shape), np.empty(cube.shape)
+    value = kernel(X, log_weights, means, cube, stream, *sums)
+    return value, *sums[:2], sums[2].reshape(factors.shape)
+
+
 def expected_sums(X, mixture, seed):
     """Labels by inversion of the responsibilities, and the sums over the rows of each."""
     joint = oracle.log_joint(X, mixture.weights, mixture.means, mixture.covariances)
@@ -117,9 +126,8 @@ def test_labels_and_their_sums_agree_with_a_plain_version(family, n, d, k):
     rng = np.random.default_rng([n, d, k])
     mixture = oracle.random_mixture(family, k, d, rng)
     X = 2.0 * rng.normal(size=(n, d))
-    kernel = allocation.triangular if family == "full" else allocation.diagonal
     stream = new_stream(n)
-    found = kernel(X, *arguments(mixture), stream)
+    found = allocated(X, *arguments(mixture), stream)
     expected = expected_sums(X, mixture, n)
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-12)
     np.testing.assert_array_equal(found[1], expected[1])
@@ -135,8 +143,7 @@ def test_labels_come_as_often_as_responsibilities_say(family):
     rng = np.random.default_rng(3)
     mixture = oracle.random_mixture(family, 3, 2, rng, separation=0.7)
     X = np.repeat(rng.normal(size=(1, 2)), 20_000, axis=0)
-    kernel = allocation.triangular if family == "full" else allocation.diagonal
-    counts = kernel(X, *arguments(mixture), new_stream(8))[1]
+    counts = allocated(X, *arguments(mixture), new_stream(8))[1]
     assert stats.chisquare(counts, len(X) * mixture.responsibilities(X[:1])[0]).pvalue > 1e-3
 
 
@@ -144,12 +151,11 @@ def test_labels_come_as_often_as_responsibilities_say(family):
 def test_component_without_weight_gets_no_row(family):
     rng = np.random.default_rng(4)
     mixture = oracle.random_mixture(family, 3, 2, rng)
-    kernel = allocation.triangular if family == "full" else allocation.diagonal
     for empty in range(3):
         weights = np.where(np.arange(3) == empty, 0.0, 0.5)
         with np.errstate(divide="ignore"):
             log_weights = np.log(weights)
         X = rng.normal(size=(500, 2))
-        counts = kernel(X, log_weights, *arguments(mixture)[1:], new_stream(empty))[1]
+        counts = allocated(X, log_weights, *arguments(mixture)[1:], new_stream(empty))[1]
         assert counts[empty] == 0
         assert counts.sum() == 500

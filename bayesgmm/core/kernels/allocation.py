@@ -95,7 +95,7 @@ def triangular(X, log_weights, means, factors, stream, counts, first, second):
     log_likelihood, unweighted = 0.0, np.empty(0)
     for start in range(0, n, block):
         _, n_rows, is_uniform = softmax.load_block(
-            X, d, np.empty(0), start, block, stride, U, weight
+            X, d, unweighted, start, block, stride, U, weight
         )
         triangular_kernel.block_joint(U, model, offsets, d, Y, d * stride, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
@@ -138,7 +138,7 @@ def diagonal(X, log_weights, means, factors, stream, counts, first, second):
     log_likelihood, unweighted = 0.0, np.empty(0)
     for start in range(0, n, block):
         _, n_rows, is_uniform = softmax.load_block(
-            X, d, np.empty(0), start, block, stride, U, weight
+            X, d, unweighted, start, block, stride, U, weight
         )
         diagonal_kernel.block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
         log_likelihood += softmax.responsibilities(
