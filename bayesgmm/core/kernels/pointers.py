@@ -14,6 +14,7 @@ ROWS = types.Array(types.float64, 2, "C", readonly=True)
 _LOG_LIKELIHOOD = float64(ROWS, VECTOR, MATRIX, VECTOR)
 
 
+@cache
 def address_of(function: Any, signature: Any) -> int:
     """Where a compiled function is, compiled for a signature, for callers that trust it.
 
