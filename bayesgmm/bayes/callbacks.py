@@ -9,12 +9,13 @@ import numpy as np
 from numba import carray, types
 from numba.extending import intrinsic
 
+from bayesgmm.bayes import frames
 from bayesgmm.bayes import log_posterior as density_module
-from bayesgmm.bayes.log_posterior import Sizes, log_posterior_at
+from bayesgmm.bayes.frames import log_posterior_along, theta_at
+from bayesgmm.bayes.log_posterior import Sizes
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
-from bayesgmm.core.kernels.vectors import multiply, multiply_transposed
 
-compiler = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__)
+compiler = Compiler(*KERNEL_SOURCES, density_module.__file__, frames.__file__, __file__)
 
 # Slots of the block of integers.
 N_ROWS, N_FEATURES, N_COORDINATES, N_NUMBERS = 0, 1, 2, 3
@@ -42,24 +43,6 @@ def _pointer(kind):
 
 _as_doubles = _pointer(_DOUBLES)
 _as_integers = _pointer(_INTEGERS)
-
-
-@compiler.inner(error_model="numpy")
-def log_posterior_along(z, origin, basis, X, sizes, numbers, slope):
-    """Value and gradient in the coordinates z; arguments as in ``log_posterior``."""
-    theta, d_theta = np.empty(z.shape[0]), np.empty(z.shape[0])
-    place(z, origin, basis, theta)
-    value = log_posterior_at(sizes[11])(theta, X, sizes, numbers, d_theta)
-    multiply_transposed(basis, d_theta, slope)
-    return value
-
-
-@compiler.inner(error_model="numpy")
-def place(z, origin, basis, theta):
-    """Write ``theta = origin + basis z``."""
-    multiply(basis, z, theta)
-    for i in range(theta.shape[0]):
-        theta[i] += origin[i]
 
 
 @compiler.cfunc(
@@ -97,5 +80,5 @@ def expand(_, n_out, z_in, theta_out, block_in):
     n = block[N_COORDINATES]
     origin = carray(_as_doubles(block[ORIGIN]), (n,))
     basis = carray(_as_doubles(block[BASIS]), (n, n))
-    place(carray(z_in, (n,)), origin, basis, carray(theta_out, (n_out,)))
+    theta_at(carray(z_in, (n,)), origin, basis, carray(theta_out, (n_out,)))
     return 0

@@ -15,17 +15,15 @@ shape of the posterior. Each of the two leaves the posterior as it is, so both i
 
 import numpy as np
 
-from bayesgmm.bayes import callbacks, conditionals, log_posterior
-from bayesgmm.bayes.callbacks import log_posterior_along, place
+from bayesgmm.bayes import conditionals, frames, log_posterior
 from bayesgmm.bayes.conditionals import sweep_at
+from bayesgmm.bayes.frames import log_posterior_along, theta_at, z_at
 from bayesgmm.bayes.log_posterior import log_density_at
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 from bayesgmm.core.kernels.random_stream import normal, uniform
-from bayesgmm.core.kernels.vectors import multiply
 
-_SOURCES = (callbacks.__file__, conditionals.__file__, log_posterior.__file__, __file__)
-compiler = Compiler(*KERNEL_SOURCES, *_SOURCES)
-njit, inner = compiler.njit, compiler.inner
+_SOURCES = (conditionals.__file__, frames.__file__, log_posterior.__file__, __file__)
+njit = Compiler(*KERNEL_SOURCES, *_SOURCES).njit
 
 # The angle of a turn is at most this: a little over a quarter, where draws are independent, so that
 # short turns and long ones balance. Short ones are rarer, and bring a chain back from far outside.
@@ -83,14 +81,14 @@ def run(
     z, there = np.empty(n), np.empty(n)
     slope, new_slope = np.empty(n), np.empty(n)
     sweep = sweep_at(addresses[0])
-    _along(theta, origin, inverse, z)
+    z_at(theta, origin, inverse, z)
     value = log_posterior_along(z, origin, basis, X, sizes, numbers, slope)
     for i in range(draws.shape[0]):
         probability, total, has_moved = 0.0, 0.0, False
         for cycle in range(first + i * thin, first + (i + 1) * thin):
             if cycle % sweep_every == 0:
                 sweep(addresses, theta, X, sizes, numbers, stream)
-                _along(theta, origin, inverse, z)
+                z_at(theta, origin, inverse, z)
                 value = log_posterior_along(z, origin, basis, X, sizes, numbers, slope)
             for _ in range(n_moves):
                 energy = -value
@@ -115,7 +113,7 @@ def run(
                         slope, new_slope = new_slope, slope
                         has_moved = True
             if has_moved:
-                place(z, origin, basis, theta)
+                theta_at(z, origin, basis, theta)
                 has_moved = False
         log_density[i] = value
         acceptance[i] = probability / (thin * n_moves)
@@ -142,12 +140,3 @@ def sweeps(addresses, theta, X, sizes, numbers, stream, thin, draws, log_density
             draws[i, j] = before[j]
         for _ in range(thin - 1):
             sweep(addresses, theta, X, sizes, numbers, stream)
-
-
-@inner(error_model="numpy")
-def _along(theta, origin, inverse, z):
-    """Write ``z = inverse (theta - origin)``."""
-    away = np.empty(z.shape[0])
-    for i in range(away.shape[0]):
-        away[i] = theta[i] - origin[i]
-    multiply(inverse, away, z)

@@ -150,7 +150,7 @@ class _Note(event.Listener):
         if not quiet and self.what not in self.told and module.startswith("bayesgmm."):
             self.told.add(self.what)
             sys.stderr.write(
-                f"bayesgmm compiles {self.what} for this machine: up to half a minute, this once.\n"
+                f"bayesgmm compiles {self.what} for this machine: up to a minute, this once.\n"
             )
 
     def on_end(self, event: Any) -> None:
