@@ -52,6 +52,15 @@ class MixturePredictor:
                     name=name,
                     obj=self,
                 )
+            is_result = name.endswith("_") and not name.startswith("_")
+            is_fitted = "mixture_" in vars(self)
+            if is_result and not is_fitted and not hasattr(type(self), name):
+                raise AttributeError(
+                    f"{type(self).__name__!r} object has no attribute {name!r} before it is "
+                    "fitted: call fit(X) first.",
+                    name=name,
+                    obj=self,
+                )
             # Not there, or a property that failed: the error is raised once more.
             return object.__getattribute__(self, name)
 

@@ -168,6 +168,8 @@ class Mixture:
 
     def predictive_log_density(self, X: np.ndarray) -> np.ndarray:
         """Log of the density averaged over the draws, (N,): the posterior predictive density."""
+        if not self.batch_shape:
+            return self.log_density(X)
         total = np.full(len(X), -np.inf)
         n_draws = 0
         for draws in self.blocks(len(X)):
@@ -177,6 +179,8 @@ class Mixture:
 
     def mean_responsibilities(self, X: np.ndarray) -> np.ndarray:
         """Memberships averaged over the draws, (N, K)."""
+        if not self.batch_shape:
+            return self.responsibilities(X)
         total = np.zeros((len(X), self.n_components))
         n_draws = 0
         for draws in self.blocks(len(X)):

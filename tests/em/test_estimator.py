@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bayesgmm import GaussianMixture, Priors, load_dataset
+from bayesgmm import BayesianGaussianMixture, GaussianMixture, Priors, load_dataset
 from bayesgmm.exceptions import ConvergenceWarning, DataError, DegenerateDataError
 from bayesgmm.priors import Dirichlet, GammaConcentration
 
@@ -321,6 +321,14 @@ def test_impossible_arguments_are_refused(options, message, X):
 def test_errors_about_names_list_them_in_order(options, message, X):
     with pytest.raises(ValueError, match=re.escape(message)):
         GaussianMixture(2, **options).fit(X)
+
+
+@pytest.mark.parametrize("kind", [GaussianMixture, BayesianGaussianMixture])
+def test_results_are_not_there_before_a_fit(kind):
+    name = "starts_" if kind is GaussianMixture else "posterior_"
+    assert not hasattr(kind(2), name)
+    with pytest.raises(AttributeError, match=rf"no attribute '{name}' before it is fitted: call"):
+        getattr(kind(2), name)
 
 
 def test_what_only_a_posterior_has_is_named(X):
