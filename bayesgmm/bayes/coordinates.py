@@ -149,7 +149,7 @@ class LogPosterior:
     def value_and_gradient(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         """The log density at theta, up to a constant, and its gradient."""
         values, slopes = np.empty(1), np.empty((1, len(theta)))
-        log_posteriors(theta[np.newaxis], *self.arguments, values, slopes)
+        log_posteriors(np.array([theta], dtype=float), *self.arguments, values, slopes)
         return float(values[0]), slopes[0]
 
     def values_and_gradients(self, thetas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -88,7 +88,7 @@ class Cycling:
         addresses = conditionals.addresses_of(bool(self.posterior.sizes.is_triangular))
         length = self.posterior.length_of_a_bit(thin * self.n_passes)
         mode = self.mode
-        frame = mode.place, mode.basis, inv(mode.basis)
+        frame = (mode.place, mode.basis, inv(mode.basis)) if self.n_moves else ()
 
         def chain(c: int) -> Iterator[int]:
             begin, rest = (addresses, states[c]), (*arguments, streams[c])

@@ -1,6 +1,8 @@
 """The compiled pass: against SciPy, in extended precision, and its costs."""
 
+import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import oracle
@@ -9,6 +11,7 @@ import pytest
 from bayesgmm.core import statistics as statistics_module
 from bayesgmm.core import threads
 from bayesgmm.core.kernels import diagonal, few_features, gradient, triangular
+from bayesgmm.core.kernels.compiling import made_once
 from bayesgmm.core.kernels.exact import log_likelihood_of, sums_of
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.core.statistics import (
@@ -368,3 +371,30 @@ def test_machine_code_of_each_number_of_features_has_a_name_of_its_own():
     made = [maker(d, form) for maker in makers for d in range(1, 6) for form in (False, True)]
     assert len({function.py_func.__qualname__ for function in made}) == 20
     assert few_features.sums_for(2, True) is made[3]
+
+
+def test_compiled_functions_are_made_once_by_many_threads():
+    """Two of one name would be compiled twice, and filed under one name."""
+    n_made = []
+
+    @made_once
+    def make(d):
+        n_made.append(d)
+        time.sleep(0.01)
+        return object()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(make, [3] * 8))) == 1
+    assert n_made == [3]
+
+
+def test_rows_of_no_density_are_no_numbers_and_stop_no_others(family):
+    """So far away, or so little a number, that no component has a density there."""
+    rng = np.random.default_rng(0)
+    mixture = oracle.random_mixture(family, 3, 2, rng)
+    X = rng.normal(size=(70, 2))
+    X[5], X[40] = [1e150, 0.0], np.nan
+    for find in (mixture.responsibilities, mixture.log_density, mixture.log_joint):
+        found, others = find(X), np.delete(np.arange(70), [5, 40])
+        np.testing.assert_array_equal(found[others], find(X[others]))
+    assert np.all(np.isnan(mixture.responsibilities(X)[[5, 40]]))

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -25,8 +25,8 @@ from numba.misc.appdirs import AppDirs
 KERNEL_SOURCES = tuple(sorted(Path(__file__).parent.glob("*.py")))
 
 
-# Held while a setting of Numba, which all threads share, is another one.
-_setting = Lock()
+# Held while a setting of Numba, which all threads share, is another one than the user's.
+_setting, _USERS_FOLDER = Lock(), config.CACHE_DIR
 
 
 class Compiler:
@@ -67,14 +67,19 @@ class Compiler:
         return self.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
 
     def inlined(self, **options: Any) -> Callable[[Any], Any]:
-        """As ``njit``, for functions with one caller, of which they become a part.
+        """As ``njit``, for functions called in one place of a caller, of which they become a part.
 
         On its own each would be optimised once more with every function on the way to the caller.
+        The caller's options hold for them too.
         """
         return self.njit(inline="always", **options)
 
     def variant(self, function: Any, name: str, **options: Any) -> Any:
-        """One of several functions made from one source, which differ by the constants in it."""
+        """One of several functions made from one source, which differ by the constants in it.
+
+        Python's numbers and booleans around the function become constants of what is compiled, and
+        a part of its key in the cache.
+        """
         # Numba files machine code, and links it, by this name: it must tell the functions apart.
         function.__qualname__ = f"{function.__name__}_{name}"
         return self.njit(**options)(function)
@@ -100,6 +105,18 @@ class Compiler:
                 config.CACHE_DIR = before
 
 
+def made_once(make: Callable[..., Any]) -> Callable[..., Any]:
+    """As ``functools.cache``, for makers of compiled functions: two threads would compile twice."""
+    cached, making = cache(make), Lock()
+
+    @wraps(make)
+    def locked(*arguments: Any) -> Any:
+        with making:
+            return cached(*arguments)
+
+    return locked
+
+
 def _cache_folder(checksum: str) -> Path:
     """Beside the compiled Python files, or where Numba's user or the system keeps caches.
 
@@ -107,8 +124,8 @@ def _cache_folder(checksum: str) -> Path:
     temporary folder of this process: a shared one could be filled by others.
     """
     name = f"compiled-{checksum}"
-    if config.CACHE_DIR:
-        return Path(config.CACHE_DIR) / name
+    if _USERS_FOLDER:
+        return Path(_USERS_FOLDER) / name
     beside = Path(__file__).parent / "__pycache__"
     users = Path(AppDirs(appname="bayesgmm", appauthor=False).user_cache_dir)
     for folder in (beside, users):

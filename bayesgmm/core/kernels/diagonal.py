@@ -109,7 +109,7 @@ def sums(X, sample_weight, log_weights, means, factors, far, counts, first, seco
     return log_likelihood
 
 
-@njit()
+@njit(error_model="numpy")
 def for_each_draw(X, log_weights, means, factors, densities, by_component, normalise):
     """Write log densities, log joint densities or responsibilities under each of S draws.
 
@@ -119,7 +119,7 @@ def for_each_draw(X, log_weights, means, factors, densities, by_component, norma
     log_weights, means : in, as in :func:`sums`, with a leading axis of length S
     factors : (S, K, D) in
     densities, by_component, normalise
-        As in :func:`bayesgmm.core.kernels.softmax.write`.
+        As in :func:`bayesgmm.core.kernels.softmax.write_predictions`.
     """
     n, d = X.shape
     n_components = log_weights.shape[1]
@@ -136,7 +136,7 @@ def for_each_draw(X, log_weights, means, factors, densities, by_component, norma
             n_rows = softmax.filled(n_used)
             softmax.load_rows(X, d, start, n_used, n_rows, stride, U)
             block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
-            softmax.write(
+            softmax.write_predictions(
                 joint, s, start, n_used, work, densities, by_component, normalise, stride, n_rows
             )
 

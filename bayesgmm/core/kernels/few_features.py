@@ -8,13 +8,11 @@ asked for.
 """
 
 from collections.abc import Callable
-from functools import cache
-from threading import Lock
 
 import numpy as np
 
 from bayesgmm.core.kernels import simd, softmax, steps
-from bayesgmm.core.kernels.compiling import inlined, inner, variant
+from bayesgmm.core.kernels.compiling import inlined, inner, made_once, variant
 from bayesgmm.core.kernels.simd import WIDTH
 
 # With more, numbers of a step no longer fit the registers.
@@ -88,38 +86,13 @@ def _unpack(sums, is_triangular, counts, first, second):
                 p += 1
 
 
+@made_once
 def sums_for(d: int, is_triangular: bool) -> Callable[..., float]:
     """The compiled pass for ``d`` features and factors that are triangular or diagonal.
 
     Its arguments are those of :func:`bayesgmm.core.kernels.triangular.sums`, or of
     :func:`bayesgmm.core.kernels.diagonal.sums`.
     """
-    with _making:  # two threads would compile it twice
-        return _sums(d, is_triangular)
-
-
-def log_likelihood_for(d: int, is_triangular: bool) -> Callable[..., float]:
-    """The compiled pass that leaves no sums.
-
-    Its arguments are those of :func:`bayesgmm.core.kernels.triangular.log_likelihood`, or of
-    :func:`bayesgmm.core.kernels.diagonal.log_likelihood`.
-    """
-    with _making:
-        return _log_likelihood(d, is_triangular)
-
-
-_making = Lock()
-
-
-def _compiled(function: Callable[..., float], d: int, is_triangular: bool) -> Callable[..., float]:
-    return variant(function, f"{d}_{'triangular' if is_triangular else 'diagonal'}")
-
-
-# In both, Python integers become constants of what is compiled and part of its key in the cache.
-
-
-@cache
-def _sums(d: int, is_triangular: bool) -> Callable[..., float]:
     n_entries = d * (d + 1) // 2 if is_triangular else d
     n_numbers = 1 + d + n_entries
     n_held = (1 + d) * steps.group_of(d) * WIDTH
@@ -162,11 +135,16 @@ def _sums(d: int, is_triangular: bool) -> Callable[..., float]:
         _unpack(total, is_triangular, counts, first, second)
         return log_likelihood
 
-    return _compiled(sums, d, is_triangular)
+    return variant(sums, _name(d, is_triangular))
 
 
-@cache
-def _log_likelihood(d: int, is_triangular: bool) -> Callable[..., float]:
+@made_once
+def log_likelihood_for(d: int, is_triangular: bool) -> Callable[..., float]:
+    """The compiled pass that leaves no sums.
+
+    Its arguments are those of :func:`bayesgmm.core.kernels.triangular.log_likelihood`, or of
+    :func:`bayesgmm.core.kernels.diagonal.log_likelihood`.
+    """
     n_entries = d * (d + 1) // 2 if is_triangular else d
     n_held = (1 + d) * steps.group_of(d) * WIDTH
 
@@ -200,4 +178,8 @@ def _log_likelihood(d: int, is_triangular: bool) -> Callable[..., float]:
             value += softmax.log_likelihood(work, weight, is_uniform, stride, n_rows)
         return value
 
-    return _compiled(log_likelihood, d, is_triangular)
+    return variant(log_likelihood, _name(d, is_triangular))
+
+
+def _name(d: int, is_triangular: bool) -> str:
+    return f"{d}_{'triangular' if is_triangular else 'diagonal'}"

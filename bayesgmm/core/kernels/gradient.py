@@ -6,11 +6,11 @@ With ``y = W (x - mu)`` and ``log N(x) = sum_i log W_ii - y'y / 2 + const``, the
 
 import numpy as np
 
-from bayesgmm.core.kernels.compiling import inlined
+from bayesgmm.core.kernels.compiling import njit
 from bayesgmm.core.kernels.factors import invert_lower
 
 
-@inlined(error_model="numpy")
+@njit(error_model="numpy")
 def triangular(log_weights, means, factors, counts, first, second):
     """Gradients for lower triangular whitening factors.
 
@@ -47,7 +47,7 @@ def triangular(log_weights, means, factors, counts, first, second):
     return counts.copy(), d_means, d_factors
 
 
-@inlined(error_model="numpy")
+@njit(error_model="numpy")
 def diagonal(log_weights, means, factors, counts, first, second):
     """Gradients for diagonal whitening factors (K, D), the reciprocals of the sds.
 

@@ -85,7 +85,9 @@ def responsibilities(joint, n_components, weight, is_uniform, work, counts, stri
 
 
 @inlined()
-def write(joint, s, start, n_used, work, densities, by_component, normalise, stride, n_rows):
+def write_predictions(
+    joint, s, start, n_used, work, densities, by_component, normalise, stride, n_rows
+):
     """Write the log densities of a block's rows, or what each component has of them.
 
     joint : (K * stride) in: log joint densities; overwritten

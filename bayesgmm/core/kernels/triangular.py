@@ -222,7 +222,7 @@ def sums(X, sample_weight, log_weights, means, factors, far, counts, first, seco
     return log_likelihood
 
 
-@njit()
+@njit(error_model="numpy")
 def for_each_draw(X, log_weights, means, factors, densities, by_component, normalise):
     """Write log densities, log joint densities or responsibilities under each of S draws.
 
@@ -232,7 +232,7 @@ def for_each_draw(X, log_weights, means, factors, densities, by_component, norma
     log_weights, means : in, as in :func:`sums`, with a leading axis of length S
     factors : (S, K, D, D) in
     densities, by_component, normalise
-        As in :func:`bayesgmm.core.kernels.softmax.write`.
+        As in :func:`bayesgmm.core.kernels.softmax.write_predictions`.
     """
     n, d = X.shape
     n_components = log_weights.shape[1]
@@ -250,7 +250,7 @@ def for_each_draw(X, log_weights, means, factors, densities, by_component, norma
             n_rows = softmax.filled(n_used)
             softmax.load_rows(X, d, start, n_used, n_rows, stride, U)
             block_joint(U, model, offsets, d, Y, 0, joint, stride, n_rows)
-            softmax.write(
+            softmax.write_predictions(
                 joint, s, start, n_used, work, densities, by_component, normalise, stride, n_rows
             )
 

@@ -5,4 +5,5 @@ from pathlib import Path
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 
 compiler = Compiler(*KERNEL_SOURCES, *sorted(Path(__file__).parent.glob("*.py")))
-njit, inlined, variant = compiler.njit, compiler.inlined, compiler.variant
+njit, inner = compiler.njit, compiler.inner
+inlined, variant = compiler.inlined, compiler.variant

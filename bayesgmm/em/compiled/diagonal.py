@@ -6,10 +6,10 @@ units of the data.
 """
 
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 
+from bayesgmm.core.kernels.compiling import made_once
 from bayesgmm.em.compiled.compiling import njit, variant
 from bayesgmm.em.compiled.hyper import hyper_of, log_hyperprior
 from bayesgmm.em.compiled.task import (
@@ -28,7 +28,7 @@ from bayesgmm.em.compiled.task import (
 TINY = np.finfo(float).tiny
 
 
-@cache
+@made_once
 def maximise_for(has_prior: bool) -> Callable[..., bool]:
     """The M-step, compiled with or without what a prior adds to it."""
 

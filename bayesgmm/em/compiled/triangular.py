@@ -9,11 +9,11 @@ step is conditional (ECM: means given covariances, then covariances given means;
 """
 
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 
-from bayesgmm.em.compiled.compiling import inlined, njit, variant
+from bayesgmm.core.kernels.compiling import made_once
+from bayesgmm.em.compiled.compiling import inlined, inner, njit, variant
 from bayesgmm.em.compiled.hyper import hyper_of, log_hyperprior
 from bayesgmm.em.compiled.task import (
     CONSTANT,
@@ -33,7 +33,7 @@ TINY = np.finfo(float).tiny
 _ANY_ORDER = {"reassoc", "contract", "nsz"}
 
 
-@cache
+@made_once
 def maximise_for(has_prior: bool) -> Callable[..., bool]:
     """The M-step, compiled with or without what a prior adds to it."""
 
@@ -94,7 +94,7 @@ def maximise_for(has_prior: bool) -> Callable[..., bool]:
             _divide(lower, W, new[into : into + d * d], d)
         return True
 
-    return variant(maximise, f"with_prior_{has_prior}", error_model="numpy", fastmath=_ANY_ORDER)
+    return variant(maximise, f"with_prior_{has_prior}", error_model="numpy")
 
 
 @njit(error_model="numpy")
@@ -170,7 +170,7 @@ def _pull(numbers, table, count, W, found, work, y, out):
         out[i] = table[LOC, i] + z[i] * table[SPREAD, i]
 
 
-@njit(error_model="numpy")
+@inner(error_model="numpy")
 def _add_deviation(within, times, W, vector, centre, away, y):
     """``within += times y y'``, its lower triangle, with ``y = W (vector - centre)``."""
     for i in range(len(away)):
@@ -210,7 +210,7 @@ def _add_diagonal(within, W, diagonal):
             within[i * d + j] += total
 
 
-@njit(error_model="numpy", fastmath=_ANY_ORDER)
+@inner(error_model="numpy", fastmath=_ANY_ORDER)
 def _add_scatter(within, W, scatter, hyper, row):
     """``within += W S W'``, its lower triangle, with the fixed scale or twice ``hyper``."""
     d = len(row)
@@ -230,7 +230,7 @@ def _add_scatter(within, W, scatter, hyper, row):
             within[i * d + j] += total
 
 
-@inlined()
+@inner(error_model="numpy", fastmath=_ANY_ORDER)
 def _cholesky(matrix, lower, d):
     """The Cholesky factor from the lower triangle of ``matrix``; both may be one array.
 
@@ -250,7 +250,7 @@ def _cholesky(matrix, lower, d):
     return True
 
 
-@inlined()
+@inner(error_model="numpy", fastmath=_ANY_ORDER)
 def _divide(lower, W, out, d):
     """``out = lower^-1 W``, lower triangular, zeros above."""
     for i in range(d):

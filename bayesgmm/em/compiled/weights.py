@@ -6,7 +6,7 @@ from bayesgmm.em.compiled.compiling import inlined
 from bayesgmm.em.compiled.task import KEEPS_WEIGHTS
 
 
-@inlined()
+@inlined(error_model="numpy")
 def maximise(numbers, concentration, counts, new):
     """Write the next weights in front of the next mixture; those kept stand there already."""
     if numbers[KEEPS_WEIGHTS]:
@@ -20,7 +20,7 @@ def maximise(numbers, concentration, counts, new):
         new[k] /= total
 
 
-@inlined()
+@inlined(error_model="numpy")
 def log_prior(concentration, mixture):
     """Log prior density of the weights, in nats, but for its constant."""
     total = 0.0
