@@ -20,6 +20,7 @@ ATTRIBUTES = {
     "precisions_cholesky_": "see mixture_.whitening, or that of map_",
     **dict.fromkeys(("bic", "aic", "icl"), _CRITERION),
     **dict.fromkeys(("converged_", "n_iter_", "lower_bound_", "starts_"), _ITERATIONS),
+    "summary": "use print(diagnostics_), or arviz.summary(posterior_)",
     "standard_errors": "the draws have the spread: mixture_.means.std((0, 1)), and the like",
 }
 

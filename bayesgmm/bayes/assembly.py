@@ -50,8 +50,8 @@ def assemble(
         total = kept.sum(axis=-1)
     else:
         kept = None
-        blocks = elpd.row_blocks(len(X), n_draws)
-        total = np.sum([log_likelihood(rows).sum(axis=-1) for rows in blocks], axis=0)
+        totals = [draws.log_density(X).sum(axis=-1) for draws in mixture.blocks(len(X))]
+        total = np.concatenate(totals).reshape(mixture.batch_shape)
     attributes = {
         "covariance_type": mixture.covariance_type,
         "sampler": drawn.sampler,

@@ -225,6 +225,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             resolved = resolve(priors, data.values, self.n_components, family.name)
             warn_of_ties(resolved, data.values, self.n_components, data.feature_names)
         # After the checks, whose errors need not wait for a compiler to be loaded.
+        from bayesgmm.bayes.chains import status
         from bayesgmm.bayes.engines import draw_posterior
         from bayesgmm.core.kernels.compiling import announced
 
@@ -243,7 +244,9 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
                 progressbar=self.progressbar,
                 checkpoint=self.checkpoint,
             )
-            self._keep(result, data.values, names)
+            doing = "Relabelling and checking the draws; Ctrl-C now loses them"
+            with status(doing, self.progressbar):
+                self._keep(result, data.values, names)
         self._keep_features(data.n_features, data.feature_names)
         if self.diagnostics_.messages:
             warnings.warn(" ".join(self.diagnostics_.messages), PosteriorWarning, stacklevel=2)

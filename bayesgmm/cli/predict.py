@@ -32,7 +32,8 @@ Examples:
     type=click.FloatRange(0.0, 1.0, min_open=True, max_open=True),
     metavar="P",
     help="Also write the interval that holds this share of the posterior of each probability, "
-    "such as 0.9.",
+    "such as 0.9. The probability is the mean over the draws, which a few of them can pull out of "
+    "the interval.",
 )
 @options.output("Write the table to this file (.csv) instead of standard output.")
 @options.quiet

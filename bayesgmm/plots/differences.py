@@ -79,13 +79,14 @@ def draw_differences(ax: Axes, differences: Mapping[int, tuple[float, float]], c
     """Draw (difference, standard error) by K; the reference is the one whose error is zero."""
     palette = palette_of(ax)
     others = {k: entry for k, entry in differences.items() if entry[1] > 0}
-    (low, high), reach = (0.0, 0.0), np.inf
-    if others:
-        reach = _OFF_SCALE * min(abs(d) + 2 * se for d, se in others.values())
-        low = max(min(0.0, *(d - 2 * se for d, se in others.values())), -reach)
-        high = min(max(0.0, *(d + 2 * se for d, se in others.values())), reach)
+    reach = _OFF_SCALE * min((abs(d) + 2 * se for d, se in others.values()), default=0.0)
+    shown = {k: entry for k, entry in differences.items() if abs(entry[0]) <= reach}
+    low = min((d - 2 * se for d, se in shown.values()), default=0.0)
+    high = max((d + 2 * se for d, se in shown.values()), default=0.0)
     margin = 0.12 * (high - low) or 1.0
-    low, high = low - (2 * margin if low == -reach else margin), high + margin
+    # An arrow to what is not shown needs room.
+    low -= margin * (2 if any(d < -reach for d, _ in differences.values()) else 1)
+    high += margin * (2 if any(d > reach for d, _ in differences.values()) else 1)
     ax.axvspan(
         chosen - 0.38, chosen + 0.38, color=palette.shade, linewidth=0, zorder=0, gid="chosen"
     )
@@ -93,13 +94,13 @@ def draw_differences(ax: Axes, differences: Mapping[int, tuple[float, float]], c
     ax.set_xlim(min(differences) - 0.5, max(differences) + 0.9)
     ax.set_ylim(low, high)
     for k, (difference, error) in differences.items():
-        inside = low + margin / 2 < difference < high - margin / 2
+        inside = k in shown
         if inside:
-            for width, reach in ((1.3, 2 * error), (4.0, error)):
+            for width, length in ((1.3, 2 * error), (4.0, error)):
                 ax.vlines(
                     k,
-                    difference - reach,
-                    difference + reach,
+                    difference - length,
+                    difference + length,
                     color=palette.ink,
                     linewidth=width,
                     gid=f"bar-{k}-{'thin' if width < 2 else 'thick'}",

@@ -132,11 +132,12 @@ class Fitted:
 
     @cached_property
     def expected_wrong_interval(self) -> tuple[float, float] | None:
-        """The interval of `expected_wrong` over the posterior."""
+        """The interval of `expected_wrong` over the posterior, each row in that same cluster."""
         if self.draws is None:
             return None
         draws = self._thinned(_TAIL_DRAWS)
-        wrong = [np.sum(1.0 - draw.responsibilities(self.X).max(axis=1)) for draw in draws]
+        own = np.arange(len(self.X)), self.labels
+        wrong = [np.sum(1.0 - draw.responsibilities(self.X)[own]) for draw in draws]
         low, high = np.quantile(wrong, TAILS)
         return float(low), float(high)
 

@@ -132,7 +132,8 @@ def _posterior(context: Context) -> str:
         under = ", under the priors " + "; ".join(
             f"{prior} for the {about}" for about, prior, _ in describe()
         )
-    rhat = diagnostics.max_rhat
+    # The same numbers as among the checks: of what no labelling changes.
+    _, rhat, ess = diagnostics.worst("invariant")
     rhat = f"the largest R-hat was {fixed(rhat, 3)}, " if rhat == rhat else ""
     aligned = ""
     if context.chosen.k > 1:
@@ -158,7 +159,8 @@ def _posterior(context: Context) -> str:
     return (
         f"The posterior was sampled {sampled}{under}. {aligned}"
         f"At K{NBSP}={NBSP}{context.chosen.k} {rhat}the smallest effective sample size was "
-        f"{diagnostics.min_ess:.0f} (Vehtari et al., 2021){with_divergent}."
+        f"{ess:.0f}, over quantities that no labelling changes (Vehtari et al., 2021)"
+        f"{with_divergent}."
     )
 
 

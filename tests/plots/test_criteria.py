@@ -1,11 +1,13 @@
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from bayesgmm.exceptions import DataError, DataTypeError
 from bayesgmm.plots import plot_criteria, plot_criteria_panel, plot_loo_differences
+from bayesgmm.plots.differences import draw_differences
 
 from .conftest import by_gid
 
@@ -177,6 +179,18 @@ def test_differences_are_paired_by_row(selection):
     assert by_gid(ax, "difference-1")[0].get_text() == f"\N{MINUS SIGN}{far:.1f}"
     assert not by_gid(ax, "bar-1-thin"), "far off the scale: an arrow"
     assert shaded(ax) == 2.0
+
+
+def test_bars_of_differences_that_are_shown_are_whole():
+    """One is off the scale, the next is long, the third would set the scale alone."""
+    _, ax = plt.subplots()
+    differences = {1: (-300.0, 20.0), 2: (0.0, 0.0), 3: (-1.0, 0.5), 4: (-4.8, 9.0)}
+    draw_differences(ax, differences, 2)
+    low, high = ax.get_ylim()
+    assert low < -4.8 - 2 * 9.0 < -4.8 + 2 * 9.0 < high
+    assert low > -300.0
+    assert by_gid(ax, "bar-4-thin")
+    assert not by_gid(ax, "bar-1-thin")
 
 
 def test_panel_of_a_selection_has_the_differences_too(selection):

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from html_reader import read, requests
 
+from bayesgmm.core.mixture import Mixture
 from bayesgmm.report.content import build_report
 from bayesgmm.report.html import to_html
 from bayesgmm.report.markdown import to_markdown
@@ -160,6 +161,19 @@ def test_overlapping_clusters_have_the_numbers_of_the_report(sweep):
         sorted(fitted.draws.means[:, list(group), 0].mean(axis=0)),
         sorted(fit.mixture_.means[..., [0, 1], 0].mean(axis=(0, 1))),
     )
+
+
+def test_rows_expected_wrong_lie_in_their_own_interval():
+    """Each draw is sure of every row, but the draws do not agree."""
+    from bayesgmm.report.clusters import Fitted
+
+    X = np.linspace(-1.0, 1.0, 20)[:, None]
+    edges = np.linspace(-0.6, 0.6, 200)
+    means = edges[:, None, None] + np.array([[-5.0], [5.0]])
+    draws = Mixture(np.full((200, 2), 0.5), means, np.ones((200, 2, 1, 1)) * 3.0, "full")
+    fitted = Fitted(None, draws[100], draws, 4, X)
+    low, high = fitted.expected_wrong_interval
+    assert low < fitted.expected_wrong < high
 
 
 def test_posterior_alone(sweep):
