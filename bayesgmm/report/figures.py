@@ -19,7 +19,7 @@ from bayesgmm.report.estimates import Estimate, as_table
 from bayesgmm.report.evidence import CRITERIA, Evidence
 from bayesgmm.report.svg import geometry, new_figure, page_style, to_svg
 from bayesgmm.report.verdicts.rows import caption_doubt
-from bayesgmm.report.wording import NBSP, fixed, joined, percent, signed
+from bayesgmm.report.wording import fixed, joined, percent, signed
 
 WIDE, NARROW = 736, 350
 # Of the panels of criteria: the first names its lines at their ends.
@@ -223,7 +223,7 @@ def forest(rows: Sequence[Estimate]) -> Figure:
         "Bar: 90 % interval; mark on it: mean; diamond: EM; cross: MAP. The shift of EM is "
         "(EM − mean) / sd."
     )
-    return _both_widths("forest", draw, (height, height), caption.replace(" %", f"{NBSP}%"))
+    return _both_widths("forest", draw, (height, height), caption)
 
 
 def _short(row: Estimate) -> str:
@@ -358,4 +358,4 @@ def _common_caption(context: Context, n_drawn: int) -> str:
         )
     if n_drawn < len(context.X):
         text += f" {n_drawn} of the {len(context.X)} rows are drawn, chosen at random."
-    return text.replace(" %", f"{NBSP}%")
+    return text

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from bayesgmm.report.blocks import Report, Rows
 from bayesgmm.report.svg import COLOURS, N_CLUSTER_COLOURS
+from bayesgmm.report.wording import NBSP
 
 _FOLDER = files("bayesgmm.report")
 
@@ -50,12 +51,19 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_unbroken,
     )
     environment.filters["kind"] = lambda block: type(block).__name__
     environment.filters["svg"] = Markup
     environment.filters["soft"] = _soft
     environment.filters["rows_json"] = _rows_json
     return environment.get_template("template.html.j2")
+
+
+def _unbroken(value: object) -> object:
+    """Text whose numbers stay on the line of their per cent signs."""
+    is_text = isinstance(value, str) and not isinstance(value, Markup)
+    return value.replace(" %", f"{NBSP}%") if is_text else value
 
 
 def _soft(text: str) -> Markup:
