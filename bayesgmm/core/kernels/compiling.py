@@ -26,7 +26,7 @@ KERNEL_SOURCES = tuple(sorted(Path(__file__).parent.glob("*.py")))
 
 
 # Held while a setting of Numba, which all threads share, is another one than the user's.
-_setting, _USERS_FOLDER = Lock(), config.CACHE_DIR
+_setting = Lock()
 
 
 class Compiler:
@@ -124,8 +124,10 @@ def _cache_folder(checksum: str) -> Path:
     temporary folder of this process: a shared one could be filled by others.
     """
     name = f"compiled-{checksum}"
-    if _USERS_FOLDER:
-        return Path(_USERS_FOLDER) / name
+    with _setting:
+        of_user = config.CACHE_DIR
+    if of_user:
+        return Path(of_user) / name
     beside = Path(__file__).parent / "__pycache__"
     users = Path(AppDirs(appname="bayesgmm", appauthor=False).user_cache_dir)
     for folder in (beside, users):
