@@ -62,8 +62,9 @@ def _template() -> jinja2.Template:
 
 def _unbroken(value: object) -> object:
     """Text whose numbers stay on the line of their per cent signs."""
-    is_text = isinstance(value, str) and not isinstance(value, Markup)
-    return value.replace(" %", f"{NBSP}%") if is_text else value
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return value.replace(" %", f"{NBSP}%")
+    return value
 
 
 def _soft(text: str) -> Markup:
