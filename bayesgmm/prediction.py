@@ -45,19 +45,16 @@ class MixturePredictor:
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            if name in self._instead:
-                raise AttributeError(
-                    f"{type(self).__name__!r} object has no attribute {name!r}: "
-                    f"{self._instead[name]}.",
-                    name=name,
-                    obj=self,
-                )
             is_result = name.endswith("_") and not name.startswith("_")
             is_fitted = "mixture_" in vars(self)
-            if is_result and not is_fitted and not hasattr(type(self), name):
+            why = ""
+            if name in self._instead:
+                why = f": {self._instead[name]}."
+            elif is_result and not is_fitted and not hasattr(type(self), name):
+                why = " before it is fitted: call fit(X) first."
+            if why:
                 raise AttributeError(
-                    f"{type(self).__name__!r} object has no attribute {name!r} before it is "
-                    "fitted: call fit(X) first.",
+                    f"{type(self).__name__!r} object has no attribute {name!r}{why}",
                     name=name,
                     obj=self,
                 )

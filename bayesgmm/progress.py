@@ -1,6 +1,7 @@
-"""Progress on standard error, for long loops of fits."""
+"""Progress on standard error: of long loops of fits, and of what has no known length."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class Progress:
@@ -38,3 +39,15 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self.show:
             self.bar.stop()
+
+
+@contextmanager
+def working(what: str, show: bool) -> Iterator[None]:
+    """Show that something is under way, for as long as it is, or nothing."""
+    if not show:
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield

@@ -75,15 +75,3 @@ def _progress(total: int, what: str, progressbar: bool) -> Iterator[Callable[[in
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.advance(task, done)
-
-
-@contextmanager
-def status(what: str, progressbar: bool) -> Iterator[None]:
-    """Say on standard error what goes on, for as long as it does."""
-    if not progressbar:
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(what):
-        yield

@@ -29,6 +29,7 @@ from bayesgmm.data.validate import (
 from bayesgmm.exceptions import DataError, PosteriorWarning
 from bayesgmm.prediction import MixturePredictor
 from bayesgmm.priors import Priors, resolve, warn_of_ties
+from bayesgmm.progress import working
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -225,7 +226,6 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             resolved = resolve(priors, data.values, self.n_components, family.name)
             warn_of_ties(resolved, data.values, self.n_components, data.feature_names)
         # After the checks, whose errors need not wait for a compiler to be loaded.
-        from bayesgmm.bayes.chains import status
         from bayesgmm.bayes.engines import draw_posterior
         from bayesgmm.core.kernels.compiling import announced
 
@@ -245,7 +245,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
                 checkpoint=self.checkpoint,
             )
             doing = "Relabelling and checking the draws; Ctrl-C now loses them"
-            with status(doing, self.progressbar):
+            with working(doing, show=self.progressbar):
                 self._keep(result, data.values, names)
         self._keep_features(data.n_features, data.feature_names)
         if self.diagnostics_.messages:

@@ -1,4 +1,7 @@
-"""Coordinates z in which a sampler moves, ``theta = origin + basis z``, in compiled code."""
+"""Coordinates z in which a sampler moves, ``theta = origin + basis z``, in compiled code.
+
+Instead of theta it can be phi (:mod:`~bayesgmm.bayes.complete_data`).
+"""
 
 import numpy as np
 

@@ -11,17 +11,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayesgmm.bayes import complete_data, conditionals, log_posterior
+from bayesgmm.bayes import complete_data, conditionals, frames, log_posterior
 from bayesgmm.bayes.complete_data import Centre, to_phi, to_theta
 from bayesgmm.bayes.conditionals import sweep_at
 from bayesgmm.bayes.coordinates import INFORMATION_FLOOR, LogPosterior
+from bayesgmm.bayes.frames import theta_at, z_at
 from bayesgmm.bayes.log_posterior import log_density_at
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
 from bayesgmm.core.kernels.random_stream import normal, uniform
-from bayesgmm.core.kernels.vectors import multiply
 
-_SOURCES = (complete_data.__file__, conditionals.__file__, log_posterior.__file__, __file__)
-njit = Compiler(*KERNEL_SOURCES, *_SOURCES).njit
+_SOURCES = complete_data.__file__, conditionals.__file__, frames.__file__, log_posterior.__file__
+compiler = Compiler(*KERNEL_SOURCES, *_SOURCES, __file__)
+njit, inlined = compiler.njit, compiler.inlined
 
 # For differences: phi is of the order of one.
 _STEP = 1e-3
@@ -102,12 +103,8 @@ def propose(z, proposal, sizes, theta):
     """Write theta (P,) at z (P,); returns minus the log of the proposal's density there."""
     centre, origin, basis, _ = proposal
     phi = np.empty(theta.shape[0])
-    multiply(basis, z, phi)
-    square = 0.0
-    for i in range(phi.shape[0]):
-        phi[i] += origin[i]
-        square += z[i] * z[i]
-    return 0.5 * square + to_theta(phi, centre, sizes, theta)
+    theta_at(z, origin, basis, phi)
+    return _half_square(z) + to_theta(phi, centre, sizes, theta)
 
 
 @njit(error_model="numpy")
@@ -116,13 +113,16 @@ def log_improbability(theta, proposal, sizes):
     centre, origin, _, inverse = proposal
     phi, z = np.empty(theta.shape[0]), np.empty(theta.shape[0])
     log_volume = to_phi(theta, centre, sizes, phi)
-    for i in range(phi.shape[0]):
-        phi[i] -= origin[i]
-    multiply(inverse, phi, z)
-    square = 0.0
-    for i in range(phi.shape[0]):
-        square += z[i] * z[i]
-    return 0.5 * square + log_volume
+    z_at(phi, origin, inverse, z)
+    return _half_square(z) + log_volume
+
+
+@inlined()
+def _half_square(z):
+    total = 0.0
+    for i in range(z.shape[0]):
+        total += z[i] * z[i]
+    return 0.5 * total
 
 
 @njit(error_model="numpy")

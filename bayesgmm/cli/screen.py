@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import click
 
+from bayesgmm.progress import working
+
 
 def warn(text: str) -> None:
     """Say something that the user should not miss."""
@@ -40,9 +42,5 @@ class Screen:
         """Show that something is under way: a line, or on a terminal a sign that goes away."""
         if not self.has_bars:
             self.note(what)
-            yield
-            return
-        from rich.console import Console
-
-        with Console(stderr=True).status(what):
+        with working(what, show=self.has_bars):
             yield

@@ -22,6 +22,8 @@ import numba
 from numba.core import config, event
 from numba.misc.appdirs import AppDirs
 
+# Options for fastmath: sums may be taken in another order, so that they fill vectors.
+ANY_ORDER = {"reassoc", "contract", "nsz"}
 KERNEL_SOURCES = tuple(sorted(Path(__file__).parent.glob("*.py")))
 
 

@@ -132,9 +132,7 @@ def for_each_draw(X, log_weights, means, factors, densities, by_component, norma
         flat_means, flat_factors = means[s].reshape(-1), factors[s].reshape(-1)
         offsets = constants(log_weights[s], flat_factors, d)
         for start in range(0, n, block):
-            n_used = min(block, n - start)
-            n_rows = softmax.filled(n_used)
-            softmax.load_rows(X, d, start, n_used, n_rows, stride, U)
+            n_used, n_rows = softmax.load_rows(X, d, start, block, stride, U)
             block_joint(U, flat_means, flat_factors, offsets, d, joint, stride, n_rows)
             softmax.write_predictions(
                 joint, s, start, n_used, work, densities, by_component, normalise, stride, n_rows

@@ -32,7 +32,6 @@ def address_of_sums(kernel: Callable[..., float], dtype: str = "d") -> int:
     return address_of(kernel, _sums(rows))
 
 
-@cache
 def address_of_log_likelihood(kernel: Callable[..., float]) -> int:
     """Where the function ``log_likelihood`` of a kernel is, for rows of float64."""
     return address_of(kernel, _LOG_LIKELIHOOD)

@@ -117,11 +117,14 @@ def write_predictions(
 
 
 @inlined()
-def load_rows(X, d, start, n_used, n_rows, stride, U):
-    """Transpose rows ``start`` to ``start + n_used`` of X into the block U; zeros after them.
+def load_rows(X, d, start, block, stride, U):
+    """Transpose at most ``block`` rows of X from ``start`` on into the block U; zeros after them.
 
-    Where ``d`` is a constant, only its own case is compiled.
+    Returns the number of rows, and what they are filled up to. Where ``d`` is a constant, only its
+    own case is compiled.
     """
+    n_used = min(block, X.shape[0] - start)
+    n_rows = filled(n_used)
     n_whole = n_used // simd.WIDTH * simd.WIDTH
     rows = X.reshape(-1)
     for i in range(0, n_whole, simd.WIDTH):
@@ -144,6 +147,7 @@ def load_rows(X, d, start, n_used, n_rows, stride, U):
             U[j * stride + i] = X[start + i, j]
         for i in range(n_used, n_rows):
             U[j * stride + i] = 0.0
+    return n_used, n_rows
 
 
 @inner()
@@ -183,9 +187,7 @@ def load_block(X, d, sample_weight, start, block, stride, U, weight):
 
     Returns the number of rows, what they are filled up to, and whether all weights are one.
     """
-    n_used = min(block, X.shape[0] - start)
-    n_rows = filled(n_used)
-    load_rows(X, d, start, n_used, n_rows, stride, U)
+    n_used, n_rows = load_rows(X, d, start, block, stride, U)
     return n_used, n_rows, load_weights(sample_weight, start, n_used, n_rows, weight)
 
 

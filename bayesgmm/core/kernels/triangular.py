@@ -246,9 +246,7 @@ def for_each_draw(X, log_weights, means, factors, densities, by_component, norma
         model = pack_model(means[s], factors[s])
         offsets = constants(log_weights[s], factors[s], d)
         for start in range(0, n, block):
-            n_used = min(block, n - start)
-            n_rows = softmax.filled(n_used)
-            softmax.load_rows(X, d, start, n_used, n_rows, stride, U)
+            n_used, n_rows = softmax.load_rows(X, d, start, block, stride, U)
             block_joint(U, model, offsets, d, Y, 0, joint, stride, n_rows)
             softmax.write_predictions(
                 joint, s, start, n_used, work, densities, by_component, normalise, stride, n_rows

@@ -4,13 +4,10 @@ Numba's own ``@`` calls BLAS, which wants SciPy loaded, and takes seconds to com
 of an error that cannot occur here.
 """
 
-from bayesgmm.core.kernels.compiling import inner
-
-# Sums may be taken in another order, so that they fill vectors.
-_ANY_ORDER = {"reassoc", "contract", "nsz"}
+from bayesgmm.core.kernels.compiling import ANY_ORDER, inner
 
 
-@inner(fastmath=_ANY_ORDER)
+@inner(fastmath=ANY_ORDER)
 def multiply(matrix, vector, out):
     """``out = matrix @ vector``."""
     for i in range(out.shape[0]):
@@ -20,7 +17,7 @@ def multiply(matrix, vector, out):
         out[i] = total
 
 
-@inner(fastmath=_ANY_ORDER)
+@inner(fastmath=ANY_ORDER)
 def multiply_transposed(matrix, vector, out):
     """``out = matrix.T @ vector``."""
     for j in range(out.shape[0]):

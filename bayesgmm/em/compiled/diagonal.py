@@ -35,12 +35,7 @@ def maximise_for(has_prior: bool) -> Callable[..., bool]:
     def maximise(numbers, table, concentration, scatter, counts, first, second, old, new):
         """The M-step; returns whether all variances are positive.
 
-        Parameters
-        ----------
-        numbers, table, concentration, scatter : in, a :class:`~bayesgmm.em.compiled.task.Task`
-        counts, first, second : in, the sums of a pass
-        old : in, the mixture of the pass
-        new : out, the next mixture; what the task keeps stands there already
+        Arguments as in :func:`bayesgmm.em.compiled.triangular.maximise_for`.
         """
         n_components, d = first.shape
         factors = n_components + n_components * d

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bayesgmm.core.kernels.compiling import made_once
+from bayesgmm.core.kernels.compiling import ANY_ORDER, made_once
 from bayesgmm.em.compiled.compiling import inlined, inner, njit, variant
 from bayesgmm.em.compiled.hyper import hyper_of, log_hyperprior
 from bayesgmm.em.compiled.task import (
@@ -29,8 +29,6 @@ from bayesgmm.em.compiled.task import (
 )
 
 TINY = np.finfo(float).tiny
-# Sums may be taken in another order, so that they fill vectors.
-_ANY_ORDER = {"reassoc", "contract", "nsz"}
 
 
 @made_once
@@ -210,7 +208,7 @@ def _add_diagonal(within, W, diagonal):
             within[i * d + j] += total
 
 
-@inner(error_model="numpy", fastmath=_ANY_ORDER)
+@inner(error_model="numpy", fastmath=ANY_ORDER)
 def _add_scatter(within, W, scatter, hyper, row):
     """``within += W S W'``, its lower triangle, with the fixed scale or twice ``hyper``."""
     d = len(row)
@@ -230,7 +228,7 @@ def _add_scatter(within, W, scatter, hyper, row):
             within[i * d + j] += total
 
 
-@inner(error_model="numpy", fastmath=_ANY_ORDER)
+@inner(error_model="numpy", fastmath=ANY_ORDER)
 def _cholesky(matrix, lower, d):
     """The Cholesky factor from the lower triangle of ``matrix``; both may be one array.
 
@@ -250,7 +248,7 @@ def _cholesky(matrix, lower, d):
     return True
 
 
-@inner(error_model="numpy", fastmath=_ANY_ORDER)
+@inner(error_model="numpy", fastmath=ANY_ORDER)
 def _divide(lower, W, out, d):
     """``out = lower^-1 W``, lower triangular, zeros above."""
     for i in range(d):
