@@ -114,7 +114,6 @@ def draw_density_1d(
             x[seen],
             curve[seen],
             color=style.colour,
-            linestyle=style.line,
             linewidth=1.8,
             zorder=4,
             gid=f"component-{k + 1}",

@@ -57,7 +57,7 @@ def plot_estimates(comparison: Any, *, numbers: bool = True, ax: Axes | None = N
     numbered = table["number"].notna()
     n_components = int(table["number"].max()) + 1 if numbered.any() else 1
     looks = cluster_styles(n_components, palette)
-    shared = ClusterStyle(palette.muted, "o", "-", None)
+    shared = ClusterStyle(palette.muted, "o", None)
     spread = table["sd"].where(table["sd"] > 0)
     scaled = {
         name: ((table[name] - table["mean"]) / spread).to_numpy()

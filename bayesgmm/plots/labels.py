@@ -9,6 +9,8 @@ from matplotlib.path import Path
 from bayesgmm.plots.style import Palette, halo, pixels_per_point
 
 _GAP = 5.0
+# Half the size of a mark, in points.
+_MARK = 4.0
 _DIRECTIONS = np.array(
     [[0, 1], [0, -1], [0.7, 0.7], [-0.7, 0.7], [0.7, -0.7], [-0.7, -0.7], [1, 0], [-1, 0]]
 )
@@ -26,8 +28,8 @@ def label_outlines(
 ) -> None:
     """Put a label beside each closed outline, where it covers least.
 
-    Above and below are preferred; labels keep away from each other, then from the edge of the
-    Axes, from other outlines and from points. Positions are fixed in data and points, so they hold
+    Above and below are preferred; labels keep away from each other and from the edge of the Axes,
+    then from points and from other outlines. Positions are fixed in data and points, so they hold
     when the figure is resized.
 
     Parameters
@@ -38,7 +40,7 @@ def label_outlines(
     outlines : (K, T, 2) array
         In data coordinates; points are outlines with T = 1.
     points : (M, 2) array
-        What labels should rather not cover.
+        Middles of marks, which labels should not cover.
     palette : Palette
     gid : str, default "label"
         Labels are the artists with this gid, counted from 1.
@@ -80,9 +82,10 @@ def label_outlines(
             near += sum(
                 Path(other).contains_point(tuple(middle)) for other in others if len(other) > 2
             )
-            covered = min(_inside(point_pixels, low, high).sum(), 10)
+            mark = _MARK * pixel
+            covered = min(_inside(point_pixels, low - mark, high + mark).sum(), 10)
             cost = 20 * (overlap + outside) + 30 * crossed + 5 * near
-            cost += 0.05 * covered + 0.05 * preference
+            cost += 0.5 * covered + 0.05 * preference
             if cost < best[0]:
                 best = (cost, at, middle, direction)
         _, at, middle, _ = best

@@ -134,7 +134,7 @@ def _key(figure: Figure, mixture: Mixture, entries: list[KeyEntry], notes: list[
     weights, _, _ = point_estimate(mixture)
     clusters: list[KeyEntry] = [
         (
-            Line2D([], [], color=style.colour, linestyle=style.line, marker=style.marker),
+            Line2D([], [], color=style.colour, marker=style.marker),
             f"{cluster_name(k)}: {percent(weight)}",
         )
         for k, (style, weight) in enumerate(zip(styles, weights, strict=True))

@@ -2,7 +2,7 @@
 
 Cluster colours are those of Okabe and Ito (2008, https://jfly.uni-koeln.de/color), darkened where
 white paper needs it: every one reaches a contrast of 3:1 on its paper. Two of them come close for
-some eyes, so each cluster also has a shape, a line and a direct label. Fonts, sizes and grids stay
+some eyes, so each cluster also has a shape and a direct label. Fonts, sizes and grids stay
 the user's; ink and colours follow the Axes' own background, light or dark. Nothing is changed
 globally.
 """
@@ -71,21 +71,12 @@ class ClusterStyle:
 
     colour: str
     marker: str
-    line: LineStyleType
     hatch: str | None
 
 
-# EM is always this line, in ink, so that it is told from any cluster.
+# EM is always this line, in ink; the lines of clusters are solid, so that it is told from them.
 EM_DASHES: LineStyleType = (0, (5, 3))
 _MARKERS = ("o", "s", "^", "D", "v", "P")
-_LINES: tuple[LineStyleType, ...] = (
-    "-",
-    (0, (6, 2)),
-    (0, (6, 2, 1, 2)),
-    (0, (1.5, 1.5)),
-    (0, (10, 3)),
-    (0, (3, 1, 1, 1, 1, 1)),
-)
 _HATCHES = (None, "////", "....", "\\\\\\\\", "xxxx", "----")
 
 
@@ -128,7 +119,6 @@ def cluster_styles(n_components: int, palette: Palette) -> list[ClusterStyle]:
         ClusterStyle(
             palette.muted if plain else palette.clusters[k],
             _MARKERS[k % len(_MARKERS)],
-            _LINES[k % len(_LINES)],
             _HATCHES[k % len(_HATCHES)],
         )
         for k in range(n_components)

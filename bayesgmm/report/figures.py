@@ -339,8 +339,7 @@ def _common_caption(context: Context, n_drawn: int) -> str:
         text = "Grey bars: the rows. Line: the density of the mixture; in colour its components, "
         text += "which add up to it."
         if has_draws:
-            text += " The band holds 90 % of the posterior at each point; the dashes of its colour"
-            text += " are EM."
+            text += " The band holds 90 % of the posterior at each point; the dashes are EM."
         text += " Below, every row."
     else:
         text = "Each ellipse holds 90 % of its cluster’s rows if the model is right."

@@ -4,7 +4,7 @@ from matplotlib.path import Path
 from matplotlib.text import Text
 
 from bayesgmm.exceptions import DataError
-from bayesgmm.plots import plot_anomalies, plot_density, plot_density_1d
+from bayesgmm.plots import plot_anomalies, plot_clusters, plot_density, plot_density_1d
 
 from .conftest import by_gid, draws_around, key_texts
 
@@ -56,6 +56,12 @@ def test_line_is_the_density_and_components_add_up_to_it(em_1d, rows_1d):
         total += np.interp(x, xk, yk, left=0.0, right=0.0)
     np.testing.assert_allclose(total, y, atol=1e-4)
     assert not by_gid(ax, "band")
+
+
+def test_only_em_is_dashed(em_1d, rows_1d):
+    ax = plot_clusters(draws_around(em_1d, scale=0.2), rows_1d, em=em_1d)
+    dashed = {line.get_gid() for line in ax.lines if line.get_linestyle() == "--"}
+    assert dashed == {"density-em"}
 
 
 def test_histogram_has_area_one(em_1d, rows_1d):

@@ -32,7 +32,6 @@ def test_no_two_clusters_share_a_shape():
     styles = cluster_styles(6, LIGHT)
     assert len({style.colour for style in styles}) == 6
     assert len({style.marker for style in styles}) == 6
-    assert len({str(style.line) for style in styles}) == 6
     assert len({style.hatch for style in styles}) == 6
 
 
@@ -82,6 +81,22 @@ def test_numbers_in_words():
     assert signed(-1.26, 1) == "\N{MINUS SIGN}1.3"
     assert signed(-0.001, 2, plus=True) == "0.00"
     assert signed(0.5, 2, plus=True) == "+0.50"
+
+
+def test_labels_hide_no_mark(plt):
+    _, ax = plt.subplots()
+    ax.set(xlim=(-3, 3), ylim=(-3, 3))
+    angle = np.linspace(0, 2 * np.pi, 60)
+    circle = np.column_stack([np.cos(angle), np.sin(angle)])
+    # One mark at the end of a label above the circle, another that only reaches into one below it.
+    label_outlines(ax, ["the circle"], circle[None], np.empty((0, 2)), LIGHT)
+    box = ax.texts[0].get_window_extent()
+    above = ax.transData.inverted().transform((box.x1 - 1, (box.y0 + box.y1) / 2))
+    below = ax.transData.inverted().transform((box.x1 + 3, (box.y0 + box.y1) / 2)) * (1, -1)
+    ax.texts[0].remove()
+    label_outlines(ax, ["the circle"], circle[None], np.stack([above, below]), LIGHT)
+    box = ax.texts[0].get_window_extent().padded(3)
+    assert not any(box.contains(*ax.transData.transform(mark)) for mark in (above, below))
 
 
 def test_labels_spread_by_least_squares():
