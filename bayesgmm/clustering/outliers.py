@@ -20,6 +20,16 @@ N_SIMULATED = 50_000
 MAX_COMPONENTS = 5
 
 
+class _Unfitted(HasMethods):
+    """scikit-learn's constraint for an estimator, with words that say which there are."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return not isinstance(val, type) and super().is_satisfied_by(val)
+
+    def __str__(self) -> str:
+        return "a GaussianMixture or BayesianGaussianMixture, such as GaussianMixture(2),"
+
+
 class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
     """Call a row an outlier if its density under a Gaussian mixture is too low.
 
@@ -48,7 +58,7 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "estimator": [HasMethods(["fit", "score_samples", "sample"]), None],
+        "estimator": [_Unfitted(["fit", "score_samples", "sample"]), None],
         "contamination": [Interval(Real, 0.0, 0.5, closed="right"), None],
         "false_alarm_rate": [Interval(Real, 0.0, 1.0, closed="neither")],
         "random_state": ["random_state", np.random.Generator],

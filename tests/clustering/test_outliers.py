@@ -24,6 +24,13 @@ def detector(normal_rows):
     return GaussianMixtureOutlierDetector(GaussianMixture(1), random_state=0).fit(normal_rows)
 
 
+@pytest.mark.parametrize("given", [2, "full", GaussianMixture])
+def test_what_is_no_estimator_is_told_what_to_give(normal_rows, given):
+    said = r"must be a GaussianMixture or BayesianGaussianMixture, such as GaussianMixture\(2\)"
+    with pytest.raises(ValueError, match=f"{said}, or None. Got {given!r} instead"):
+        GaussianMixtureOutlierDetector(given).fit(normal_rows)
+
+
 @pytest.mark.parametrize("rate", [0.002, 0.01, 0.2])
 def test_false_alarms_come_at_the_rate_asked_for(rows, rate):
     """On fresh rows of the fitted mixture, within the binomial error of both simulations."""
