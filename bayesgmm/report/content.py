@@ -40,6 +40,8 @@ def build_report(
     title: str | None = None,
     command: str | None = None,
     units: Mapping[str, str] | None = None,
+    left_out: Mapping[str, str] | None = None,
+    n_incomplete: int = 0,
     date: str = "",
 ) -> Report:
     """Everything a report says, as plain values.
@@ -54,6 +56,10 @@ def build_report(
         The command line that made the result; by default lines of Python that do.
     units : mapping of str to str, optional
         Column -> unit, printed beside its numbers.
+    left_out : mapping of str to str, optional
+        Column of the table that is not among the data -> why.
+    n_incomplete : int, default 0
+        Rows of the table that are not among the data, because they have gaps.
     date : str, default ""
         As printed at the top.
 
@@ -63,7 +69,7 @@ def build_report(
     """
     evidence = Evidence(result)
     name = title or result.data_name or "Data"
-    context = Context(evidence, str(name), dict(units or {}))
+    context = Context(evidence, str(name), dict(units or {}), dict(left_out or {}), n_incomplete)
     sections = (
         clusters(context),
         picture(context),
@@ -113,9 +119,10 @@ def _reproduce(context: Context, command: str | None) -> Section:
         (
             "Data",
             f"{result.data_name or context.data_name}, {counted(n, 'row')} × "
-            f"{counted(d, 'column')} ({', '.join(context.names)}), no missing values; rows are "
-            "counted from 1",
+            f"{counted(d, 'column')} ({', '.join(context.names)}), no missing values; "
+            f"{context.counting}",
         ),
+        *_left_out(context),
         ("SHA-256", data_hash(context.X)),
         ("Hash of", "the numbers as 64-bit floats, row by row, little-endian"),
         ("Seed", str(result.random_state)),
@@ -134,6 +141,18 @@ def _reproduce(context: Context, command: str | None) -> Section:
         KeyValues(tuple(items)),
     )
     return Section("reproduce", "Reproduce", "Reproduce", "Run it again", blocks)
+
+
+def _left_out(context: Context) -> list[tuple[str, str]]:
+    """What of the table is not among the data, and why."""
+    items = []
+    if context.n_incomplete:
+        whole = len(context.X) + context.n_incomplete
+        items.append(("Rows left out", f"{context.n_incomplete} of {whole}: missing values"))
+    if context.left_out:
+        reasons = (f"{column} ({reason})" for column, reason in context.left_out.items())
+        items.append(("Columns left out", ", ".join(reasons)))
+    return items
 
 
 def data_hash(X: np.ndarray) -> str:

@@ -28,16 +28,28 @@ class Context:
     data_name : str
     units : mapping
         Column -> unit, for the columns that have one.
+    left_out : mapping
+        Column of the table that is not among the data -> why.
+    n_incomplete : int
+        Rows of the table that are not among the data, because they have gaps.
     """
 
     evidence: Evidence
     data_name: str
     units: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    n_incomplete: int = 0
 
     @property
     def X(self) -> np.ndarray:
         """The data, (N, D)."""
         return self.evidence.X
+
+    @property
+    def counting(self) -> str:
+        """How rows are counted."""
+        without = f", without the {self.n_incomplete} left out" if self.n_incomplete else ""
+        return f"rows are counted from 1{without}"
 
     @property
     def names(self) -> tuple[str, ...]:

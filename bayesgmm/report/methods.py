@@ -101,10 +101,19 @@ def _models(context: Context) -> str:
     kind = "univariate " if d == 1 else ""
     cite = " (Celeux and Govaert, 1995)" if len(evidence.families) > 1 else ""
     component = "component" if numbers == "1" else "components"
+    incomplete = ""
+    if context.n_incomplete:
+        whole = n + context.n_incomplete
+        were = "was" if context.n_incomplete == 1 else "were"
+        incomplete = (
+            f" {context.n_incomplete} of {whole} observations had missing values and {were} left "
+            "out."
+        )
     return (
         f"We fitted {kind}Gaussian mixtures with {families} {noun}{cite} and "
         f"K{NBSP}={NBSP}{numbers} {component} to {n} observations"
         + (f" of {d} variables ({joined(context.names)})." if d <= 6 else f" of {d} variables.")
+        + incomplete
     )
 
 

@@ -21,6 +21,8 @@ def write_report(
     title: str | None = None,
     command: str | None = None,
     units: Mapping[str, str] | None = None,
+    left_out: Mapping[str, str] | None = None,
+    n_incomplete: int = 0,
 ) -> Path:
     """Write a report on a sweep: one self-contained HTML file, or Markdown.
 
@@ -36,6 +38,10 @@ def write_report(
         The command line that made the result; by default lines of Python that do.
     units : mapping of str to str, optional
         Column -> unit, printed beside its numbers.
+    left_out : mapping of str to str, optional
+        Column of the table that is not among the data -> why.
+    n_incomplete : int, default 0
+        Rows of the table that are not among the data, because they have gaps.
 
     Returns
     -------
@@ -54,6 +60,8 @@ def write_report(
         title=title,
         command=command,
         units=units,
+        left_out=left_out,
+        n_incomplete=n_incomplete,
         date=f"{today.day} {today:%B %Y}",
     )
     text = _RENDERERS[target.suffix.lower()](report)

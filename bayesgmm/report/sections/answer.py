@@ -21,7 +21,10 @@ def answer(context: Context, date: str) -> Answer:
         As printed; may be empty.
     """
     choice, (n, d) = context.choice, context.X.shape
-    kicker = [context.data_name, f"{counted(n, 'row')} × {counted(d, 'measurement')}", date]
+    kicker = [context.data_name, f"{counted(n, 'row')} × {counted(d, 'measurement')}"]
+    if context.n_incomplete:
+        kicker.append(f"{counted(context.n_incomplete, 'row')} with gaps left out")
+    kicker.append(date)
     families = len(context.evidence.families)
     lede = [
         words.preference(choice),

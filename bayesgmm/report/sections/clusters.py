@@ -49,7 +49,7 @@ def clusters(context: Context) -> Section:
             )
         )
     if fitted.k > 1:
-        blocks.append(Text(_definition(fitted.k), small=True))
+        blocks.append(Text(f"{_definition(fitted.k)} {_numbering(context)}", small=True))
     topic = "The clusters" if fitted.k > 1 else "The rows as one group"
     return Section("clusters", "Clusters", topic, _heading(context), tuple(blocks))
 
@@ -149,6 +149,17 @@ def _definition(k: int) -> str:
     return (
         "Low and high: the centre is more than half an sd of the column away from the column's "
         "mean. Spread is the standard deviation of single rows in a cluster."
+    )
+
+
+def _numbering(context: Context) -> str:
+    model = context.evidence.chosen
+    if model.em is None:
+        return "Cluster 1 is component 0 of the fit, and so on."
+    return (
+        "Cluster 1 is component 0 of the EM fit of this report, and so on; bayesgmm report "
+        "--save-fit writes that fit for bayesgmm predict. Another fit may number its components "
+        "otherwise."
     )
 
 

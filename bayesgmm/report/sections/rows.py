@@ -16,7 +16,7 @@ from bayesgmm.report.blocks import (
 )
 from bayesgmm.report.context import Context
 from bayesgmm.report.verdicts import rows as words
-from bayesgmm.report.wording import NBSP, counted, fixed, percent, percent_range
+from bayesgmm.report.wording import NBSP, capital, counted, fixed, percent, percent_range
 
 _MAX_SHOWN = 12
 _MIN_SHOWN = 5
@@ -41,8 +41,8 @@ def rows(context: Context) -> Section:
     )
     blocks: list[Block] = [
         Text(
-            f"A membership is the probability that a row belongs to a cluster, {source}. Rows are "
-            "counted from 1. Highest membership of each row:"
+            f"A membership is the probability that a row belongs to a cluster, {source}. "
+            f"{capital(context.counting)}. Highest membership of each row:"
         ),
         Certainty(_levels(fitted.memberships)),
     ]
