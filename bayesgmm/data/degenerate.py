@@ -24,7 +24,7 @@ __all__ = ["check_not_degenerate", "why_flat"]
 _BLOCK_VALUES = 131_072
 _ROUNDINGS = 8  # a column that varies by this many roundings of its largest value is constant
 _CORRELATION_NOISE = 64 * np.finfo(np.float64).eps  # per column, of an eigenvalue of correlations
-_REMEDY = "give reg_covar or priors"
+_REMEDY = "give reg_covar= or priors="
 
 
 def check_not_degenerate(

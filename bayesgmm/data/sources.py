@@ -154,7 +154,8 @@ def numeric_columns(frame: "pd.DataFrame", columns: Sequence[str] | None = None)
         reasons = [f"{column!r} ({reason})" for column, reason in left_out.items()]
         raise DataError(
             "A mixture needs at least one numeric column that varies, but the table has only "
-            f"{joined(reasons, quote=False)}; name the columns to use if one of them is meant."
+            f"{joined(reasons, quote=False)}; name the columns to use (columns=) if one of them is "
+            "meant."
         )
     return NumericColumns(frame.loc[:, kept], left_out)
 
@@ -194,7 +195,7 @@ def _check_few_slips(name: str, values: "pd.Series") -> None:
         raise DataError(
             f"A column to fit holds numbers only, but {name!r} has {values.iloc[row]!r} "
             f"{place(row, None, None)}{in_all(int(text.sum()), 'value')}; correct it, drop such "
-            "rows, or name the columns to use."
+            "rows, or name the columns to use (columns=)."
         )
 
 

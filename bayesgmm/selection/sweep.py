@@ -348,7 +348,5 @@ def _checked_criterion(criterion: str | None, engines: tuple[str, ...]) -> str:
             f"{did_you_mean(criterion, CRITERIA)}."
         )
     if CRITERIA[criterion][1] not in engines:
-        raise DataError(
-            f"criterion {criterion!r} needs engine {CRITERIA[criterion][1]!r} among the engines."
-        )
+        raise DataError(f"criterion={criterion!r} needs {CRITERIA[criterion][1]!r} among engines=.")
     return criterion

@@ -42,7 +42,7 @@ def test_constant_columns_are_named_with_their_value(family):
     X[:, 1] = 0.1
     with says(
         f"Every {family} covariance would be singular: column 'b' (always 0.1) is "
-        "constant; drop it, or give reg_covar or priors."
+        "constant; drop it, or give reg_covar= or priors=."
     ):
         check_not_degenerate(X, family, NAMES)
     X[:, 2] = -4
