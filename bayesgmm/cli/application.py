@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from bayesgmm.cli.screen import warn
+from bayesgmm.cli.wording import in_options
 
 UNUSABLE, INTERRUPTED = 2, 130
 # Where a command finds what was typed.
@@ -51,14 +52,15 @@ class Application(click.Group):
         sys.exit(status if isinstance(status, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; errors about its input become click's."""
+        """Run a command; errors about its input become click's, in terms of its options."""
         with _warnings_in_one_line():
             try:
                 return super().invoke(ctx)
             except ValueError as error:
                 if not _is_about_input(error):
                     raise
-                raise click.ClickException(str(error)) from error
+                command = self.commands[str(ctx.invoked_subcommand)]
+                raise click.ClickException(in_options(str(error), command)) from error
 
 
 def _is_about_input(error: ValueError) -> bool:

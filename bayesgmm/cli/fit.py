@@ -25,22 +25,25 @@ Examples:
 @options.data
 @options.components
 @options.columns
+@options.drop_incomplete
 @options.seed
 @options.output("Write the fit to this file (.json), for `predict` and for load() in Python.")
 @options.quiet
 def fit(
     data: str,
     n_components: int,
-    family: str,
+    covariance_type: str,
     columns: tuple[str, ...] | None,
-    seed: int,
+    drop_incomplete: bool,
+    random_state: int,
     output: Path | None,
     quiet: bool,
 ) -> None:
     """Fit one mixture by EM (maximum likelihood).
 
     Runs EM from many starts and keeps the best end. Prints the weight, means and standard
-    deviations of each component, numbered from 0. How sure these numbers are, EM does not say: for
+    deviations of each component, numbered from 0; another seed may number the same ones otherwise.
+    How sure these numbers are, EM does not say: for
     that there is `sample`. For how many components to take there is `select`.
     """
     from bayesgmm.persistence.files import check_target
@@ -48,13 +51,19 @@ def fit(
     screen = Screen(quiet)
     if output is not None:
         check_target(output, (".json",), "An EM fit")
-    table = read_data(data, columns, screen)
+    table = read_data(data, columns, drop_incomplete, screen)
+    from bayesgmm.cli.compiling import compilation_told
     from bayesgmm.data.wording import plural
     from bayesgmm.em.estimator import GaussianMixture
     from bayesgmm.persistence import save
 
-    with screen.working(f"fitting {plural(n_components, 'component')} by EM"):
-        model = GaussianMixture(n_components, covariance_type=family, random_state=seed)
+    model = GaussianMixture(
+        n_components, covariance_type=covariance_type, random_state=random_state
+    )
+    with (
+        compilation_told(screen),
+        screen.working(f"fitting {plural(n_components, 'component')} by EM"),
+    ):
         model.fit(table.frame)
     click.echo(_summary(model, table))
     if output is not None:

@@ -23,12 +23,18 @@ class Table:
     title : str or None
         A longer name, where there is one.
     units : dict of str to str
+    left_out : dict of str to str
+        Column -> why it is not among them.
+    n_incomplete : int
+        Rows with gaps that were dropped.
     """
 
     frame: "pd.DataFrame"
     name: str
     title: str | None = None
     units: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    n_incomplete: int = 0
 
     @property
     def size(self) -> str:
@@ -39,7 +45,9 @@ class Table:
         return f"{plural(n, 'row')}, {plural(d, 'column')}"
 
 
-def read_data(data: str, columns: Sequence[str] | None, screen: Screen) -> Table:
+def read_data(
+    data: str, columns: Sequence[str] | None, drop_incomplete: bool, screen: Screen
+) -> Table:
     """Read what DATA names to fit it: pick the columns, and check that they hold numbers only.
 
     Parameters
@@ -48,6 +56,8 @@ def read_data(data: str, columns: Sequence[str] | None, screen: Screen) -> Table
         As typed.
     columns : sequence of str or None
         Take exactly these; None takes all measurements and says what was left out.
+    drop_incomplete : bool
+        Drop rows with gaps, and say how many; else they are an error.
     screen : Screen
 
     Raises
@@ -57,19 +67,22 @@ def read_data(data: str, columns: Sequence[str] | None, screen: Screen) -> Table
     """
     from bayesgmm.data import DATASETS, as_data, numeric_columns
 
-    frame = _frame(data, columns)
-    frame, left_out = numeric_columns(frame, columns)
+    whole, left_out = numeric_columns(_frame(data, columns), columns)
+    frame = _complete_rows(whole, repr(data), drop_incomplete, screen)
     as_data(frame, name=repr(data), min_rows=2)
     if left_out:
         reasons = ", ".join(f"{column} ({reason})" for column, reason in left_out.items())
         screen.note(f"left out: {reasons}")
+    name, title, units = Path(data).name.split(".")[0], None, {}
     if data in DATASETS:
-        return Table(frame, data, DATASETS[data].title, DATASETS[data].units)
-    return Table(frame, Path(data).name.split(".")[0])
+        name, title, units = data, DATASETS[data].title, DATASETS[data].units
+    return Table(frame, name, title, units, left_out, len(whole) - len(frame))
 
 
-def read_rows(data: str, columns: Sequence[str] | None) -> "pd.DataFrame":
-    """Read what DATA names for a fit that is there already.
+def read_rows(
+    data: str, columns: Sequence[str] | None, drop_incomplete: bool, screen: Screen
+) -> "pd.DataFrame":
+    """Read what DATA names for a fit that is there already; the index numbers the rows from 0.
 
     Parameters
     ----------
@@ -77,6 +90,9 @@ def read_rows(data: str, columns: Sequence[str] | None) -> "pd.DataFrame":
         As typed.
     columns : sequence of str or None
         The columns of the fit; None, where it has no names, takes all numbers.
+    drop_incomplete : bool
+        Drop rows with gaps, and say how many; else they are an error.
+    screen : Screen
 
     Raises
     ------
@@ -88,9 +104,38 @@ def read_rows(data: str, columns: Sequence[str] | None) -> "pd.DataFrame":
     frame = _frame(data, columns)
     if columns is None:
         columns = list(frame.select_dtypes("number").columns)
-    frame, _ = numeric_columns(frame, columns)
+    frame, _ = numeric_columns(frame.reset_index(drop=True), columns)
+    frame = _complete_rows(frame, repr(data), drop_incomplete, screen)
     as_data(frame, name=repr(data))
     return frame
+
+
+def _complete_rows(
+    frame: "pd.DataFrame", name: str, drop_incomplete: bool, screen: Screen
+) -> "pd.DataFrame":
+    import numpy as np
+
+    from bayesgmm.data import as_data
+    from bayesgmm.data.wording import place, plural
+    from bayesgmm.exceptions import DataError
+
+    is_gap = frame.isna()
+    incomplete = is_gap.any(axis=1)
+    n = int(incomplete.sum())
+    if not n:
+        return frame
+    if not drop_incomplete:
+        row, column = np.argwhere(is_gap.to_numpy())[0]
+        where = place(int(row), int(column), [str(name) for name in frame.columns])
+        raise DataError(
+            f"Every value must be there, but {name} has gaps in {n} of "
+            f"{plural(len(frame), 'row')}, the first {where}; drop such rows with "
+            "--drop-incomplete, or fill them."
+        )
+    # What else is wrong is told before rows go, while they have their numbers in the file.
+    as_data(frame.astype(float).fillna(0.0), name=name)
+    screen.note(f"dropped: {n} of {plural(len(frame), 'row')}, which have gaps")
+    return frame.loc[~incomplete]
 
 
 def _frame(data: str, columns: Sequence[str] | None) -> "pd.DataFrame":

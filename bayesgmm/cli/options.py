@@ -59,6 +59,7 @@ def components(command: Callable) -> Callable:
     )
     family = click.option(
         "--family",
+        "covariance_type",
         type=click.Choice(FAMILIES),
         default="full",
         show_default=True,
@@ -79,27 +80,35 @@ def columns(command: Callable) -> Callable:
     )(command)
 
 
-def families(default: str) -> Callable:
-    """Which covariance families to try."""
+def drop_incomplete(command: Callable) -> Callable:
+    """What becomes of rows with gaps."""
     return click.option(
+        "--drop-incomplete",
+        is_flag=True,
+        help="Leave out rows with missing values in the columns used; how many is said. Without it "
+        "they are an error.",
+    )(command)
+
+
+def sweep(command: Callable) -> Callable:
+    """Which mixtures to compare; one set of defaults, so that all commands choose alike."""
+    largest = click.option(
+        "--max-components",
+        type=click.IntRange(min=1),
+        default=4,
+        show_default=True,
+        help="Largest number of components to try; all from 1 up are.",
+    )
+    families = click.option(
         "--families",
+        "covariance_types",
         type=Names(FAMILIES),
-        default=default,
+        default="all",
         show_default=True,
         metavar="A,B,...",
         help=f"Covariance families to try: all, or some of {', '.join(FAMILIES)}.",
     )
-
-
-def max_components(default: int) -> Callable:
-    """The largest K of a sweep."""
-    return click.option(
-        "--max-components",
-        type=click.IntRange(min=1),
-        default=default,
-        show_default=True,
-        help="Largest number of components to try; all from 1 up are.",
-    )
+    return largest(families(command))
 
 
 def up_to(max_components: int) -> str:
@@ -161,6 +170,7 @@ def seed(command: Callable) -> Callable:
     """The seed."""
     return click.option(
         "--seed",
+        "random_state",
         type=click.IntRange(0, 2**32 - 1),
         default=0,
         show_default=True,

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from bayesgmm.bayes.estimator import BayesianGaussianMixture
     from bayesgmm.em.estimator import GaussianMixture
 
+# More than can be meant, fewer than rounding leaves.
+_DIGITS = "%.6g"
+
 
 @click.command(
     epilog="""\b
@@ -27,6 +30,7 @@ Examples:
 )
 @click.argument("fit", type=click.Path(path_type=Path))
 @options.data
+@options.drop_incomplete
 @click.option(
     "--interval",
     type=click.FloatRange(0.0, 1.0, min_open=True, max_open=True),
@@ -37,13 +41,25 @@ Examples:
 )
 @options.output("Write the table to this file (.csv) instead of standard output.")
 @options.quiet
-def predict(fit: Path, data: str, interval: float | None, output: Path | None, quiet: bool) -> None:
+def predict(
+    fit: Path,
+    data: str,
+    drop_incomplete: bool,
+    interval: float | None,
+    output: Path | None,
+    quiet: bool,
+) -> None:
     """Say to which component each row of DATA belongs.
 
-    FIT is a file that `fit` or `sample` wrote. The columns it was fitted to are taken from DATA by
-    their names; others are ignored. Writes a CSV with one line for each row: label (the most
-    probable component, numbered from 0), its probability in each component, and log_density (nats;
-    low where the row is unlike the data of the fit).
+    FIT is a file that `fit`, `sample` or `report --save-fit` wrote. The columns it was fitted to
+    are taken from DATA by their names; others are ignored. Writes a CSV with one line for each row:
+    row (its number in DATA, counted from 0 as in messages about rows; --drop-incomplete leaves
+    numbers out), label (the most probable component, numbered from 0 as `fit` and `sample` print
+    them), its probability in each component, and log_density (nats; low where the row is unlike the
+    data of the fit).
+
+    A report counts from 1: its row 1 is row 0 here, if no row was left out, and its cluster 1 is
+    component 0 of the fit that `report --save-fit` wrote.
     """
     from bayesgmm.bayes.estimator import BayesianGaussianMixture
     from bayesgmm.exceptions import DataError
@@ -60,13 +76,16 @@ def predict(fit: Path, data: str, interval: float | None, output: Path | None, q
         raise DataError(f"--interval needs a posterior, but '{fit}' holds an EM fit; leave it out.")
     names = getattr(model, "feature_names_in_", None)
     columns = None if names is None else [str(name) for name in names]
-    frame = read_rows(data, columns)
-    table = _memberships(model, frame, interval)
+    frame = read_rows(data, columns, drop_incomplete, screen)
+    from bayesgmm.cli.compiling import compilation_told
+
+    with compilation_told(screen):
+        table = _memberships(model, frame, interval)
     if output is None:
-        click.echo(table.to_csv(index=False), nl=False)
+        click.echo(table.to_csv(index=False, float_format=_DIGITS), nl=False)
         return
     with replacing(output) as part:
-        table.to_csv(part, index=False)
+        table.to_csv(part, index=False, float_format=_DIGITS)
     screen.note(f"the memberships are in {output}")
 
 
@@ -85,7 +104,7 @@ def _memberships(
         probability = model.predict_proba(frame)
     else:
         probability, bounds["lower"], bounds["upper"] = model.predict_proba(frame, interval)
-    values = {"label": probability.argmax(axis=1)}
+    values = {"row": frame.index.to_numpy(), "label": probability.argmax(axis=1)}
     for k in range(probability.shape[1]):
         values[f"probability_{k}"] = probability[:, k]
         for bound, at in bounds.items():

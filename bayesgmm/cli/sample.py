@@ -30,6 +30,7 @@ Examples:
 @options.data
 @options.components
 @options.columns
+@options.drop_incomplete
 @options.sampling
 @options.sampler
 @options.checkpoint
@@ -42,13 +43,14 @@ Examples:
 def sample(
     data: str,
     n_components: int,
-    family: str,
+    covariance_type: str,
     columns: tuple[str, ...] | None,
+    drop_incomplete: bool,
     draws: int,
     chains: int,
     sampler: str,
     checkpoint: Path | None,
-    seed: int,
+    random_state: int,
     output: Path | None,
     quiet: bool,
 ) -> int:
@@ -64,8 +66,9 @@ def sample(
     screen = Screen(quiet)
     if output is not None:
         check_target(output, (".nc",), "A posterior")
-    table = read_data(data, columns, screen)
+    table = read_data(data, columns, drop_incomplete, screen)
     from bayesgmm.bayes.estimator import BayesianGaussianMixture
+    from bayesgmm.data import check_enough_rows
     from bayesgmm.data.wording import plural
     from bayesgmm.persistence import save
 
@@ -73,15 +76,20 @@ def sample(
     screen.note(f"sampling {what}: {plural(chains, 'chain')} of {draws} draws")
     model = BayesianGaussianMixture(
         n_components,
-        covariance_type=family,
+        covariance_type=covariance_type,
         sampler=sampler,
         draws=draws,
         chains=chains,
-        random_state=seed,
+        random_state=random_state,
         progressbar=screen.has_bars,
         checkpoint=checkpoint,
     )
-    model.fit(table.frame)
+    # Asked before Numba is imported, which takes a while.
+    check_enough_rows(len(table.frame), n_components)
+    from bayesgmm.cli.compiling import compilation_told
+
+    with compilation_told(screen):
+        model.fit(table.frame)
     if screen.has_bars and _is_by_nuts(model):
         click.echo(err=True)  # nutpie leaves the cursor behind its last bar
     click.echo(_summary(model, table))

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 
 import click
 
+from bayesgmm.cli.wording import in_options
 from bayesgmm.progress import working
 
 
 def warn(text: str) -> None:
     """Say something that the user should not miss."""
+    # There is none in a thread, as where the fits of a pool warn.
+    context = click.get_current_context(silent=True)
+    text = text if context is None else in_options(text, context.command)
     click.echo(f"warning: {text}", err=True)
 
 

@@ -35,8 +35,7 @@ Examples:
 """
 )
 @options.data
-@options.max_components(6)
-@options.families("full")
+@options.sweep
 @click.option(
     "--engines",
     type=options.Names(("em", "bayes")),
@@ -47,6 +46,7 @@ Examples:
 )
 @options.criterion
 @options.columns
+@options.drop_incomplete
 @options.sampling
 @options.seed
 @options.output("Also write the whole table to this file (.csv).")
@@ -54,17 +54,22 @@ Examples:
 def select(
     data: str,
     max_components: int,
-    families: tuple[str, ...],
+    covariance_types: tuple[str, ...],
     engines: tuple[str, ...],
     criterion: str | None,
     columns: tuple[str, ...] | None,
+    drop_incomplete: bool,
     draws: int,
     chains: int,
-    seed: int,
+    random_state: int,
     output: Path | None,
     quiet: bool,
 ) -> None:
     """Compare mixtures with 1, 2, ... components.
+
+    Makes the fits of `report`, by default the same ones, and so the same choice: all families by
+    EM and, at each number, the posterior of the best family (by BIC) and of the full one. Without
+    EM every family is sampled.
 
     BIC, ICL and AIC are of the EM fits: lower is better. BIC asks how many components describe the
     density, ICL how many clusters stand apart. LOO and WAIC are of the posteriors: the expected log
@@ -77,22 +82,25 @@ def select(
     screen = Screen(quiet)
     if output is not None:
         output = check_target(output, (".csv",), "A table")
-    table = read_data(data, columns, screen)
+    table = read_data(data, columns, drop_incomplete, screen)
+    from bayesgmm.cli.compiling import compilation_told
     from bayesgmm.selection.sweep import select_components
 
-    screen.note(f"fitting {options.up_to(max_components)} ({', '.join(families)})")
-    result = select_components(
-        table.frame,
-        range(1, max_components + 1),
-        families,
-        engines,
-        criterion=criterion,
-        draws=draws,
-        chains=chains,
-        random_state=seed,
-        progressbar=screen.has_bars,
-        data_name=table.name,
-    )
+    screen.note(f"fitting {options.up_to(max_components)} ({', '.join(covariance_types)})")
+    with compilation_told(screen):
+        result = select_components(
+            table.frame,
+            range(1, max_components + 1),
+            covariance_types,
+            engines,
+            criterion=criterion,
+            posterior_for="leading" if "em" in engines else "all",
+            draws=draws,
+            chains=chains,
+            random_state=random_state,
+            progressbar=screen.has_bars,
+            data_name=table.name,
+        )
     tell_troubles(result)
     click.echo("\n".join(_summary(result)))
     if output is not None:

@@ -19,9 +19,20 @@ class TestEveryCommand:
         frame = pd.DataFrame({"a": [1.0, 2.5, 4.0, np.nan, 3.0], "b": [2.0, 1.0, 0.0, 5.0, 2.0]})
         frame.to_csv("gaps.csv", index=False)
         message = refuse(command[0], "gaps.csv", *command[1:])
-        assert "NaN" in message
-        assert "row 3, column 'a'" in message
-        assert "gaps.csv" in message
+        assert "'gaps.csv' has gaps in 1 of 5 rows" in message
+        assert "row 3, column 'a' (counting from 0)" in message
+        assert "--drop-incomplete" in message
+        assert "dropna" not in message
+
+    def test_rows_have_their_numbers_in_the_file(self, refuse, folder, command):
+        (folder / "inf.csv").write_text("a,b\n,2\n2.5,inf\n4,3\n5.5,2\n")
+        message = refuse(command[0], "inf.csv", *command[1:], "--drop-incomplete")
+        assert "row 1, column 'b'" in message
+
+    def test_nothing_is_left_without_the_rows_with_gaps(self, refuse, folder, command):
+        (folder / "gaps.csv").write_text("a,b\n1.5,\n2.5,1\n,3\n")
+        message = refuse(command[0], "gaps.csv", *command[1:], "--drop-incomplete")
+        assert "1 sample(s)" in message
 
     def test_infinite_values(self, refuse, folder, command):
         (folder / "inf.csv").write_text("a,b\n1.5,2\n2.5,inf\n4,3\n")
@@ -87,7 +98,7 @@ def test_number_of_components(refuse, command):
     for k in (0, -3, 2.5, "many"):
         assert "-k" in refuse(name, "iris", *rest, "-k", k)
     message = refuse(name, "galaxies", *rest, "-k", 83)
-    assert "n_components = 83, n_samples = 82" in message
+    assert "got -k 83, rows = 82; ask for at most 82 components" in message
 
 
 @pytest.mark.parametrize("command", [FIT, SAMPLE], ids=lambda c: c[0])
@@ -95,17 +106,26 @@ def test_degenerate_columns(refuse, folder, command):
     name, *rest = command
     pd.DataFrame({"a": [1.0, 2.5, 4.0, 7.0], "b": [3.0] * 4}).to_csv("flat.csv", index=False)
     assert "'b'" in refuse(name, "flat.csv", "--columns", "a,b", *rest)
+    (folder / "twice.csv").write_text("a,b\n1.5,1.5\n2.5,2.5\n4,4\n7,7\n")
+    assert "use --family diag, or give" in refuse(name, "twice.csv", *rest)
 
 
 def test_sweeps_in_which_nothing_can_be_fitted(refuse, folder):
     (folder / "twice.csv").write_text("a,b\n1.5,1.5\n2.5,2.5\n4,4\n7,7\n")
-    assert "every fit failed" in refuse("select", "twice.csv", *SELECT[1:])
+    message = refuse("select", "twice.csv", "--families", "full,tied", *SELECT[1:])
+    assert "every fit failed" in message
+    assert "use --families diag, or give reg_covar= or priors= (in Python)." in message
 
 
 def test_criterion_without_its_engine(refuse):
     message = refuse("select", "iris", "--engines", "em", "--criterion", "loo")
-    assert "'loo' needs engine 'bayes'" in message
+    assert "--criterion loo needs 'bayes' among --engines." in message
     assert "'gibbs' is none of em, bayes" in refuse("select", "iris", "--engines", "gibbs")
+
+
+def test_fit_of_a_report(refuse):
+    assert "ends in .json" in refuse("report", "iris", "--save-fit", "fit.nc")
+    assert "no folder 'no'" in refuse("report", "iris", "--save-fit", "no/fit.json")
 
 
 def test_command_lines_that_are_wrong(refuse):
@@ -122,7 +142,9 @@ def test_checkpoints(refuse):
     words = ("sample", "faithful", "-k", 1, "--checkpoint")
     assert "A checkpoint ends in .zarr or .zarr.zip" in refuse(*words, "run.nc")
     assert "'nowhere' does not exist; make it" in refuse(*words, "nowhere/run.zarr.zip")
-    assert "keeps no checkpoint" in refuse(*words, "run.zarr.zip", "--sampler", "smc")
+    message = refuse(*words, "run.zarr.zip", "--sampler", "smc")
+    assert "--sampler smc keeps no checkpoint" in message
+    assert "use --sampler auto, or leave it out" in message
 
 
 class TestPredict:
@@ -151,6 +173,7 @@ class TestPredict:
         (folder / "gap.csv").write_text("eruptions,waiting\n1,2\n3,\n")
         message = refuse("predict", "fit.json", "gap.csv", "-o", "out.csv")
         assert "row 1, column 'waiting'" in message
+        assert "--drop-incomplete" in message
         (folder / "text.csv").write_text("eruptions,waiting\n1,2\n3,long\n")
         message = refuse("predict", "fit.json", "text.csv", "-o", "out.csv")
         assert "'waiting' holds text" in message

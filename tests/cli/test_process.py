@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from numba.core import event
 
 from bayesgmm import GaussianMixture, load
+from bayesgmm.cli.compiling import compilation_told
 
 BAYESGMM = [sys.executable, "-m", "bayesgmm"]
 
@@ -62,6 +65,39 @@ def test_results_go_to_standard_output_and_the_rest_to_standard_error(tmp_path):
         "fitting 2 components by EM",
         "the fit is in fit.json",
     ]
+
+
+@pytest.mark.parametrize(("flag", "said"), [("--columns=waiting", 1), ("-q", 0)])
+def test_compiling_is_told_once(run, monkeypatch, flag, said):
+    fit = GaussianMixture.fit
+
+    def compiling(*arguments):
+        for function in (compilation_told, fit, fit):
+            event.start_event("numba:compile", {"dispatcher": SimpleNamespace(py_func=function)})
+        return fit(*arguments)
+
+    monkeypatch.setattr(GaussianMixture, "fit", compiling)
+    result = run("fit", "faithful", "-k", 1, flag)
+    assert result.exit_code == 0
+    assert result.stderr.count("compiling code for this machine, this once") == said
+    assert "bayesgmm compiles" not in result.stderr
+    # The next command begins anew.
+    assert run("fit", "faithful", "-k", 1, flag).stderr == result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words", [["fit", "-k", "1"], ["sample", "-k", "1"], ["select", "--max-components", "1"]]
+)
+def test_code_that_is_really_compiled_is_told_once(tmp_path, words):
+    done = subprocess.run(
+        [*BAYESGMM, words[0], "galaxies", *words[1:]],
+        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert [line.split(",")[0] for line in done.stderr.splitlines()].count(
+        "compiling code for this machine"
+    ) == 1
 
 
 @pytest.mark.slow

@@ -1,0 +1,37 @@
+"""The library's messages, which name its arguments, in the words of the command line."""
+
+import re
+
+import click
+
+# An argument and perhaps its value: draws=, covariance_type='diag', n_components = 83.
+_ARGUMENT = re.compile(r"\b(?P<name>\w+) ?= ?(?:'(?P<text>[^']*)'|(?P<number>\d+))?")
+_WORDS = {"n_components": "components", "n_samples": "rows"}
+# What no command has an option for, where it is named last.
+_PYTHON = re.compile(r"\b(priors=|reg_covar\b=?)(?!.*\b(priors=|reg_covar\b))")
+
+
+def in_options(message: str, command: click.Command) -> str:
+    """Call arguments as the options of a command are called.
+
+    Options keep their values under the names of the arguments that they become, so that a command
+    itself says which is which.
+
+    Parameters
+    ----------
+    message : str
+    command : click.Command
+    """
+    flags = {option.name: option.opts[0] for option in command.params}
+
+    def named(match: re.Match[str]) -> str:
+        name = match["name"]
+        flag = flags.get(name) or flags.get(f"{name}s")
+        if flag is None:
+            return match[0]
+        return f"{flag} {match['text'] or match['number'] or ''}".rstrip()
+
+    message = _ARGUMENT.sub(named, message)
+    for word, said in _WORDS.items():
+        message = re.sub(rf"\b{word}\b", said, message)
+    return _PYTHON.sub(r"\g<0> (in Python)", message)
