@@ -11,7 +11,7 @@ from bayesgmm import GaussianMixture, load_dataset
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em import race as race_module
 from bayesgmm.em import search as search_module
-from bayesgmm.em.clusterings import CLUSTERINGS, one_hot
+from bayesgmm.em.clusterings import CLUSTERINGS, Rows, one_hot
 from bayesgmm.em.degeneracy import Spike, describe_spike, find_spikes, flatness
 from bayesgmm.em.moves import Moves
 from bayesgmm.em.problem import Problem
@@ -85,7 +85,7 @@ def test_moves_lead_out_of_a_poor_optimum():
     problem = Problem(X, "tied")
     labels = np.where(X[:, 1] > 3, (X[:, 0] > 0).astype(int), 2)
     settings = Settings(3, 1, "mixed", None, 2000)
-    stuck = best_of(problem, settings, [from_responsibilities(problem, one_hot(labels, 3))])
+    stuck = best_of(problem, settings, [from_responsibilities(Rows(problem), one_hot(labels, 3))])
     moves = Moves(problem, np.random.default_rng(0))
     led = best_of(problem, settings, [moves.relocate(stuck.run.mixture) for _ in range(10)])
     assert led.run.objective > stuck.run.objective + 100
@@ -240,7 +240,7 @@ def test_flatness_is_measured_against_the_data(family, unit, rng):
     native = mixture.native_covariances * 1e-7
     native = native * (np.outer(scale, scale) if native.shape[-2:] == (2, 2) else power)
     moved = type(mixture).from_covariances(mixture.weights, mixture.means * scale, native, family)
-    found = flatness(moved, Problem(X * scale, family).centre_and_covariance[1])
+    found = flatness(moved, Problem(X * scale, family))
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
