@@ -26,7 +26,9 @@ def stuck(family, n=800, weights=None):
     problem = Problem(X, family, weights)
     wrong = np.select([labels == 3, labels == 2, X[:, 0] > CENTRES[labels][:, 0]], [3, 3, 1], 0)
     wrong[labels == 1] = 2
-    return problem, run_accelerated(problem, from_responsibilities(Rows(problem), one_hot(wrong, 4)), 500)
+    return problem, run_accelerated(
+        problem, from_responsibilities(Rows(problem), one_hot(wrong, 4)), 500
+    )
 
 
 @pytest.mark.parametrize("weighted", [False, True])
