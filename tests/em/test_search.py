@@ -141,6 +141,33 @@ def test_moves_end_where_they_find_nothing_better(n_init, share, better, n, fait
     assert len(made) == n
 
 
+@pytest.mark.parametrize(
+    ("n_init", "share", "climbs"), [("auto", 0.4, 1), ("auto", 0.5, 0), (9, 0.4, 0)]
+)
+def test_the_best_fit_is_improved_where_starts_are_at_odds(
+    n_init, share, climbs, faithful, monkeypatch
+):
+    """By a move that leads from the best optimum of two components to that of three."""
+    X = faithful.to_numpy(float)
+    better, climbed = GaussianMixture(3, random_state=0).fit(X), []
+
+    def climb(problem, run, rng, small):
+        assert problem is small
+        climbed.append(run)
+        return replace(run, mixture=better.mixture_)
+
+    monkeypatch.setattr(search_module, "climb", climb)
+    monkeypatch.setattr(search_module._Runs, "add_move", lambda *_: False)
+    monkeypatch.setattr(search_module._Runs, "share_at_best", share)
+    settings = Settings(2, n_init, "mixed", None, 2000)
+    found = search(Problem(X, "full"), settings, np.random.default_rng(0))
+    assert len(climbed) == climbs
+    if climbs:
+        assert found.run.objective == pytest.approx(better.lower_bound_ * len(X))
+        best = max(run.objective for run in found.others)
+        assert climbed[0].objective == pytest.approx(best)
+
+
 def test_share_at_best_counts_sound_runs_among_all(faithful, monkeypatch):
     problem = Problem(faithful.to_numpy(float), "full")
     runs = search_module._Runs(problem, Settings(2, "auto", "mixed", None, 2000), None)
