@@ -33,14 +33,13 @@ def polished(posterior: LogPosterior, optima: Sequence[Optimum]) -> list[Optimum
             return np.inf, np.zeros_like(theta)
         return -value, slope_of_volume - slope
 
-    covariance = posterior.problem.centre_and_covariance[1]
     options = {"maxiter": 2000, "maxfun": 4000, "ftol": 1e-14, "gtol": 1e-7}
     found = []
     for mixture, hyper in optima:
         start = bounded.pack(mixture, hyper)
         at = minimize(loss, start, jac=True, method="L-BFGS-B", options=options)
         there = bounded.unpack(at.x)[0]
-        if at.status == _LIMIT or flatness(there, covariance).min() < FLATNESS:
+        if at.status == _LIMIT or flatness(there, posterior.problem).min() < FLATNESS:
             found.append((loss(start)[0], mixture))
         else:
             found.append((at.fun, there))

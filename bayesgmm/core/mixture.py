@@ -1,5 +1,6 @@
 """The value that every fit returns: a Gaussian mixture, or many draws of one."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -304,11 +305,12 @@ class Mixture:
         )
 
     def _map_draws(self, name: str, X: np.ndarray) -> np.ndarray:
-        draws = self.flatten()
-        kernel, arguments = kernel_of(draws, X)
+        kernel, arguments = kernel_of(self, X)
+        n_draws, n_batch = math.prod(self.batch_shape), len(self.batch_shape)
+        arguments = [array.reshape(n_draws, *array.shape[n_batch:]) for array in arguments]
         n, by_component = len(X), name != "log_density"
-        densities = np.empty((len(draws), 0 if by_component else n))
-        values = np.empty((len(draws), *((n, self.n_components) if by_component else (0, 0))))
+        densities = np.empty((n_draws, 0 if by_component else n))
+        values = np.empty((n_draws, *((n, self.n_components) if by_component else (0, 0))))
         rows, normalise = read_only(np.ascontiguousarray(X)), name == "responsibilities"
 
         def part(first: int) -> None:
@@ -317,7 +319,7 @@ class Mixture:
             kernel.for_each_draw(rows, *chosen, normalise)
 
         step = 1 + _PART // max(n * self.n_components, 1)
-        for _ in threads.run_all(part, range(0, len(draws), step)):
+        for _ in threads.run_all(part, range(0, n_draws, step)):
             pass
         out = values if by_component else densities
         return out.reshape(*self.batch_shape, *out.shape[1:])

@@ -182,13 +182,14 @@ def group_ends(ends: Sequence[End], problem: Problem, same: float = SAME) -> lis
         Objectives that differ by less can be of one optimum, in nats a row.
     """
     groups: list[list[End]] = []
+    memberships = Memberships(problem)
     for end in ends:
         for group in groups:
             apart = abs(group[0].run.objective - end.run.objective)
             if (
                 bool(group[0].spikes) == bool(end.spikes)
                 and apart <= same * problem.n
-                and match(group[0].run.mixture, end.run.mixture, problem)[1] < SAME_ROWS
+                and memberships.match(group[0].run.mixture, end.run.mixture)[1] < SAME_ROWS
             ):
                 group.append(end)
                 break
@@ -205,10 +206,11 @@ def optima_of(
 ) -> tuple[Optimum, ...]:
     """The optimum of each group; the first is the kept one."""
     kept = groups[0][0].run.mixture
+    memberships = Memberships(problem)
     optima = []
     for group in groups:
         best = group[0]
-        order, moved = match(kept, best.run.mixture, problem)
+        order, moved = memberships.match(kept, best.run.mixture)
         why = ""
         if best.spikes:
             why = describe_spike(
@@ -230,23 +232,35 @@ def optima_of(
     return tuple(optima)
 
 
-def match(reference: Mixture, other: Mixture, problem: Problem) -> tuple[np.ndarray, float]:
-    """How the components of another mixture match a reference's, and how many rows move.
+class Memberships:
+    """Which rows of a problem belong where under several mixtures; each is looked at once."""
 
-    Returns
-    -------
-    order : (K,) array of int
-        Component ``j`` of the reference is component ``order[j]`` of the other one.
-    moved : float
-        The total variation distance of the memberships, averaged over rows, under the order that
-        makes it least: from 0 to 1, the share of the rows that belongs elsewhere.
-    """
-    n = len(problem.X)
-    rows = np.unique(np.linspace(0, n - 1, min(n, MAX_ROWS)).astype(int))
-    seen = np.ascontiguousarray(problem.X[rows])
-    weight = np.ones(len(rows)) if problem.sample_weight is None else problem.sample_weight[rows]
-    weight = weight / weight.sum()
-    here, there = reference.responsibilities(seen), other.responsibilities(seen)
-    cost = np.stack([weight @ np.abs(there - column[:, None]) for column in here.T]) / 2.0
-    of_reference, order = linear_sum_assignment(cost)
-    return order, float(cost[of_reference, order].sum())
+    def __init__(self, problem: Problem):
+        n = len(problem.X)
+        rows = np.unique(np.linspace(0, n - 1, min(n, MAX_ROWS)).astype(int))
+        weight = problem.sample_weight
+        weight = np.ones(len(rows)) if weight is None else weight[rows]
+        self._weight = weight / weight.sum()
+        self._rows = np.ascontiguousarray(problem.X[rows])
+        self._known: dict[Mixture, np.ndarray] = {}
+
+    def match(self, reference: Mixture, other: Mixture) -> tuple[np.ndarray, float]:
+        """How the components of another mixture match a reference's, and how many rows move.
+
+        Returns
+        -------
+        order : (K,) array of int
+            Component ``j`` of the reference is component ``order[j]`` of the other one.
+        moved : float
+            The total variation distance of the memberships, averaged over rows, under the order
+            that makes it least: from 0 to 1, the share of the rows that belongs elsewhere.
+        """
+        here, there = self._under(reference), self._under(other)
+        cost = np.stack([np.abs(there - column) @ self._weight for column in here]) / 2.0
+        of_reference, order = linear_sum_assignment(cost)
+        return order, float(cost[of_reference, order].sum())
+
+    def _under(self, mixture: Mixture) -> np.ndarray:
+        if mixture not in self._known:
+            self._known[mixture] = np.ascontiguousarray(mixture.responsibilities(self._rows).T)
+        return self._known[mixture]

@@ -29,15 +29,22 @@ class Rows:
 
     def __init__(self, problem: Problem):
         self.problem = problem
-        centre, covariance = problem.centre_and_covariance
-        self.scaled = (problem.X - centre) / problem.scale
-        if problem.family.isotropic:
-            self.whitened = self.scaled
-        else:
-            correlation = covariance / np.outer(problem.scale, problem.scale)
-            values, vectors = np.linalg.eigh(correlation)
-            kept = values > 1e-10 * values[-1]
-            self.whitened = self.scaled @ (vectors[:, kept] / np.sqrt(values[kept]))
+        self.scaled = (problem.X - problem.centre_and_covariance[0]) / problem.scale
+
+    @cached_property
+    def covariance(self) -> np.ndarray:
+        """That of the rows in comparable coordinates, (D, D)."""
+        scale = self.problem.scale
+        return self.problem.centre_and_covariance[1] / np.outer(scale, scale)
+
+    @cached_property
+    def whitened(self) -> np.ndarray:
+        """The rows in coordinates that are uncorrelated, as many as their rank; or as scaled."""
+        if self.problem.family.isotropic:
+            return self.scaled
+        values, vectors = np.linalg.eigh(self.covariance)
+        kept = values > 1e-10 * values[-1]
+        return self.scaled @ (vectors[:, kept] / np.sqrt(values[kept]))
 
     @property
     def n(self) -> int:

@@ -53,7 +53,7 @@ def find_spikes(mixture: Mixture, problem: Problem) -> list[Spike]:
     k = mixture.n_components
     if problem.is_bounded or k == 1:
         return []
-    relative = flatness(mixture, problem.centre_and_covariance[1])
+    relative = flatness(mixture, problem)
     # Weights that sum to less than the number of rows are shares, not counts.
     n = max(problem.n, len(problem.X))
     n_rows = n * mixture.weights
@@ -61,12 +61,10 @@ def find_spikes(mixture: Mixture, problem: Problem) -> list[Spike]:
     if n < k * enough:
         # Wide data cannot give each component so many, and all but full ones do without.
         enough = 0
+    is_flat = (relative < FLATNESS) & (n_rows < MANY * (problem.n_features + 1))
+    is_spike = (n_rows < enough) | (relative < LOST) | is_flat
     return [
-        Spike(j, float(relative[j]), float(n_rows[j]))
-        for j in range(k)
-        if n_rows[j] < enough
-        or relative[j] < LOST
-        or (relative[j] < FLATNESS and n_rows[j] < MANY * (problem.n_features + 1))
+        Spike(j, float(relative[j]), float(n_rows[j])) for j in np.flatnonzero(is_spike).tolist()
     ]
 
 
@@ -74,32 +72,26 @@ def is_lost(mixture: Mixture, problem: Problem) -> bool:
     """Whether a component has collapsed for good."""
     if problem.is_bounded or mixture.n_components == 1:
         return False
-    return bool(flatness(mixture, problem.centre_and_covariance[1]).min() < LOST)
+    return bool(flatness(mixture, problem).min() < LOST)
 
 
-def flatness(mixture: Mixture, covariance: np.ndarray) -> np.ndarray:
-    """Smallest eigenvalue of ``covariance^-1 Sigma_k`` of each component, (K,).
+def flatness(mixture: Mixture, problem: Problem) -> np.ndarray:
+    """Smallest eigenvalue of ``cov(X)^-1 Sigma_k`` of each component, (K,).
 
     Parameters
     ----------
     mixture : Mixture
         Without draws.
-    covariance : (D, D) array
-        Of all rows; it may be singular.
+    problem : Problem
+        Whose rows ``X`` are; their covariance may be singular.
     """
-    variance = np.diag(covariance)
-    sd = np.sqrt(np.where(variance > 0, variance, 1.0))
-    # In units of the standard deviations, so that columns of very different scale do no harm.
-    values, vectors = np.linalg.eigh(covariance / np.outer(sd, sd))
-    root = sd[:, None] * vectors * np.sqrt(np.maximum(values, 0.0))
     whitening = mixture.kernel_factors
     if mixture.family.structure == "diagonal":
-        relative = whitening[..., None] * root
+        relative = whitening[..., None] * problem.covariance_root
     else:
-        relative = whitening @ root
-    largest = np.linalg.svd(relative, compute_uv=False)[:, 0]
+        relative = whitening @ problem.covariance_root
     with np.errstate(divide="ignore"):
-        return largest**-2.0
+        return 1.0 / np.linalg.eigvalsh(relative @ relative.mT)[:, -1]
 
 
 def describe_spike(

@@ -8,7 +8,7 @@ import numpy as np
 
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.data.wording import joined
-from bayesgmm.em.clusterings import one_hot
+from bayesgmm.em.clusterings import Rows, one_hot
 from bayesgmm.em.problem import Problem
 from bayesgmm.em.starts import from_responsibilities
 from bayesgmm.exceptions import DataError
@@ -43,7 +43,7 @@ class Given:
     def start(self, problem: Problem) -> Mixture:
         """The start, where it is whole."""
         if self.memberships is not None:
-            return self.put_into(from_responsibilities(problem, self.memberships))
+            return self.put_into(from_responsibilities(Rows(problem), self.memberships))
         parts: dict[str, Any] = self.parts
         return Mixture(**parts, covariance_type=problem.family.name)
 

@@ -5,7 +5,6 @@ and one across two others is therefore left behind more often by a move than by 
 """
 
 import numpy as np
-from scipy.special import softmax
 
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.problem import Problem
@@ -27,6 +26,7 @@ class Moves:
     def __init__(self, problem: Problem, rng: np.random.Generator):
         self._rows = clustering_rows(problem, rng)
         self._rng = rng
+        self._last: tuple[Mixture, np.ndarray] | None = None
 
     def relocate(self, mixture: Mixture) -> Mixture:
         """Give the rows of a random component to the others, and it a part of one of them.
@@ -36,10 +36,10 @@ class Moves:
         rows, rng = self._rows, self._rng
         k = mixture.n_components
         moved = int(rng.integers(k))
-        rest = np.delete(np.arange(k), moved)
-        joint = mixture.log_joint(rows.problem.X)
-        r = np.zeros((rows.n, k))
-        r[:, rest] = softmax(joint[:, rest], axis=1)
+        joint = self._log_joint(mixture).copy()
+        joint[:, moved] = -np.inf
+        r = np.exp(joint - joint.max(axis=1, keepdims=True))
+        r /= r.sum(axis=1, keepdims=True)
         centre = int(rng.choice(rows.n, p=rows.probability))
         donor = int(rng.choice(k, p=r[centre] / r[centre].sum()))
         distance = np.sum((rows.scaled - rows.scaled[centre]) ** 2, axis=1)
@@ -47,4 +47,10 @@ class Moves:
         taken = np.cumsum(r[near, donor])
         near = near[taken <= max(rng.uniform(*PART) * taken[-1], taken[0])]
         r[near, moved], r[near, donor] = r[near, donor], 0.0
-        return from_responsibilities(rows.problem, r)
+        return from_responsibilities(rows, r)
+
+    def _log_joint(self, mixture: Mixture) -> np.ndarray:
+        """Of the rows, (N, K); the same fit is moved on many times."""
+        if self._last is None or self._last[0] is not mixture:
+            self._last = mixture, mixture.log_joint(self._rows.problem.X)
+        return self._last[1]

@@ -67,6 +67,16 @@ class Problem:
         return mean_and_covariance(self.X, self.sample_weight)
 
     @cached_property
+    def covariance_root(self) -> np.ndarray:
+        """A (D, D) array R with ``R R'`` the covariance of all rows, which may be singular."""
+        covariance = self.centre_and_covariance[1]
+        variance = np.diag(covariance)
+        sd = np.sqrt(np.where(variance > 0, variance, 1.0))
+        # In units of the standard deviations, so that columns of very different scale do no harm.
+        values, vectors = np.linalg.eigh(covariance / np.outer(sd, sd))
+        return sd[:, None] * vectors * np.sqrt(np.maximum(values, 0.0))
+
+    @cached_property
     def scale(self) -> np.ndarray:
         """The (D,) lengths by which features are made comparable.
 

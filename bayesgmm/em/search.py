@@ -1,6 +1,6 @@
 """From many starts to one fit: which runs are worth finishing, and which end is the best."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -14,7 +14,7 @@ from bayesgmm.em.given import Given
 from bayesgmm.em.loop import Run, Watch, run_accelerated, run_plain
 from bayesgmm.em.moves import Moves
 from bayesgmm.em.problem import Problem
-from bayesgmm.em.race import is_large, race
+from bayesgmm.em.race import climb, is_large, race
 from bayesgmm.em.starts import proposals
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import Priors, resolve
@@ -30,7 +30,9 @@ N_AGREEING, N_MOVES_AGREEING = 8, 8
 HALF, N_MOVES_HALF = 0.5, 12
 # Of several runs at one optimum, objectives that differ by less are the same, in nats a row.
 TIE = 1e-7
-# Where every start collapsed, so many more begin from a regularised fit, after so many passes.
+# Where fewer of the starts than that are sound, so many more begin from a regularised fit, after so
+# many passes, and so do all moves.
+FEW = 0.1
 N_RESCUES = 20
 RESCUE_PASSES = 200
 # Passes of the run that shows where others fail.
@@ -107,8 +109,10 @@ def search(
     With ``n_init="auto"`` all starts run to the end on small problems; on large ones they race on a
     subsample and the leaders finish on all rows. A number means that many full runs. Of mixed
     starts two thirds are moves on the best fit so far; those of "auto" go on until as many find
-    nothing better, and are few where the starts agree. ``given`` are the parts of a start that the
-    user gives; where they are all of it, there is one run.
+    nothing better, before the best fit is improved by split-merge moves; they are few where the
+    starts agree. Where hardly any start is sound, EM under a weak prior prepares more of them.
+    ``given`` are the parts of a start that the user gives; where they are all of it, there is one
+    run.
     """
     runs = _Runs(problem, settings, watch)
     # Clusterings of a few thousand rows lose more by waking threads than they gain.
@@ -119,8 +123,6 @@ def search(
             _finish_race(runs, rng, given)
         else:
             _try_all(runs, rng, given)
-            if settings.n_init == "auto" and runs.all_collapsed:
-                _rescue(runs, rng, given)
     return runs.result()
 
 
@@ -169,19 +171,41 @@ def _try_all(runs: "_Runs", rng: np.random.Generator, given: Given | None) -> No
         runs.add(start)
         if automatic and i == N_AGREEING and runs.share_at_best == 1.0:
             break
-    if not (n_moves and runs.finished):
-        return
-    most = n_moves
-    if automatic:
+    prepare = None
+    if automatic and runs.share_sound < FEW:
+        prepare = _steadied(problem, settings.n_components)
+        if prepare is not None:
+            for start in islice(starts, N_RESCUES):
+                runs.add(prepare(start))
+    if n_moves and runs.finished:
+        _try_moves(runs, rng, n_moves, prepare)
+
+
+def _try_moves(
+    runs: "_Runs",
+    rng: np.random.Generator,
+    n_moves: int,
+    prepare: Callable[[Mixture], Mixture] | None,
+) -> None:
+    """Move on the best fit until so many moves in a row find nothing better, or just so many."""
+    most, are_at_odds = n_moves, False
+    if runs.settings.n_init == "auto":
         share = runs.share_at_best
+        are_at_odds = share < HALF
         enough = N_MOVES_AGREEING if share == 1.0 else N_MOVES_HALF
-        most = enough if share >= HALF else MAX_MOVES
-    moves, idle = Moves(problem, rng), 0
+        most = MAX_MOVES if are_at_odds else enough
+    moves, idle = Moves(runs.problem, rng), 0
     for _ in range(most):
-        found_better = runs.add_move(moves.relocate(runs.best.run.mixture))
+        start = moves.relocate(runs.best.run.mixture)
+        found_better = runs.add_move(start if prepare is None else prepare(start))
         idle = 0 if found_better else idle + 1
         if idle == n_moves:
             break
+    if are_at_odds and not runs.all_collapsed:
+        best = runs.best.run
+        higher = climb(runs.problem, best, rng, runs.problem)
+        if higher is not best:
+            runs.add(higher.mixture)
 
 
 def best_of(
@@ -206,24 +230,18 @@ def best_of(
     return runs.result()
 
 
-def _rescue(runs: "_Runs", rng: np.random.Generator, given: Given | None) -> None:
-    """Begin where EM comes to under a weak prior, which keeps components from collapsing."""
-    problem, settings = runs.problem, runs.settings
+def _steadied(problem: Problem, n_components: int) -> Callable[[Mixture], Mixture] | None:
+    """From a start to where EM leads under a weak prior, which keeps components from collapsing.
+
+    None for singular data, which have no scale to set a prior by.
+    """
+    weight = problem.sample_weight
     try:
-        priors = resolve(
-            Priors.conjugate(),
-            problem.X,
-            settings.n_components,
-            problem.family.name,
-            problem.sample_weight,
-        )
+        priors = resolve(Priors.conjugate(), problem.X, n_components, problem.family.name, weight)
     except DataError:
-        return  # singular data have no scale to set a prior by
+        return None
     steadied = replace(problem, priors=priors)
-    for start in islice(_starts(problem, settings, rng, given), N_RESCUES):
-        runs.add(run_accelerated(steadied, start, RESCUE_PASSES).mixture)
-        if not runs.all_collapsed:
-            break
+    return lambda start: run_accelerated(steadied, start, RESCUE_PASSES).mixture
 
 
 def diagnosis(
@@ -337,6 +355,12 @@ class _Runs:
     def distance(self) -> float:
         """Objectives that differ by less are the same optimum."""
         return SAME * self.problem.n
+
+    @property
+    def share_sound(self) -> float:
+        """The share of all runs that ended at a sound optimum."""
+        n_sound = sum(not end.spikes for end in self.finished)
+        return n_sound / (len(self.finished) + len(self.failures))
 
     @property
     def all_collapsed(self) -> bool:

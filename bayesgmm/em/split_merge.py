@@ -14,7 +14,7 @@ from scipy.special import xlogy
 
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.core.statistics import Moments, accumulate, moments
-from bayesgmm.em.clusterings import one_hot
+from bayesgmm.em.clusterings import Rows, one_hot
 from bayesgmm.em.loop import Run, run_plain
 from bayesgmm.em.problem import Problem, positive
 from bayesgmm.em.starts import from_responsibilities
@@ -241,10 +241,11 @@ def _split(
     fixed = frozenset({"covariances"} if problem.family.shared else ())
     own = replace(problem.on_rows(rows, weight), priors=None, fixed=fixed)
     one = replace(_component(mixture, k), weights=np.ones(1))
+    seen = Rows(own)
     runs = [
         run
         for first in (_beyond_the_middle(own, one, problem.scale), _neighbourhood(own, one, rng))
-        if (run := _halved(own, first, one)) is not None
+        if (run := _halved(seen, first, one)) is not None
     ]
     if not runs:
         return None
@@ -255,10 +256,10 @@ def _split(
     return _Split(float(gain * share.sum() / weight.sum()), k, best.mixture)
 
 
-def _halved(own: Problem, first: np.ndarray, one: Mixture) -> Run | None:
+def _halved(rows: Rows, first: np.ndarray, one: Mixture) -> Run | None:
     if first.all() or not first.any():
         return None
-    start = from_responsibilities(own, one_hot(first.astype(int), 2))
+    own, start = rows.problem, from_responsibilities(rows, one_hot(first.astype(int), 2))
     if own.family.shared:
         start = replace(start, whitening=one.whitening)
     try:

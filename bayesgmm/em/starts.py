@@ -11,6 +11,8 @@ from bayesgmm.em.problem import Problem
 
 # Clusterings see at most this many rows: starts need no more, and k-means is dear.
 MAX_ROWS = 20_000
+# Numbers at a time: so many rows times features of some components.
+STEP = 50_000
 
 # What "mixed" takes in turn, after one hierarchy: no one kind finds every optimum. Random rows find
 # small clusters, random memberships overlapping ones, carving tight ones inside wide ones, whitened
@@ -52,14 +54,14 @@ def proposals(
         if means is not None:
             centre, _ = problem.centre_and_covariance
             clusters = nearest(rows.scaled, (means - centre) / problem.scale)
-            yield from_responsibilities(rows.problem, clusters)
+            yield from_responsibilities(rows, clusters)
     elif method == "hierarchical" and rows.n <= TREE_ROWS:
         kinds = iter((method,))
     else:
         kinds = repeat(method)
     for kind in kinds:
         responsibilities = CLUSTERINGS[kind](rows, n_components, rng)
-        yield from_responsibilities(rows.problem, responsibilities)
+        yield from_responsibilities(rows, responsibilities)
 
 
 def clustering_rows(problem: Problem, rng: np.random.Generator) -> Rows:
@@ -75,31 +77,39 @@ def subsample(problem: Problem, n_rows: int, rng: np.random.Generator) -> Proble
     return problem.on_rows(keep)
 
 
-def from_responsibilities(problem: Problem, responsibilities: np.ndarray) -> Mixture:
+def from_responsibilities(rows: Rows, responsibilities: np.ndarray) -> Mixture:
     """The mixture that memberships (N, K) of the rows imply.
 
     Each component's scatter is steadied by D + 1 rows of the pooled scatter within components, so
     that a cluster of one or two rows starts with a shape and not on a spike.
     """
+    problem, X = rows.problem, rows.scaled
     weight = problem.sample_weight
     r = responsibilities if weight is None else responsibilities * weight[:, None]
     counts = r.sum(axis=0)
-    centre, covariance = problem.centre_and_covariance
-    X = (problem.X - centre) / problem.scale
-    k, d = r.shape[1], X.shape[1]
-    pooled_floor = covariance / np.outer(problem.scale, problem.scale) / k ** (2.0 / d)
+    n, k, d = *r.shape, X.shape[1]
+    floor = rows.covariance / k ** (2.0 / d)
     is_diagonal = problem.family.structure == "diagonal"
-    floor = np.diag(pooled_floor) if is_diagonal else pooled_floor
-    means, scatter = np.zeros((k, d)), np.zeros((k, *floor.shape))
-    for j in range(k):
-        # Most clusterings are hard: each row has to do with one cluster.
-        rows = np.flatnonzero(r[:, j])
-        if counts[j] <= 0.0:
-            continue
-        share, points = r[rows, j], X[rows]
-        means[j] = share @ points / max(counts[j], 1e-12 * problem.n)
-        points -= means[j]
-        scatter[j] = share @ points**2 if is_diagonal else (points.T * share) @ points
+    if is_diagonal:
+        floor = np.diag(floor)
+    means, scatter = np.empty((k, d)), np.empty((k, *floor.shape))
+    step = 1 + STEP // (n * d)
+    for j in range(0, k, step):
+        some = slice(j, j + step)
+        shares, points = r[:, some].T, X
+        if step < k:
+            # Most clusterings are hard: each row has to do with one cluster.
+            inside = np.flatnonzero(shares.any(axis=0))
+            shares, points = shares[:, inside], X[inside]
+        divisor = np.maximum(counts[some], 1e-12 * problem.n)[:, None]
+        means[some] = middle = shares @ points / divisor
+        # Of coordinates in units of the data's spread the difference of squares is good enough
+        # for a start.
+        if is_diagonal:
+            scatter[some] = shares @ points**2 - divisor * middle**2
+        else:
+            outer = divisor[:, :, None] * middle[:, :, None] * middle[:, None, :]
+            scatter[some] = (shares[:, None, :] * points.T) @ points - outer
     # A little of the overall shape keeps the pooled scatter regular where clusters are points.
     pooled = (scatter.sum(axis=0) + 1e-3 * problem.n * floor) / (1.001 * problem.n)
     steadied = scatter + (d + 1) * pooled
@@ -108,6 +118,7 @@ def from_responsibilities(problem: Problem, responsibilities: np.ndarray) -> Mix
     covariances = problem.family.estimate(steadied, counts + d + 1)
     unit = problem.family.whiten(problem.family.add_ridge(covariances, np.full(d, 1e-10)))
     whitening = unit / (problem.scale[0] if problem.family.isotropic else problem.scale)
+    centre = problem.centre_and_covariance[0]
     weights = np.maximum(counts, 1e-6 * problem.n)
     return Mixture(
         weights / weights.sum(), means * problem.scale + centre, whitening, problem.family.name

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.em.degeneracy import flatness
+from bayesgmm.em.problem import Problem
 from bayesgmm.report.blocks import Check
 from bayesgmm.report.clusters import Fitted
 from bayesgmm.report.verdicts import trust
@@ -24,8 +25,8 @@ def run_checks(fitted: Fitted, waic: Any = None) -> tuple[Check, ...]:
 
 def narrowest_axis(fitted: Fitted) -> float:
     """Smallest sd of a cluster in any direction, relative to that of all rows in that direction."""
-    overall = np.atleast_2d(np.cov(fitted.X, rowvar=False, bias=True))
-    return math.sqrt(flatness(fitted.point, overall).min())
+    problem = Problem(fitted.X, fitted.point.covariance_type)
+    return math.sqrt(flatness(fitted.point, problem).min())
 
 
 def _em_checks(fitted: Fitted, em: Any) -> Iterator[Check]:

@@ -74,4 +74,4 @@ def test_the_way_up_into_a_component_without_spread_is_not_taken():
     means = np.array([X[:2].mean(axis=0), [-2.0, 0.0], [2.0, 0.0]])
     start = Mixture.from_covariances(np.array([0.06, 0.47, 0.47]), means, covariances)
     ((found, _),) = polished(LogPosterior(problem, 3), [(start, None)])
-    assert flatness(found, np.cov(X.T)).min() >= FLATNESS
+    assert flatness(found, Problem(X, found.covariance_type)).min() >= FLATNESS

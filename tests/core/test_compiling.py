@@ -86,6 +86,12 @@ def test_who_waits_for_the_compiler_is_told_why_once(compiled, monkeypatch):
 def test_a_fit_says_what_it_compiles_unless_it_is_quiet(compiled):
     with compiling.announced("the loops of 'gibbs'", quiet=True):
         assert compiled("bayesgmm.bayes.some") == ""
+    said = []
+    with compiling.told_by(lambda: said.append("once")), compiling.announced("x", quiet=False):
+        assert compiled("somebody.elses") == ""
+        assert said == []
+        assert compiled("bayesgmm.bayes.some") + compiled("bayesgmm.bayes.some") == ""
+        assert said == ["once"]
     for what in ("the loops of 'gibbs'", "the loops of 'smc'"):
         with compiling.announced(what, quiet=False):
             assert f"bayesgmm compiles {what} for this" in compiled("bayesgmm.bayes.some")

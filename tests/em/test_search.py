@@ -11,7 +11,7 @@ from bayesgmm import GaussianMixture, load_dataset
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em import race as race_module
 from bayesgmm.em import search as search_module
-from bayesgmm.em.clusterings import CLUSTERINGS, one_hot
+from bayesgmm.em.clusterings import CLUSTERINGS, Rows, one_hot
 from bayesgmm.em.degeneracy import Spike, describe_spike, find_spikes, flatness
 from bayesgmm.em.moves import Moves
 from bayesgmm.em.problem import Problem
@@ -85,7 +85,7 @@ def test_moves_lead_out_of_a_poor_optimum():
     problem = Problem(X, "tied")
     labels = np.where(X[:, 1] > 3, (X[:, 0] > 0).astype(int), 2)
     settings = Settings(3, 1, "mixed", None, 2000)
-    stuck = best_of(problem, settings, [from_responsibilities(problem, one_hot(labels, 3))])
+    stuck = best_of(problem, settings, [from_responsibilities(Rows(problem), one_hot(labels, 3))])
     moves = Moves(problem, np.random.default_rng(0))
     led = best_of(problem, settings, [moves.relocate(stuck.run.mixture) for _ in range(10)])
     assert led.run.objective > stuck.run.objective + 100
@@ -139,6 +139,33 @@ def test_moves_end_where_they_find_nothing_better(n_init, share, better, n, fait
     problem = Problem(faithful.to_numpy(float), "full")
     search(problem, Settings(3, n_init, "mixed", None, 2000), np.random.default_rng(0))
     assert len(made) == n
+
+
+@pytest.mark.parametrize(
+    ("n_init", "share", "climbs"), [("auto", 0.4, 1), ("auto", 0.5, 0), (9, 0.4, 0)]
+)
+def test_the_best_fit_is_improved_where_starts_are_at_odds(
+    n_init, share, climbs, faithful, monkeypatch
+):
+    """By a move that leads from the best optimum of two components to that of three."""
+    X = faithful.to_numpy(float)
+    better, climbed = GaussianMixture(3, random_state=0).fit(X), []
+
+    def climb(problem, run, rng, small):
+        assert problem is small
+        climbed.append(run)
+        return replace(run, mixture=better.mixture_)
+
+    monkeypatch.setattr(search_module, "climb", climb)
+    monkeypatch.setattr(search_module._Runs, "add_move", lambda *_: False)
+    monkeypatch.setattr(search_module._Runs, "share_at_best", share)
+    settings = Settings(2, n_init, "mixed", None, 2000)
+    found = search(Problem(X, "full"), settings, np.random.default_rng(0))
+    assert len(climbed) == climbs
+    if climbs:
+        assert found.run.objective == pytest.approx(better.lower_bound_ * len(X))
+        best = max(run.objective for run in found.others)
+        assert climbed[0].objective == pytest.approx(best)
 
 
 def test_share_at_best_counts_sound_runs_among_all(faithful, monkeypatch):
@@ -240,7 +267,7 @@ def test_flatness_is_measured_against_the_data(family, unit, rng):
     native = mixture.native_covariances * 1e-7
     native = native * (np.outer(scale, scale) if native.shape[-2:] == (2, 2) else power)
     moved = type(mixture).from_covariances(mixture.weights, mixture.means * scale, native, family)
-    found = flatness(moved, Problem(X * scale, family).centre_and_covariance[1])
+    found = flatness(moved, Problem(X * scale, family))
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 

@@ -8,7 +8,7 @@ from bayesgmm.core.mixture import Mixture
 from bayesgmm.core.statistics import moments
 from bayesgmm.em import race as race_module
 from bayesgmm.em import split_merge
-from bayesgmm.em.clusterings import one_hot
+from bayesgmm.em.clusterings import Rows, one_hot
 from bayesgmm.em.loop import run_accelerated
 from bayesgmm.em.problem import Problem
 from bayesgmm.em.race import climb, heats, race
@@ -26,7 +26,9 @@ def stuck(family, n=800, weights=None):
     problem = Problem(X, family, weights)
     wrong = np.select([labels == 3, labels == 2, X[:, 0] > CENTRES[labels][:, 0]], [3, 3, 1], 0)
     wrong[labels == 1] = 2
-    return problem, run_accelerated(problem, from_responsibilities(problem, one_hot(wrong, 4)), 500)
+    return problem, run_accelerated(
+        problem, from_responsibilities(Rows(problem), one_hot(wrong, 4)), 500
+    )
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -114,8 +116,8 @@ def test_heats_pass_over_starts_that_collapse():
     rng = np.random.default_rng(2)
     X = np.r_[rng.normal(size=(60, 2)), 1e-7 * rng.normal(size=(3, 2)) + 3.0]
     problem = Problem(X, "full")
-    spike = from_responsibilities(problem, one_hot(np.repeat([0, 1], [60, 3]), 2))
-    sound = from_responsibilities(problem, one_hot((X[:, 0] > 0).astype(int), 2))
+    spike = from_responsibilities(Rows(problem), one_hot(np.repeat([0, 1], [60, 3]), 2))
+    sound = from_responsibilities(Rows(problem), one_hot((X[:, 0] > 0).astype(int), 2))
     leaders, reserves = heats(problem, [spike] * 9 + [sound])
     assert leaders[0].mixture.weights.min() > 0.1
     assert len(leaders) + len(reserves) == race_module.HEATS[0][1]

@@ -157,18 +157,26 @@ class _Note(event.Listener):
         What is being compiled.
     quiet : bool or None
         None tells those who seem to watch.
+    tell : callable or None
+        Says it in another way, to whom it decides.
     """
 
     def __init__(self) -> None:
         self.what, self.quiet = "its loops", None
+        self.tell: Callable[[], None] | None = None
         self.told: set[str] = set()
 
     def on_start(self, event: Any) -> None:
         """Numba compiles a function that is not in its cache."""
         # Functions made from strings, as PyTensor's, have no module.
         module = event.data["dispatcher"].py_func.__module__ or ""
+        if not module.startswith("bayesgmm."):
+            return
+        if self.tell is not None:
+            self.tell()
+            return
         quiet = not _is_watched() if self.quiet is None else self.quiet
-        if not quiet and self.what not in self.told and module.startswith("bayesgmm."):
+        if not quiet and self.what not in self.told:
             self.told.add(self.what)
             sys.stderr.write(
                 f"bayesgmm compiles {self.what} for this machine: up to a minute, this once.\n"
@@ -188,6 +196,16 @@ def announced(what: str, *, quiet: bool) -> Iterator[None]:
         yield
     finally:
         _note.what, _note.quiet = before
+
+
+@contextmanager
+def told_by(tell: Callable[[], None]) -> Iterator[None]:
+    """Call ``tell`` when something is first compiled, in place of all other announcements."""
+    before, _note.tell = _note.tell, cache(tell)
+    try:
+        yield
+    finally:
+        _note.tell = before
 
 
 def _is_watched() -> bool:
