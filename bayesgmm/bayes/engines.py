@@ -20,7 +20,8 @@ from bayesgmm.core import threads
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.estimator import MAX_PASSES
 from bayesgmm.em.problem import Problem
-from bayesgmm.em.search import Settings, search
+from bayesgmm.em.runs import Settings
+from bayesgmm.em.search import search
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import Priors, ResolvedPriors, resolve
 

@@ -28,7 +28,8 @@ from bayesgmm.em.clusterings import CLUSTERINGS
 from bayesgmm.em.given import checked_fixed, given_parts, memberships_of
 from bayesgmm.em.loop import Run, Watch
 from bayesgmm.em.problem import Problem
-from bayesgmm.em.search import SearchResult, Settings, best_of, diagnosis, search
+from bayesgmm.em.runs import SearchResult, Settings
+from bayesgmm.em.search import best_of, diagnosis, search
 from bayesgmm.em.standard_errors import StandardErrors, standard_errors
 from bayesgmm.exceptions import ConvergenceWarning, DataError, DegeneracyWarning
 from bayesgmm.prediction import MixturePredictor

@@ -1,20 +1,19 @@
-"""From many starts to one fit: which runs are worth finishing, and which end is the best."""
+"""From many starts to one fit: which runs are worth making."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 
 from bayesgmm.core import threads
 from bayesgmm.core.mixture import Mixture
-from bayesgmm.em.atlas import SAME, Atlas, End, group_ends, optima_of
-from bayesgmm.em.degeneracy import Spike, find_spikes
 from bayesgmm.em.given import Given
-from bayesgmm.em.loop import Run, Watch, run_accelerated, run_plain
+from bayesgmm.em.loop import Watch, run_accelerated
 from bayesgmm.em.moves import Moves
 from bayesgmm.em.problem import Problem
 from bayesgmm.em.race import climb, is_large, race
+from bayesgmm.em.runs import Runs, SearchResult, Settings
 from bayesgmm.em.starts import proposals
 from bayesgmm.exceptions import DataError
 from bayesgmm.priors import Priors, resolve
@@ -28,8 +27,6 @@ MAX_MOVES = 90
 # On small data sets, with K from two to seven, the best of thirty was then nearly always the first.
 N_AGREEING, N_MOVES_AGREEING = 8, 8
 HALF, N_MOVES_HALF = 0.5, 12
-# Of several runs at one optimum, objectives that differ by less are the same, in nats a row.
-TIE = 1e-7
 # Where fewer of the starts than that are sound, so many more begin from a regularised fit, after so
 # many passes, and so do all moves.
 FEW = 0.1
@@ -37,64 +34,6 @@ N_RESCUES = 20
 RESCUE_PASSES = 200
 # Passes of the run that shows where others fail.
 DIAGNOSTIC_PASSES = 200
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """The best run, the spikes it stands on if all did, and what became of the starts.
-
-    Attributes
-    ----------
-    run : Run
-        The best that is no spike, if there is one.
-    groups : list of list of End
-        All ends by optimum: the kept one, the other sound ones, the spurious ones.
-    n_failed, n_returned, n_outrun : int
-        As in :class:`~bayesgmm.em.atlas.Atlas`.
-    """
-
-    run: Run
-    groups: list[list[End]]
-    n_failed: int
-    n_returned: int
-    n_outrun: int
-
-    @property
-    def spikes(self) -> list[Spike]:
-        """The spikes that the best run stands on: none, unless every start collapsed."""
-        return self.groups[0][0].spikes
-
-    @property
-    def others(self) -> tuple[Run, ...]:
-        """The best run of each other sound optimum (of each other one, if all are spurious)."""
-        is_sound = not self.spikes
-        return tuple(g[0].run for g in self.groups[1:] if bool(g[0].spikes) is not is_sound)
-
-    def atlas(
-        self,
-        problem: Problem,
-        feature_names: Sequence[str] | None = None,
-        row_numbers: np.ndarray | None = None,
-    ) -> Atlas:
-        """The account of all starts, in the words of the user's columns and rows."""
-        return Atlas(
-            optima_of(self.groups, problem, feature_names, row_numbers),
-            self.n_failed,
-            self.n_returned,
-            self.n_outrun,
-            "log_likelihood" if problem.priors is None else "log_posterior",
-        )
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to search: the constructor arguments of the estimator that matter here."""
-
-    n_components: int
-    n_init: int | str
-    method: str
-    tol: float | None
-    max_passes: int
 
 
 def search(
@@ -114,7 +53,7 @@ def search(
     ``given`` are the parts of a start that the user gives; where they are all of it, there is one
     run.
     """
-    runs = _Runs(problem, settings, watch)
+    runs = Runs(problem, settings, watch)
     # Clusterings of a few thousand rows lose more by waking threads than they gain.
     with threads.single_blas():
         if given is not None and given.is_whole:
@@ -139,7 +78,7 @@ def _may_move(settings: Settings, given: Given | None) -> bool:
     return given is None and settings.method == "mixed"
 
 
-def _finish_race(runs: "_Runs", rng: np.random.Generator, given: Given | None) -> None:
+def _finish_race(runs: Runs, rng: np.random.Generator, given: Given | None) -> None:
     settings = runs.settings
     finalists = race(
         runs.problem,
@@ -159,7 +98,7 @@ def _finish_race(runs: "_Runs", rng: np.random.Generator, given: Given | None) -
         runs.n_outrun -= 1
 
 
-def _try_all(runs: "_Runs", rng: np.random.Generator, given: Given | None) -> None:
+def _try_all(runs: Runs, rng: np.random.Generator, given: Given | None) -> None:
     settings, problem = runs.settings, runs.problem
     automatic = settings.n_init == "auto"
     n_starts = N_STARTS if automatic else int(settings.n_init)
@@ -182,7 +121,7 @@ def _try_all(runs: "_Runs", rng: np.random.Generator, given: Given | None) -> No
 
 
 def _try_moves(
-    runs: "_Runs",
+    runs: Runs,
     rng: np.random.Generator,
     n_moves: int,
     prepare: Callable[[Mixture], Mixture] | None,
@@ -224,7 +163,7 @@ def best_of(
     numpy.linalg.LinAlgError
         If every run fails because a covariance becomes singular.
     """
-    runs = _Runs(problem, settings, watch, previous)
+    runs = Runs(problem, settings, watch, previous)
     for start in candidates:
         runs.add(start)
     return runs.result()
@@ -262,125 +201,3 @@ def diagnosis(
         return ""
     why = found.atlas(regular, feature_names, row_numbers).optima[0].why_spurious
     return f" With a little of it, {why}" if why else ""
-
-
-def _rank(end: End) -> tuple[bool, float]:
-    return not end.spikes, end.run.objective
-
-
-class _Runs:
-    """Runs EM from starts and keeps account of where they end."""
-
-    def __init__(
-        self,
-        problem: Problem,
-        settings: Settings,
-        watch: Watch | None,
-        previous: float | None = None,
-    ):
-        self.problem, self.settings, self.watch = problem, settings, watch
-        self.previous = previous
-        self.finished: list[End] = []
-        self.failures: list[np.linalg.LinAlgError] = []
-        self.n_returned = self.n_outrun = 0
-
-    def add(self, start: Mixture, n_starts: int = 1) -> None:
-        """Run to the end."""
-        end = self._end_of(start, n_starts)
-        if end is not None:
-            self.finished.append(end)
-
-    def add_move(self, start: Mixture) -> bool:
-        """Run from a move on the best end, and tell whether it leads to a better one.
-
-        If it falls back there it says nothing new.
-        """
-        n_failures, best = len(self.failures), self.best
-        end = self._end_of(start)
-        if end is None:
-            del self.failures[n_failures:]
-        elif abs(end.run.objective - best.run.objective) > self.distance or (
-            best.spikes and not end.spikes
-        ):
-            self.finished.append(end)
-            return self.best is end
-        else:
-            self.n_returned += 1
-        return False
-
-    def add_rival(self, start: Mixture, n_starts: int) -> None:
-        """Run to the end only what is above the best sound end before it has begun."""
-        if self.all_collapsed:
-            self.add(start, n_starts)
-            return
-        statistics = self.problem.expectation(start)
-        value = self.problem.objective(statistics, start)
-        if value > self.best.run.objective:
-            self.add(start, n_starts)
-            return
-        run = Run(start, value, statistics.log_likelihood, (value,), False)
-        self.finished.append(End(run, find_spikes(start, self.problem), n_starts))
-
-    def _end_of(self, start: Mixture, n_starts: int = 1) -> End | None:
-        settings = self.settings
-        try:
-            if settings.tol is None:
-                run = run_accelerated(self.problem, start, settings.max_passes, self.watch)
-            else:
-                run = run_plain(
-                    self.problem,
-                    start,
-                    settings.max_passes,
-                    settings.tol,
-                    self.watch,
-                    self.previous,
-                )
-        except np.linalg.LinAlgError as error:
-            self.failures.append(error)
-            return None
-        return End(run, find_spikes(run.mixture, self.problem), n_starts)
-
-    @property
-    def best(self) -> End:
-        """The best end; of several at one optimum the first, so that rounding decides nothing."""
-        top = max(self.finished, key=_rank)
-        return next(
-            end
-            for end in self.finished
-            if bool(end.spikes) == bool(top.spikes)
-            and top.run.objective - end.run.objective <= TIE * self.problem.n
-        )
-
-    @property
-    def distance(self) -> float:
-        """Objectives that differ by less are the same optimum."""
-        return SAME * self.problem.n
-
-    @property
-    def share_sound(self) -> float:
-        """The share of all runs that ended at a sound optimum."""
-        n_sound = sum(not end.spikes for end in self.finished)
-        return n_sound / (len(self.finished) + len(self.failures))
-
-    @property
-    def all_collapsed(self) -> bool:
-        """Whether there is no sound end."""
-        return all(end.spikes for end in self.finished)
-
-    @property
-    def share_at_best(self) -> float:
-        """The share of all runs that came to the best optimum; zero if there is no sound one."""
-        if self.all_collapsed:
-            return 0.0
-        best = self.best
-        gaps = [best.run.objective - end.run.objective for end in self.finished if not end.spikes]
-        n_at_best = sum(gap < self.distance for gap in gaps)
-        return n_at_best / (len(self.finished) + len(self.failures))
-
-    def result(self) -> SearchResult:
-        if not self.finished:
-            raise self.failures[-1]
-        best = self.best
-        others = sorted((end for end in self.finished if end is not best), key=_rank, reverse=True)
-        groups = group_ends([best, *others], self.problem)
-        return SearchResult(best.run, groups, len(self.failures), self.n_returned, self.n_outrun)

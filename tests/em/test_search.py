@@ -10,12 +10,14 @@ import pytest
 from bayesgmm import GaussianMixture, load_dataset
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em import race as race_module
+from bayesgmm.em import runs as runs_module
 from bayesgmm.em import search as search_module
 from bayesgmm.em.clusterings import CLUSTERINGS, Rows, one_hot
 from bayesgmm.em.degeneracy import Spike, describe_spike, find_spikes, flatness
 from bayesgmm.em.moves import Moves
 from bayesgmm.em.problem import Problem
-from bayesgmm.em.search import Settings, best_of, search
+from bayesgmm.em.runs import Runs, Settings
+from bayesgmm.em.search import best_of, search
 from bayesgmm.em.starts import from_responsibilities, proposals
 from bayesgmm.exceptions import DegeneracyWarning
 
@@ -134,8 +136,8 @@ def test_moves_end_where_they_find_nothing_better(n_init, share, better, n, fait
         made.append(start)
         return len(made) in better
 
-    monkeypatch.setattr(search_module._Runs, "add_move", add_move)
-    monkeypatch.setattr(search_module._Runs, "share_at_best", share)
+    monkeypatch.setattr(Runs, "add_move", add_move)
+    monkeypatch.setattr(Runs, "share_at_best", share)
     problem = Problem(faithful.to_numpy(float), "full")
     search(problem, Settings(3, n_init, "mixed", None, 2000), np.random.default_rng(0))
     assert len(made) == n
@@ -157,8 +159,8 @@ def test_the_best_fit_is_improved_where_starts_are_at_odds(
         return replace(run, mixture=better.mixture_)
 
     monkeypatch.setattr(search_module, "climb", climb)
-    monkeypatch.setattr(search_module._Runs, "add_move", lambda *_: False)
-    monkeypatch.setattr(search_module._Runs, "share_at_best", share)
+    monkeypatch.setattr(Runs, "add_move", lambda *_: False)
+    monkeypatch.setattr(Runs, "share_at_best", share)
     settings = Settings(2, n_init, "mixed", None, 2000)
     found = search(Problem(X, "full"), settings, np.random.default_rng(0))
     assert len(climbed) == climbs
@@ -170,7 +172,7 @@ def test_the_best_fit_is_improved_where_starts_are_at_odds(
 
 def test_share_at_best_counts_sound_runs_among_all(faithful, monkeypatch):
     problem = Problem(faithful.to_numpy(float), "full")
-    runs = search_module._Runs(problem, Settings(2, "auto", "mixed", None, 2000), None)
+    runs = Runs(problem, Settings(2, "auto", "mixed", None, 2000), None)
     assert runs.share_at_best == 0.0
     for start in islice(proposals(problem, 2, "mixed", np.random.default_rng(0)), 4):
         runs.add(start)
@@ -326,14 +328,14 @@ def test_a_run_that_has_collapsed_is_left_early(monkeypatch):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(6, 2))
     passes = []
-    original = search_module.run_accelerated
+    original = runs_module.run_accelerated
 
     def counted(*args):
         run = original(*args)
         passes.append(run.n_passes)
         return run
 
-    monkeypatch.setattr(search_module, "run_accelerated", counted)
+    monkeypatch.setattr(runs_module, "run_accelerated", counted)
     with pytest.warns(DegeneracyWarning) as caught:
         fit = GaussianMixture(3, random_state=0).fit(X)
     assert len(caught) == 1
