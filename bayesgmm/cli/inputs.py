@@ -25,8 +25,8 @@ class Table:
     units : dict of str to str
     left_out : dict of str to str
         Column -> why it is not among them.
-    n_incomplete : int
-        Rows with gaps that were dropped.
+    incomplete : tuple of int
+        Rows with gaps that were dropped, counted from 0.
     """
 
     frame: "pd.DataFrame"
@@ -34,7 +34,7 @@ class Table:
     title: str | None = None
     units: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
-    n_incomplete: int = 0
+    incomplete: tuple[int, ...] = ()
 
     @property
     def size(self) -> str:
@@ -65,6 +65,8 @@ def read_data(
     DataError
         If there is no such data set, file or column, or a value cannot be used.
     """
+    import numpy as np
+
     from bayesgmm.data import DATASETS, as_data, numeric_columns
 
     whole, left_out = numeric_columns(_frame(data, columns), columns)
@@ -76,7 +78,8 @@ def read_data(
     name, title, units = Path(data).name.split(".")[0], None, {}
     if data in DATASETS:
         name, title, units = data, DATASETS[data].title, DATASETS[data].units
-    return Table(frame, name, title, units, left_out, len(whole) - len(frame))
+    incomplete = tuple(np.flatnonzero(whole.isna().to_numpy().any(axis=1)).tolist())
+    return Table(frame, name, title, units, left_out, incomplete)
 
 
 def read_rows(

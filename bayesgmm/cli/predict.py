@@ -58,8 +58,8 @@ def predict(
     them), its probability in each component, and log_density (nats; low where the row is unlike the
     data of the fit).
 
-    A report counts from 1: its row 1 is row 0 here, if no row was left out, and its cluster 1 is
-    component 0 of the fit that `report --save-fit` wrote.
+    A report counts from 1: its row 1 is row 0 here, and its cluster 1 is component 0 of the fit
+    that `report --save-fit` wrote.
     """
     from bayesgmm.bayes.estimator import BayesianGaussianMixture
     from bayesgmm.exceptions import DataError

@@ -100,7 +100,7 @@ def report(
             command=ctx.meta[COMMAND_LINE],
             units=table.units,
             left_out=table.left_out,
-            n_incomplete=table.n_incomplete,
+            incomplete=table.incomplete,
         )
     screen.note(f"the report is in {output}")
     if save_fit is not None:

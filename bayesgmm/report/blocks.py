@@ -167,6 +167,8 @@ class Rows:
     Attributes
     ----------
     columns : tuple of str
+    numbers : tuple of int
+        What the rows are called.
     values : tuple of tuples of str
         The data as printed, row by row.
     memberships : mapping of int to tuples
@@ -178,6 +180,7 @@ class Rows:
     """
 
     columns: tuple[str, ...]
+    numbers: tuple[int, ...]
     values: tuple[tuple[str, ...], ...]
     memberships: Mapping[int, tuple[tuple[int, ...], ...]]
     chosen: int

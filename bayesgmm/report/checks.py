@@ -14,12 +14,21 @@ from bayesgmm.report.clusters import Fitted
 from bayesgmm.report.verdicts import trust
 
 
-def run_checks(fitted: Fitted, waic: Any = None) -> tuple[Check, ...]:
-    """Every check that the fits of a model allow; ``waic`` is the posterior's, if known."""
+def run_checks(fitted: Fitted, row_numbers: np.ndarray, waic: Any = None) -> tuple[Check, ...]:
+    """Every check that the fits of a model allow.
+
+    Parameters
+    ----------
+    fitted : Fitted
+    row_numbers : (N,) array
+        What each row is called.
+    waic : ELPDData, optional
+        Of the posterior.
+    """
     model = fitted.model
     return (
         *(() if model.em is None else _em_checks(fitted, model.em)),
-        *(() if model.bayes is None else _posterior_checks(fitted, model.bayes, waic)),
+        *(() if model.bayes is None else _posterior_checks(fitted, model.bayes, row_numbers, waic)),
     )
 
 
@@ -48,13 +57,15 @@ def has_spike(fitted: Fitted) -> bool:
     return fitted.model.em is not None and fitted.model.em.starts_.all_collapsed
 
 
-def _posterior_checks(fitted: Fitted, bayes: Any, waic: Any) -> Iterator[Check]:
+def _posterior_checks(
+    fitted: Fitted, bayes: Any, row_numbers: np.ndarray, waic: Any
+) -> Iterator[Check]:
     diagnostics, model = bayes.diagnostics_, fitted.model
     total = math.prod(bayes.mixture_.batch_shape)
-    what, rhat = chain_agreement(bayes)
+    what = least_agreed(bayes, row_numbers)
     ess = diagnostics.worst("invariant")[2]
     agree = chains_agree(bayes)
-    yield trust.rhat_check(rhat, what, fitted.chains, modes(bayes))
+    yield trust.rhat_check(chains_rhat(bayes), what, fitted.chains, modes(bayes))
     yield trust.ess_check(ess, total, fitted.chains)
     if diagnostics.can_diverge:
         yield trust.divergence_check(int(diagnostics.n_divergences), total)
@@ -68,7 +79,7 @@ def _posterior_checks(fitted: Fitted, bayes: Any, waic: Any) -> Iterator[Check]:
         k_hat = np.ravel(loo.pareto_k)
         high = np.flatnonzero(k_hat > loo.good_k)
         order = high[np.argsort(-k_hat[high], kind="stable")]
-        yield trust.loo_check(float(k_hat.max()), float(loo.good_k), order.tolist())
+        yield trust.loo_check(float(k_hat.max()), float(loo.good_k), row_numbers[order].tolist())
     if waic is not None:
         yield trust.waic_check(int(waic.n_high_variance), waic.elpd, model.value("elpd_loo"))
 
@@ -85,20 +96,22 @@ def in_plain_words(quantity: str) -> str:
     return f"a {word} in {feature}" if feature else f"a {word}"
 
 
-def chain_agreement(bayes: Any) -> tuple[str, float]:
-    """The quantity free of labels on which chains agree least, and its R-hat.
+def chains_rhat(bayes: Any) -> float:
+    """The largest R-hat of what no naming of the clusters changes."""
+    return bayes.diagnostics_.worst("invariant")[1]
 
-    A report counts rows from 1, diagnostics from 0.
-    """
-    what, rhat, _ = bayes.diagnostics_.worst("invariant")
+
+def least_agreed(bayes: Any, row_numbers: np.ndarray) -> str:
+    """What has that R-hat; diagnostics have the positions of rows, a report their numbers."""
+    what = bayes.diagnostics_.worst("invariant")[0]
     if what.startswith("co-clustering of rows"):
-        what = re.sub(r"\d+", lambda row: str(int(row[0]) + 1), what)
-    return what, rhat
+        what = re.sub(r"\d+", lambda row: str(row_numbers[int(row[0])]), what)
+    return what
 
 
 def chains_agree(bayes: Any) -> bool:
     """Whether the chains tell one story; a single chain cannot disagree."""
-    return trust.chains_agree(chain_agreement(bayes)[1]) and len(modes(bayes)) < 2
+    return trust.chains_agree(chains_rhat(bayes)) and len(modes(bayes)) < 2
 
 
 def modes(bayes: Any) -> list[tuple[int, float]]:

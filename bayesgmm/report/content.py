@@ -2,7 +2,7 @@
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -41,7 +41,7 @@ def build_report(
     command: str | None = None,
     units: Mapping[str, str] | None = None,
     left_out: Mapping[str, str] | None = None,
-    n_incomplete: int = 0,
+    incomplete: Sequence[int] = (),
     date: str = "",
 ) -> Report:
     """Everything a report says, as plain values.
@@ -58,8 +58,8 @@ def build_report(
         Column -> unit, printed beside its numbers.
     left_out : mapping of str to str, optional
         Column of the table that is not among the data -> why.
-    n_incomplete : int, default 0
-        Rows of the table that are not among the data, because they have gaps.
+    incomplete : sequence of int, optional
+        Rows of the table (from 0, ascending) that are not among the data, because they have gaps.
     date : str, default ""
         As printed at the top.
 
@@ -69,7 +69,9 @@ def build_report(
     """
     evidence = Evidence(result)
     name = title or result.data_name or "Data"
-    context = Context(evidence, str(name), dict(units or {}), dict(left_out or {}), n_incomplete)
+    context = Context(
+        evidence, str(name), dict(units or {}), dict(left_out or {}), tuple(incomplete)
+    )
     sections = (
         clusters(context),
         picture(context),
@@ -146,9 +148,9 @@ def _reproduce(context: Context, command: str | None) -> Section:
 def _left_out(context: Context) -> list[tuple[str, str]]:
     """What of the table is not among the data, and why."""
     items = []
-    if context.n_incomplete:
-        whole = len(context.X) + context.n_incomplete
-        items.append(("Rows left out", f"{context.n_incomplete} of {whole}: missing values"))
+    if context.incomplete:
+        whole = len(context.X) + len(context.incomplete)
+        items.append(("Rows left out", f"{len(context.incomplete)} of {whole}: missing values"))
     if context.left_out:
         reasons = (f"{column} ({reason})" for column, reason in context.left_out.items())
         items.append(("Columns left out", ", ".join(reasons)))

@@ -30,15 +30,15 @@ class Context:
         Column -> unit, for the columns that have one.
     left_out : mapping
         Column of the table that is not among the data -> why.
-    n_incomplete : int
-        Rows of the table that are not among the data, because they have gaps.
+    incomplete : tuple of int
+        Rows of the table (from 0, ascending) that are not among the data, because they have gaps.
     """
 
     evidence: Evidence
     data_name: str
     units: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
-    n_incomplete: int = 0
+    incomplete: tuple[int, ...] = ()
 
     @property
     def X(self) -> np.ndarray:
@@ -48,8 +48,18 @@ class Context:
     @property
     def counting(self) -> str:
         """How rows are counted."""
-        without = f", without the {self.n_incomplete} left out" if self.n_incomplete else ""
-        return f"rows are counted from 1{without}"
+        table = " as in the data, those left out included" if self.incomplete else ""
+        return f"rows are counted from 1{table}"
+
+    @cached_property
+    def row_numbers(self) -> np.ndarray:
+        """What each row is called, (N,): its number in the table, counted from 1."""
+        whole = len(self.X) + len(self.incomplete)
+        return np.delete(np.arange(1, whole + 1), self.incomplete)
+
+    def numbers_of(self, rows: np.ndarray) -> list[int]:
+        """What some rows are called."""
+        return self.row_numbers[rows].tolist()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -203,7 +213,7 @@ class Context:
         """The checks on the chosen model."""
         model = self.evidence.chosen
         key = (model.covariance_type, model.n_components)
-        return run_checks(self.chosen, self.evidence.result.waic.get(key))
+        return run_checks(self.chosen, self.row_numbers, self.evidence.result.waic.get(key))
 
     @cached_property
     def chains_agree(self) -> bool:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from bayesgmm.plots import plot_clusters, plot_criteria, plot_estimates, plot_trace
 from bayesgmm.plots.style import palette_of
 from bayesgmm.report.blocks import Figure, Switch
-from bayesgmm.report.checks import chain_agreement, chains_agree
+from bayesgmm.report.checks import chains_agree, chains_rhat
 from bayesgmm.report.clusters import Fitted
 from bayesgmm.report.context import Context
 from bayesgmm.report.estimates import Estimate, as_table
@@ -323,12 +323,9 @@ def _picture_caption(context: Context, fitted: Fitted) -> str:
         name = evidence.criterion.name
         how = "worse" if evidence.criterion.in_nats else "above the chosen"
         parts.append(f"{name} is {fixed(margin, 2 if margin < 2 else 1)} {how}.")
-    if model.bayes is not None:
-        _, rhat = chain_agreement(model.bayes)
-        if not chains_agree(model.bayes):
-            parts.append(
-                f"Its chains disagree (R-hat {fixed(rhat, 3)}), so take its clusters as rough."
-            )
+    if model.bayes is not None and not chains_agree(model.bayes):
+        rhat = fixed(chains_rhat(model.bayes), 3)
+        parts.append(f"Its chains disagree (R-hat {rhat}), so take its clusters as rough.")
     return " ".join(parts)
 
 

@@ -73,7 +73,12 @@ def _soft(text: str) -> Markup:
 
 
 def _rows_json(rows: Rows) -> Markup:
-    data = {"columns": rows.columns, "values": rows.values, "memberships": rows.memberships}
+    data = {
+        "columns": rows.columns,
+        "numbers": rows.numbers,
+        "values": rows.values,
+        "memberships": rows.memberships,
+    }
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     # Nothing inside may end the script element.
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))

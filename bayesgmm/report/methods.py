@@ -102,12 +102,11 @@ def _models(context: Context) -> str:
     cite = " (Celeux and Govaert, 1995)" if len(evidence.families) > 1 else ""
     component = "component" if numbers == "1" else "components"
     incomplete = ""
-    if context.n_incomplete:
-        whole = n + context.n_incomplete
-        were = "was" if context.n_incomplete == 1 else "were"
+    if context.incomplete:
+        left_out = len(context.incomplete)
+        were = "was" if left_out == 1 else "were"
         incomplete = (
-            f" {context.n_incomplete} of {whole} observations had missing values and {were} left "
-            "out."
+            f" {left_out} of {n + left_out} observations had missing values and {were} left out."
         )
     return (
         f"We fitted {kind}Gaussian mixtures with {families} {noun}{cite} and "

@@ -63,7 +63,7 @@
     const body = list.createTBody();
     data.values.forEach((values, i) => {
       const row = body.insertRow();
-      const name = text("th", String(i + 1));
+      const name = text("th", String(data.numbers[i]));
       name.scope = "row";
       row.append(name, ...values.map((value) => text("td", value)));
       row.append(...data.memberships[chosen][i].map((p) => text("td", share(p))));
@@ -73,7 +73,7 @@
   document.getElementById("save-rows").addEventListener("click", () => {
     const quoted = (value) => `"${String(value).replaceAll('"', '""').replaceAll("\u2212", "-")}"`;
     const lines = data.values.map((values, i) =>
-      [i + 1, ...values, ...data.memberships[chosen][i].map((p) => p / 1000)].map(quoted).join(","));
+      [data.numbers[i], ...values, ...data.memberships[chosen][i].map((p) => p / 1000)].map(quoted).join(","));
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([[heads.map(quoted).join(","), ...lines].join("\n")], { type: "text/csv" }));
     link.download = "memberships.csv";
@@ -89,7 +89,7 @@
   const say = (row, k) => {
     const values = data.columns.map((name, j) => `${name} ${data.values[row][j]}`).join(", ");
     const sure = data.memberships[k][row].map((p, c) => `cluster ${c + 1}: ${share(p)}`).join(" · ");
-    readout.replaceChildren(text("b", `Row ${row + 1}`), `: ${values}`, document.createElement("br"), sure);
+    readout.replaceChildren(text("b", `Row ${data.numbers[row]}`), `: ${values}`, document.createElement("br"), sure);
   };
   for (const box of all(".switch [data-geometry]")) {
     const svg = box.querySelector("svg");

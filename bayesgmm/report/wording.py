@@ -113,8 +113,8 @@ def decimals_of(values: np.ndarray) -> int:
 
 
 def row_list(rows: Sequence[int], limit: int = 5) -> str:
-    """``row 6``, ``rows 6 and 24``, ``rows 6, 24, 30, 31, 40 and 7 more`` (counted from one)."""
-    shown = [int(row) + 1 for row in rows[:limit]]
+    """``row 6``, ``rows 6 and 24``, ``rows 6, 24, 30, 31, 40 and 7 more``; ``rows`` are numbers."""
+    shown = rows[:limit]
     noun = "row" if len(rows) == 1 else "rows"
     if len(rows) > limit:
         return f"{noun} {', '.join(map(str, shown))} and {len(rows) - limit} more"

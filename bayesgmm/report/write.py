@@ -1,6 +1,6 @@
 """Writing a report to a file, whole or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from os import PathLike
 from pathlib import Path
@@ -22,7 +22,7 @@ def write_report(
     command: str | None = None,
     units: Mapping[str, str] | None = None,
     left_out: Mapping[str, str] | None = None,
-    n_incomplete: int = 0,
+    incomplete: Sequence[int] = (),
 ) -> Path:
     """Write a report on a sweep: one self-contained HTML file, or Markdown.
 
@@ -40,8 +40,8 @@ def write_report(
         Column -> unit, printed beside its numbers.
     left_out : mapping of str to str, optional
         Column of the table that is not among the data -> why.
-    n_incomplete : int, default 0
-        Rows of the table that are not among the data, because they have gaps.
+    incomplete : sequence of int, optional
+        Rows of the table (from 0, ascending) that are not among the data, because they have gaps.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def write_report(
         command=command,
         units=units,
         left_out=left_out,
-        n_incomplete=n_incomplete,
+        incomplete=incomplete,
         date=f"{today.day} {today:%B %Y}",
     )
     text = _RENDERERS[target.suffix.lower()](report)

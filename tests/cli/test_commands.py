@@ -114,7 +114,14 @@ def test_a_report_says_what_was_left_out(run, folder, gaps):
     text = " ".join((folder / "page.md").read_text(encoding="utf-8").split())
     assert "78 rows × 2 measurements · 2 rows with gaps left out" in text
     assert "2 of 80 observations had missing values and were left out." in text
-    assert "Rows are counted from 1, without the 2 left out." in text
+    assert "Rows are counted from 1 as in the data, those left out included." in text
+    typical = re.findall(r"row (\d+) \\?\(([\d.]+), ([−\d.]+)\\?\)", text)
+    assert typical
+    for row, *values in typical:
+        expected = gaps.loc[int(row) - 1, ["height", "weight"]].to_numpy(float)
+        np.testing.assert_allclose(
+            [float(v.replace("−", "-")) for v in values], expected, atol=0.01
+        )
     reasons = re.search(r"Columns left out\W+(.*?)SHA-256", text)[1]
     assert "id (" in reasons
     assert "colour (text)" in reasons

@@ -30,6 +30,10 @@ def text_of(section):
     return json.dumps(dataclasses.asdict(section), ensure_ascii=False)
 
 
+def number(text):
+    return float(text.replace("\N{MINUS SIGN}", "-"))
+
+
 def test_em_alone_claims_no_uncertainty(em_sweep, blobs):
     report, sections = rendered(em_sweep(blobs))
     assert report.answer.headline == "Two clusters, and all 100 rows placed with confidence"
@@ -81,6 +85,60 @@ def test_many_measurements(em_sweep, n_features):
     assert report.answer.headline.startswith("Two clusters")
     assert "the two are drawn that tell the clusters" in text_of(sections["picture"])
     assert len(sections["clusters"].blocks[0].cards[0].table.rows) == n_features
+
+
+def test_rows_have_the_numbers_of_the_table_they_come_from(em_sweep):
+    rng = np.random.default_rng(5)
+    table = np.vstack([rng.normal(0, 1, (50, 2)), rng.normal(4, 1, (50, 2))])
+    table[90] = [2.0, 15.0]
+    incomplete = (0, 40, 41, 99)
+    report = build_report(em_sweep(np.delete(table, incomplete, axis=0)), incomplete=incomplete)
+    sections = {section.key: section for section in report.sections}
+    kept = [row for row in range(100) if row not in incomplete]
+    listed = sections["rows"].blocks[-1].blocks[0]
+    assert list(listed.numbers) == [row + 1 for row in kept]
+    assert '"numbers":[2,3,' in to_html(report)
+    tables = [b for b in sections["rows"].blocks if getattr(b, "columns", ("",))[0] == "row"]
+    assert [t.label for t in tables] == ["Least certain rows", "Odd rows"]
+    for row in tables[0].rows + tables[1].rows:
+        np.testing.assert_allclose([*map(number, row[1:3])], table[int(row[0]) - 1], atol=0.01)
+    assert "Row 91 fits no cluster" in text_of(sections["rows"])
+    assert "Row 91 is a surprise" in text_of(sections["rows"])
+    for card in sections["clusters"].blocks[0].cards:
+        for row, x, y in re.findall(r"row (\d+) \((\S+), (\S+)\)", card.notes[-1]):
+            np.testing.assert_allclose([number(x), number(y)], table[int(row) - 1], atol=0.01)
+    assert "Rows are counted from 1 as in the data, those left out included." in text_of(report)
+
+
+def test_doubtful_rows_of_the_first_screen_have_those_numbers(em_sweep, blobs):
+    X = np.vstack([blobs, [[3.1, 3.1]]])
+    result = em_sweep(X, [2], covariance_types=("tied",))
+    before = build_report(result).answer.facts[2]
+    after = build_report(result, incomplete=(2, 50)).answer.facts[2]
+    assert before.detail.endswith(": row 101")
+    assert after.detail.endswith(": row 103")
+
+
+def test_checks_name_rows_by_those_numbers(sweep):
+    key = ("full", 2)
+    pareto_k = np.array(sweep.loo[key].pareto_k)
+    pareto_k[4] = 0.95
+    loo = copy.copy(sweep.loo[key])
+    loo.pareto_k = pareto_k
+    fit = copy.copy(sweep.fits["bayes", *key])
+    diagnostics = fit.diagnostics_
+    table = diagnostics.table.copy()
+    row = table.index[table["quantity"].str.startswith("co-clustering of rows")][0]
+    table.loc[row, ["quantity", "rhat"]] = ["co-clustering of rows 4 and 10", 1.5]
+    fit.diagnostics_ = dataclasses.replace(diagnostics, table=table)
+    changed = dataclasses.replace(
+        sweep, fits={**sweep.fits, ("bayes", *key): fit}, loo={**sweep.loo, key: loo}
+    )
+    report = build_report(changed, incomplete=(0, 7))
+    checks = next(s for s in report.sections if s.key == "checks").blocks[0].checks
+    assert any("LOO leans on row 6 " in check.means for check in checks)
+    assert any("co-clustering of rows 6 and 13." in check.means for check in checks)
+    assert "co-clustering of rows 6 and 13." in report.answer.lede[0]
 
 
 def test_a_failed_fit_is_told(em_sweep, blobs):

@@ -8,10 +8,10 @@ from bayesgmm.report.verdicts.choice import Placement
     ("n", "doubtful", "text"),
     [
         (272, [], "All 272 rows are sure"),
-        (272, [243], "271 rows are sure; row 244 is in doubt"),
-        (272, [3, 4], "270 rows are sure, 2 are in doubt"),
-        (2, [0], "1 row is sure; row 1 is in doubt"),
-        (2, [0, 1], "All 2 rows are in doubt"),
+        (272, [244], "271 rows are sure; row 244 is in doubt"),
+        (272, [4, 5], "270 rows are sure, 2 are in doubt"),
+        (2, [1], "1 row is sure; row 1 is in doubt"),
+        (2, [1, 2], "All 2 rows are in doubt"),
     ],
 )
 def test_doubt_heading(n, doubtful, text):
@@ -53,7 +53,7 @@ def test_wrong_rows():
 
 def test_no_row_is_odd():
     assert v.odd_heading([], False) == "No row is odd"
-    text = v.odd_sentence(272, 3, 243, 1.71, 0)
+    text = v.odd_sentence(272, 3, 244, 1.71, 0)
     assert text == (
         "Three rows lie beyond the 99 % ellipse of every cluster; chance alone gives up to 2.7 "
         "on average, and now and then this many. "
@@ -63,10 +63,10 @@ def test_no_row_is_odd():
 
 
 def test_odd_rows():
-    assert v.odd_heading([291], False) == "Row 292 fits no cluster"
-    assert v.odd_heading([1, 2], True) == "Rows 2 and 3 fit no cluster"
-    assert "Row 292 is a surprise: at most 0.01 rows" in v.odd_sentence(342, 1, 291, 0.0113, 1)
-    text = v.odd_sentence(342, 2, 291, 1e-9, 2)
+    assert v.odd_heading([292], False) == "Row 292 fits no cluster"
+    assert v.odd_heading([2, 3], True) == "Rows 2 and 3 fit no cluster"
+    assert "Row 292 is a surprise: at most 0.01 rows" in v.odd_sentence(342, 1, 292, 0.0113, 1)
+    text = v.odd_sentence(342, 2, 292, 1e-9, 2)
     assert "The farthest, row 292, is a surprise: fewer than 0.01 rows are expected" in text
 
 

@@ -79,6 +79,6 @@ def test_decimals_that_a_column_was_recorded_with():
 
 
 def test_rows_are_counted_from_one():
-    assert w.row_list([5]) == "row 6"
-    assert w.row_list([0, 5]) == "rows 1 and 6"
-    assert w.row_list([0, 1, 2, 3], limit=2) == "rows 1, 2 and 2 more"
+    assert w.row_list([6]) == "row 6"
+    assert w.row_list([1, 6]) == "rows 1 and 6"
+    assert w.row_list([1, 2, 3, 4], limit=2) == "rows 1, 2 and 2 more"

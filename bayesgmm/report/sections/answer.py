@@ -1,7 +1,7 @@
 """The first screen."""
 
 from bayesgmm.report.blocks import Answer, Fact
-from bayesgmm.report.checks import chain_agreement, has_spike, modes
+from bayesgmm.report.checks import chains_rhat, has_spike, least_agreed, modes
 from bayesgmm.report.context import Context
 from bayesgmm.report.verdicts import choice as words
 from bayesgmm.report.verdicts import trust
@@ -22,8 +22,8 @@ def answer(context: Context, date: str) -> Answer:
     """
     choice, (n, d) = context.choice, context.X.shape
     kicker = [context.data_name, f"{counted(n, 'row')} × {counted(d, 'measurement')}"]
-    if context.n_incomplete:
-        kicker.append(f"{counted(context.n_incomplete, 'row')} with gaps left out")
+    if context.incomplete:
+        kicker.append(f"{counted(len(context.incomplete), 'row')} with gaps left out")
     kicker.append(date)
     families = len(context.evidence.families)
     lede = [
@@ -38,8 +38,8 @@ def answer(context: Context, date: str) -> Answer:
         lede.insert(0, next(c.means for c in context.checks if c.level == "fail"))
     if not context.chains_agree:
         bayes = context.evidence.chosen.bayes
-        what, rhat = chain_agreement(bayes)
-        lede.insert(0, trust.disagreement_sentence(rhat, what, modes(bayes)))
+        what = least_agreed(bayes, context.row_numbers)
+        lede.insert(0, trust.disagreement_sentence(chains_rhat(bayes), what, modes(bayes)))
     if context.placement is not None and context.placement.overlaps:
         lede.append("Use memberships, not labels.")
     return Answer(
@@ -85,7 +85,7 @@ def _facts(context: Context) -> list[Fact]:
                     f"{percent(max(sizes) / len(fitted.X))}",
                 )
             )
-        doubtful = fitted.in_doubt.tolist()
+        doubtful = context.numbers_of(fitted.in_doubt)
         which = f": {row_list(doubtful, 3)}" if 0 < len(doubtful) <= 3 else ""
         reach = "no cluster reaches 90\u00a0%" if doubtful else "every row reaches 90\u00a0%"
         facts.append(Fact("Rows in doubt", str(len(doubtful)), f"{reach}{which}"))

@@ -199,7 +199,7 @@ def _typical(context: Context, k: int) -> str:
         return "No row has this as its likeliest cluster."
     shown = context.by_separation[:2] if context.X.shape[1] > 3 else range(context.X.shape[1])
     parts = [
-        f"row {row + 1} ("
+        f"row {context.row_numbers[row]} ("
         + ", ".join(
             f"{fixed(context.X[row, j], context.decimals[j])}{context.unit(j)}"
             for j in sorted(shown)

@@ -31,7 +31,7 @@ def rows(context: Context) -> Section:
     odd_heading, odd_blocks = _odd(context)
     if fitted.k == 1:
         return Section("rows", "Rows", "Rows to look at", odd_heading, odd_blocks)
-    doubtful = fitted.in_doubt.tolist()
+    doubtful = context.numbers_of(fitted.in_doubt)
     source = (
         "averaged over the posterior, so it counts both the overlap of the clusters and the doubt "
         "about their shapes"
@@ -70,7 +70,8 @@ def all_rows(context: Context) -> Rows:
         k: tuple(tuple(row) for row in np.round(1000 * fitted.memberships).astype(int).tolist())
         for k, fitted in context.fitted.items()
     }
-    return Rows(context.names, values, memberships, context.chosen.k, context.drawn)
+    numbers = tuple(context.row_numbers.tolist())
+    return Rows(context.names, numbers, values, memberships, context.chosen.k, context.drawn)
 
 
 def shown_features(context: Context) -> list[int]:
@@ -110,7 +111,7 @@ def _least_certain(context: Context) -> Table:
     for i, row in enumerate(order):
         ranked = np.argsort(-fitted.memberships[row], kind="stable")
         best = int(ranked[0])
-        entries = [str(row + 1)]
+        entries = [str(context.row_numbers[row])]
         entries += [fixed(context.X[row, j], context.decimals[j]) for j in features]
         entries += [str(best + 1), percent(float(fitted.memberships[row, best]), 1)]
         if bounds is not None:
@@ -139,8 +140,9 @@ def _odd(context: Context) -> tuple[str, tuple[Block, ...]]:
     odd = order[expected[order] < words.ODD]
     beyond = int(np.sum(nearest**2 > chi2.ppf(0.99, context.X.shape[1])))
     heavy = words.has_heavy_tails(len(fitted.X), beyond)
+    first = int(order[0])
     sentence = words.odd_sentence(
-        len(fitted.X), beyond, int(order[0]), float(expected[order[0]]), len(odd)
+        len(fitted.X), beyond, int(context.row_numbers[first]), float(expected[first]), len(odd)
     )
     n_shown = int(np.clip(len(odd), _MIN_SHOWN, _MAX_SHOWN))
     features = shown_features(context)
@@ -149,7 +151,7 @@ def _odd(context: Context) -> tuple[str, tuple[Block, ...]]:
     columns += ["distance, sd", "rows this far expected"]
     table_rows = []
     for row in order[:n_shown]:
-        entries = [str(row + 1)]
+        entries = [str(context.row_numbers[row])]
         entries += [fixed(context.X[row, j], context.decimals[j]) for j in features]
         if fitted.k > 1:
             entries.append(str(fitted.distances[row].argmin() + 1))
@@ -160,4 +162,4 @@ def _odd(context: Context) -> tuple[str, tuple[Block, ...]]:
     table = Table(
         tuple(columns), tuple(table_rows), caption=caption, label="Odd rows", sortable=True
     )
-    return words.odd_heading(odd.tolist(), heavy), (Text(sentence), table)
+    return words.odd_heading(context.numbers_of(odd), heavy), (Text(sentence), table)

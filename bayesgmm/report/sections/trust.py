@@ -3,7 +3,7 @@
 from bayesgmm.bayes.verdicts import MAX_RHAT
 from bayesgmm.report import figures
 from bayesgmm.report.blocks import Block, Checks, Section, Table, Text, Verdict
-from bayesgmm.report.checks import chain_agreement, chains_agree
+from bayesgmm.report.checks import chains_agree, chains_rhat
 from bayesgmm.report.context import Context
 from bayesgmm.report.verdicts import agreement, trust
 from bayesgmm.report.wording import NBSP, fixed, joined
@@ -18,7 +18,7 @@ def checks(context: Context) -> Section | None:
         return None
     blocks: list[Block] = [Checks(found)]
     shaky = [
-        f"K{NBSP}={NBSP}{k} (R-hat {fixed(chain_agreement(model.bayes)[1], 3)})"
+        f"K{NBSP}={NBSP}{k} (R-hat {fixed(chains_rhat(model.bayes), 3)})"
         for k, model in context.evidence.by_k.items()
         if model is not context.evidence.chosen
         and model.bayes is not None

@@ -12,7 +12,7 @@ _APART = 0.005
 
 
 def doubt_heading(n_rows: int, doubtful: Sequence[int]) -> str:
-    """How many rows are sure; ``doubtful`` are positions from 0."""
+    """How many rows are sure; ``doubtful`` are the numbers of the rows."""
     doubt = len(doubtful)
     sure = n_rows - doubt
     if doubt == 0:
@@ -21,7 +21,7 @@ def doubt_heading(n_rows: int, doubtful: Sequence[int]) -> str:
         return f"All {n_rows} rows are in doubt"
     verb = "is" if sure == 1 else "are"
     if doubt == 1:
-        return f"{counted(sure, 'row')} {verb} sure; row {int(doubtful[0]) + 1} is in doubt"
+        return f"{counted(sure, 'row')} {verb} sure; row {doubtful[0]} is in doubt"
     return f"{counted(sure, 'row')} {verb} sure, {doubt} are in doubt"
 
 
@@ -71,7 +71,7 @@ def has_heavy_tails(n_rows: int, n_beyond: int) -> bool:
 
 
 def odd_heading(odd: Sequence[int], heavy: bool) -> str:
-    """Whether any row fits no cluster; ``odd`` are positions from 0."""
+    """Whether any row fits no cluster; ``odd`` are the numbers of the rows."""
     if len(odd) == 0:
         return "No row is odd by itself, but many lie far out" if heavy else "No row is odd"
     verb = "fits" if len(odd) == 1 else "fit"
@@ -87,7 +87,7 @@ def odd_sentence(n_rows: int, n_beyond: int, farthest: int, expected: float, n_o
     n_beyond : int
         Rows beyond the 99 % ellipse of every cluster.
     farthest : int
-        The row (from 0) that is farthest out.
+        Number of the row that is farthest out.
     expected : float
         How many rows chance puts as far out as that one, at most.
     n_odd : int
@@ -108,12 +108,12 @@ def odd_sentence(n_rows: int, n_beyond: int, farthest: int, expected: float, n_o
         at_most = f"at most {many}" if expected >= 0.005 else many
         which = "The farthest, row" if n_odd > 1 else "Row"
         return (
-            f"{beyond} {which} {farthest + 1}{',' if n_odd > 1 else ''} is a surprise: "
+            f"{beyond} {which} {farthest}{',' if n_odd > 1 else ''} is a surprise: "
             f"{at_most} are expected as far out. Look at it: it may be a slip, or belong to a "
             "group too small to be a cluster."
         )
     return (
-        f"{beyond} Even the farthest, row {farthest + 1}, is no surprise: up to {many} are "
+        f"{beyond} Even the farthest, row {farthest}, is no surprise: up to {many} are "
         f"expected as far out, and only below {fixed(ODD, 1)} would it deserve a look."
     )
 

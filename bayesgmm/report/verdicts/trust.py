@@ -211,7 +211,7 @@ def switching_check(switched: float, agree: bool) -> Check:
 
 
 def loo_check(max_k: float, threshold: float, high: Sequence[int]) -> Check:
-    """Whether leave-one-out rests on single rows; ``high`` are positions from 0."""
+    """Whether leave-one-out rests on single rows; ``high`` are the numbers of such rows."""
     name = "LOO is reliable (k-hat)"
     found, wanted = f"{fixed(max_k, 2)} at worst", f"up to {fixed(threshold, 2)}"
     if len(high) == 0:
