@@ -174,6 +174,7 @@ class Context:
                 lead.se,
                 shape=self.shape(lead.model),
                 is_rough=not chains_agree(lead.model.bayes),
+                is_shown=evidence.shows(lead.model),
             ),
             in_nats=criterion.in_nats,
         )

@@ -178,6 +178,10 @@ class Evidence:
                 shown[k] = self.best(self.criterion, candidates) or candidates[0]
         return shown
 
+    def shows(self, model: Model) -> bool:
+        """Whether a model is the one shown at its K."""
+        return self.by_k[model.n_components] is model
+
     def cost(self, model: Model, criterion: Criterion) -> float | None:
         """The criterion turned so that lower is better, or None where it is unknown."""
         value = model.value(criterion.column)

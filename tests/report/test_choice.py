@@ -159,6 +159,23 @@ def test_loo_that_leans_elsewhere_is_a_tie():
     assert "The chains of that model disagree" in v.criteria_sentence(rough)
 
 
+def test_loo_that_leans_to_a_model_not_shown_names_it():
+    full, tied = v.shape_words("full", 2), v.shape_words("tied", 2)
+    shown = replace(TWO, shape=full, prediction=Prediction(4, 3.2, 3.6, full))
+    assert "leans to four, but" in v.criteria_sentence(shown)
+    assert "highest at four, but" in v.disagreement(shown)[1]
+    hidden = replace(shown, prediction=Prediction(4, 3.2, 3.6, full, is_shown=False))
+    assert "leans to four of free shape (full), but by only" in v.criteria_sentence(hidden)
+    body = v.disagreement(hidden)[1]
+    assert "highest at four of free shape (full), but" in body
+    assert body.endswith(
+        "The table by K shows the family that BIC prefers at four; this fit is in the list of "
+        "every fit."
+    )
+    other = replace(shown, prediction=Prediction(4, 25.0, 3.6, tied))
+    assert "better with four of one shared shape (tied), by" in v.disagreement(other)[1]
+
+
 def test_loo_that_differs_clearly():
     clear = replace(TWO, prediction=Prediction(4, 25.0, 4.0))
     assert "take two to name groups, four to describe the density" in v.criteria_sentence(clear)

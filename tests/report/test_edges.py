@@ -193,6 +193,30 @@ def test_chains_that_disagree_withhold_the_answer(sweep):
     assert "Withheld" in text_of(sections["methods"])
 
 
+def test_a_model_that_leads_by_loo_is_named_though_another_is_shown(sweep):
+    """At three, a twin of another family is best by BIC; the full one predicts best."""
+    table, loo, fits = sweep.table.copy(), dict(sweep.loo), dict(sweep.fits)
+    three = table["n_components"] == 3
+    twin = table[three].assign(covariance_type="tied")
+    twin["bic"] -= 1.0
+    table.loc[three, "elpd_loo"] += 30.0
+    leader = copy.copy(loo["full", 3])
+    leader.elpd_i = np.array(leader.elpd_i) + 30.0 / len(sweep.X)
+    loo |= {("full", 3): leader, ("tied", 3): loo["full", 3]}
+    for engine in ("em", "bayes"):
+        fits[engine, "tied", 3] = fits[engine, "full", 3]
+    fit = copy.copy(fits["bayes", "full", 3])
+    numbers = fit.diagnostics_.table.copy()
+    numbers.loc[numbers["quantity"] == "log likelihood", "rhat"] = 1.234
+    fit.diagnostics_ = dataclasses.replace(fit.diagnostics_, table=numbers)
+    fits["bayes", "full", 3] = fit
+    table = pd.concat([table, twin], ignore_index=True)
+    report, sections = rendered(dataclasses.replace(sweep, table=table, loo=loo, fits=fits))
+    assert any("with three of free shape (full), by" in text for text in report.answer.lede)
+    assert "with three of free shape (full), by" in text_of(sections["how-many"])
+    assert "K = 3 (full, R-hat 1.234)" in text_of(sections["checks"]).replace("\u00a0", " ")
+
+
 def test_chains_in_different_modes_withhold_the_answer(sweep):
     key = ("bayes", "full", 2)
     fit = copy.copy(sweep.fits[key])

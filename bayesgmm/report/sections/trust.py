@@ -5,6 +5,7 @@ from bayesgmm.report import figures
 from bayesgmm.report.blocks import Block, Checks, Section, Table, Text, Verdict
 from bayesgmm.report.checks import chains_agree, chains_rhat
 from bayesgmm.report.context import Context
+from bayesgmm.report.evidence import Model
 from bayesgmm.report.verdicts import agreement, trust
 from bayesgmm.report.wording import NBSP, fixed, joined
 
@@ -17,10 +18,15 @@ def checks(context: Context) -> Section | None:
     if not found:
         return None
     blocks: list[Block] = [Checks(found)]
+    evidence = context.evidence
+    told = list(evidence.by_k.values())
+    # The first screen may speak of a model that is not shown.
+    if evidence.loo_lead is not None and not evidence.shows(evidence.loo_lead.model):
+        told.append(evidence.loo_lead.model)
     shaky = [
-        f"K{NBSP}={NBSP}{k} (R-hat {fixed(chains_rhat(model.bayes), 3)})"
-        for k, model in context.evidence.by_k.items()
-        if model is not context.evidence.chosen
+        _name_with_rhat(context, model)
+        for model in told
+        if model is not evidence.chosen
         and model.bayes is not None
         and not chains_agree(model.bayes)
     ]
@@ -37,6 +43,13 @@ def checks(context: Context) -> Section | None:
         blocks.append(chains)
     heading = trust.checks_heading(found)
     return Section("checks", "Checks", "Can the numbers be trusted", heading, tuple(blocks))
+
+
+def _name_with_rhat(context: Context, model: Model) -> str:
+    family = f"{context.evidence.family(model)}, " if len(context.evidence.families) > 1 else ""
+    return (
+        f"K{NBSP}={NBSP}{model.n_components} ({family}R-hat {fixed(chains_rhat(model.bayes), 3)})"
+    )
 
 
 def priors(context: Context) -> Section | None:

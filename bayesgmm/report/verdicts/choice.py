@@ -42,7 +42,7 @@ class Prediction:
     """What leave-one-out says: the K it likes best and its lead over the chosen one.
 
     ``shape`` is that of the clusters, empty if only one family was tried; ``is_rough`` if the
-    chains of that model disagree.
+    chains of that model disagree; ``is_shown`` if it is the model that the report shows at its K.
     """
 
     k: int
@@ -50,6 +50,7 @@ class Prediction:
     se: float
     shape: str = ""
     is_rough: bool = False
+    is_shown: bool = True
 
     @property
     def is_tie(self) -> bool:
@@ -275,9 +276,7 @@ def criteria_sentence(choice: Choice) -> str:
         agrees += f", with {prediction.shape}." if prediction.shape != choice.shape else "."
         return f"{text}. {agrees}" if text else agrees
     lead = f"{fixed(prediction.difference, 1)}"
-    which = in_words(prediction.k)
-    if prediction.shape != choice.shape:
-        which = f"{which}{_of(prediction.shape)}"
+    which = _predicted(choice, prediction)
     error = f"a standard error of {fixed(prediction.se, 1)}"
     if prediction.is_tie:
         loo = (
@@ -293,6 +292,13 @@ def criteria_sentence(choice: Choice) -> str:
     if prediction.is_rough:
         loo = f"{loo} The chains of that model disagree, so read this as rough."
     return f"{text}. {loo}" if text else loo
+
+
+def _predicted(choice: Choice, prediction: Prediction) -> str:
+    """K of the prediction, and its shape where a reader would take it for another."""
+    if prediction.shape == choice.shape and prediction.is_shown:
+        return in_words(prediction.k)
+    return f"{in_words(prediction.k)}{_of(prediction.shape)}"
 
 
 def edge_sentence(choice: Choice) -> str:
@@ -348,17 +354,23 @@ def disagreement(choice: Choice, pair: tuple[int, int] | None = None) -> tuple[s
         advice.append(f"ICL prefers {in_words(icl)}, although it charges for overlap.")
     if leans and prediction is not None:
         lead, error = fixed(prediction.difference, 1), fixed(prediction.se, 1)
+        which = _predicted(choice, prediction)
         if prediction.is_tie:
             ratio = prediction.difference / prediction.se if prediction.se else 0.0
             advice.append(
-                f"Leave-one-out is highest at {in_words(prediction.k)}, but its lead of {lead} has "
+                f"Leave-one-out is highest at {which}, but its lead of {lead} has "
                 f"a standard error of {error} ({fixed(ratio, 1)} standard errors): a tie."
             )
         else:
             advice.append(
-                f"Prediction is better with {in_words(prediction.k)}, by {lead} with a standard "
+                f"Prediction is better with {which}, by {lead} with a standard "
                 f"error of {error}. Take {in_words(choice.k)} to name groups, "
                 f"{in_words(prediction.k)} to describe the density."
+            )
+        if not prediction.is_shown:
+            advice.append(
+                f"The table by K shows the family that {choice.criterion} prefers at "
+                f"{in_words(prediction.k)}; this fit is in the list of every fit."
             )
     rest = [name for name in differing if name != "ICL"]
     if rest:
