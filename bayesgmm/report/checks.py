@@ -102,11 +102,17 @@ def chains_rhat(bayes: Any) -> float:
 
 
 def least_agreed(bayes: Any, row_numbers: np.ndarray) -> str:
-    """What has that R-hat; diagnostics have the positions of rows, a report their numbers."""
-    what = bayes.diagnostics_.worst("invariant")[0]
-    if what.startswith("co-clustering of rows"):
-        what = re.sub(r"\d+", lambda row: str(row_numbers[int(row[0])]), what)
-    return what
+    """What has that R-hat."""
+    return with_row_numbers(bayes.diagnostics_.worst("invariant")[0], row_numbers)
+
+
+def with_row_numbers(text: str, row_numbers: np.ndarray) -> str:
+    """A text of the diagnostics, which have the positions of rows, with their numbers."""
+    return re.sub(
+        r"(?<=co-clustering of rows )(\d+) and (\d+)",
+        lambda rows: f"{row_numbers[int(rows[1])]} and {row_numbers[int(rows[2])]}",
+        text,
+    )
 
 
 def chains_agree(bayes: Any) -> bool:

@@ -131,11 +131,14 @@ def test_checks_name_rows_by_those_numbers(sweep):
     row = table.index[table["quantity"].str.startswith("co-clustering of rows")][0]
     table.loc[row, ["quantity", "rhat"]] = ["co-clustering of rows 4 and 10", 1.5]
     fit.diagnostics_ = dataclasses.replace(diagnostics, table=table)
+    notes = sweep.table.assign(note="R-hat is 1.5 for the co-clustering of rows 4 and 10.")
     changed = dataclasses.replace(
-        sweep, fits={**sweep.fits, ("bayes", *key): fit}, loo={**sweep.loo, key: loo}
+        sweep, table=notes, fits={**sweep.fits, ("bayes", *key): fit}, loo={**sweep.loo, key: loo}
     )
     report = build_report(changed, incomplete=(0, 7))
-    checks = next(s for s in report.sections if s.key == "checks").blocks[0].checks
+    sections = {section.key: section for section in report.sections}
+    assert "co-clustering of rows 6 and 13." in text_of(sections["how-many"])
+    checks = sections["checks"].blocks[0].checks
     assert any("LOO leans on row 6 " in check.means for check in checks)
     assert any("co-clustering of rows 6 and 13." in check.means for check in checks)
     assert "co-clustering of rows 6 and 13." in report.answer.lede[0]

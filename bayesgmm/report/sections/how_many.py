@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from bayesgmm.report import figures
 from bayesgmm.report.blocks import Block, Folded, Section, Table, Text, Verdict
+from bayesgmm.report.checks import with_row_numbers
 from bayesgmm.report.clusters import Fitted
 from bayesgmm.report.context import Context
 from bayesgmm.report.evidence import CRITERIA, Criterion, Model
@@ -211,7 +212,8 @@ def _all_fits(context: Context) -> Table:
             fixed(row[column], decimals) if _is_known(row[column]) else "–"
             for column, _, decimals in present
         ]
-        note = f"{row['status']}: {row['note']}" if row["note"] else str(row["status"])
+        note = with_row_numbers(str(row["note"]), context.row_numbers)
+        note = f"{row['status']}: {note}" if note else str(row["status"])
         rows.append((name, *numbers, note))
     return Table(
         ("engine, family, K", *(name for _, name, _ in present), "status"),
