@@ -94,6 +94,16 @@ def test_rows_in_the_page_are_those_of_the_data(page, sweep):
     assert all(abs(sum(row) - 1000) <= 1 for row in rows["memberships"]["3"])
 
 
+def test_rows_far_out_are_in_the_order_that_is_named(report):
+    section = next(s for s in report.sections if s.key == "rows")
+    table = next(b for b in section.blocks if getattr(b, "label", "") == "Odd rows")
+    sentence = section.blocks[section.blocks.index(table) - 1].body
+    expected = [float(row[-1]) for row in table.rows]
+    assert expected == sorted(expected)
+    assert table.caption.startswith("The 5 least expected rows.")
+    assert f"the least expected, row {table.rows[0][0]}, is no surprise" in sentence
+
+
 def test_clusters_are_numbered_as_the_em_fit_numbers_them(report, sweep):
     cards = report.sections[0].blocks[0].cards
     means = sweep.fits["em", "full", 2].means_

@@ -55,10 +55,10 @@ def test_no_row_is_odd():
     assert v.odd_heading([], False) == "No row is odd"
     text = v.odd_sentence(272, 3, 244, 1.71, 0)
     assert text == (
-        "Three rows lie beyond the 99 % ellipse of every cluster; chance alone gives up to 2.7 "
-        "on average, and now and then this many. "
-        "Even the farthest, row 244, is no surprise: up to 1.71 rows are expected as far out, and "
-        "only below 0.5 would it deserve a look."
+        "Three rows lie beyond the 99 % ellipse of every cluster. Chance alone puts up to 2.7 "
+        "there on average, so three is nothing unusual. "
+        "Even the least expected, row 244, is no surprise: up to 1.71 rows are expected as far "
+        "out, and only below 0.5 would it deserve a look."
     )
 
 
@@ -67,12 +67,12 @@ def test_odd_rows():
     assert v.odd_heading([2, 3], True) == "Rows 2 and 3 fit no cluster"
     assert "Row 292 is a surprise: at most 0.01 rows" in v.odd_sentence(342, 1, 292, 0.0113, 1)
     text = v.odd_sentence(342, 2, 292, 1e-9, 2)
-    assert "The farthest, row 292, is a surprise: fewer than 0.01 rows are expected" in text
+    assert "The least expected, row 292, is a surprise: fewer than 0.01 rows are expected" in text
 
 
 def test_heavy_tails_are_named():
     assert "heavier than a Gaussian's" in v.odd_sentence(272, 12, 0, 2.0, 0)
     assert "heavier" not in v.odd_sentence(272, 7, 0, 2.0, 0)
-    assert "chance alone gives up to 2.7. Even" in v.odd_sentence(272, 2, 0, 2.0, 0)
+    assert "Chance alone puts up to 2.7 there on average. Even" in v.odd_sentence(272, 2, 0, 2.0, 0)
     assert [v.has_heavy_tails(272, n) for n in (3, 7, 12)] == [False, False, True]
     assert v.odd_heading([], True) == "No row is odd by itself, but many lie far out"

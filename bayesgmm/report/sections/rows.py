@@ -158,7 +158,12 @@ def _odd(context: Context) -> tuple[str, tuple[Block, ...]]:
         many = float(expected[row])
         far = fixed(many, 2) if many >= 0.005 else f"<{NBSP}0.01"
         table_rows.append((*entries, fixed(float(nearest[row]), 2), far))
-    caption = f"The {counted(len(table_rows), 'row')} farthest from every cluster."
+    caption = f"The {counted(len(table_rows), 'least expected row')}."
+    if fitted.draws is not None:
+        caption += (
+            " Numbers expected are averaged over the posterior and distances are not, so their "
+            "orders may differ."
+        )
     table = Table(
         tuple(columns), tuple(table_rows), caption=caption, label="Odd rows", sortable=True
     )

@@ -78,7 +78,7 @@ def odd_heading(odd: Sequence[int], heavy: bool) -> str:
     return f"{capital(row_list(odd))} {verb} no cluster"
 
 
-def odd_sentence(n_rows: int, n_beyond: int, farthest: int, expected: float, n_odd: int) -> str:
+def odd_sentence(n_rows: int, n_beyond: int, least: int, expected: float, n_odd: int) -> str:
     """How the rows far from every cluster compare with chance.
 
     Parameters
@@ -86,8 +86,8 @@ def odd_sentence(n_rows: int, n_beyond: int, farthest: int, expected: float, n_o
     n_rows : int
     n_beyond : int
         Rows beyond the 99 % ellipse of every cluster.
-    farthest : int
-        Number of the row that is farthest out.
+    least : int
+        Number of the row that is least expected.
     expected : float
         How many rows chance puts as far out as that one, at most.
     n_odd : int
@@ -96,24 +96,26 @@ def odd_sentence(n_rows: int, n_beyond: int, farthest: int, expected: float, n_o
     verb = "lies" if n_beyond == 1 else "lie"
     rows = "row" if n_beyond == 1 else "rows"
     beyond = (
-        f"{capital(in_words(n_beyond))} {rows} {verb} beyond the 99 % ellipse of every cluster; "
-        f"chance alone gives up to {fixed(0.01 * n_rows, 1)}."
+        f"{capital(in_words(n_beyond))} {rows} {verb} beyond the 99 % ellipse of every cluster. "
+        f"Chance alone puts up to {fixed(0.01 * n_rows, 1)} there on average"
     )
     if has_heavy_tails(n_rows, n_beyond):
-        beyond = f"{beyond} So many say that the tails are heavier than a Gaussian's."
+        beyond = f"{beyond}; so many say that the tails are heavier than a Gaussian's."
     elif n_beyond > 0.01 * n_rows:
-        beyond = f"{beyond[:-1]} on average, and now and then this many."
+        beyond = f"{beyond}, so {in_words(n_beyond)} is nothing unusual."
+    else:
+        beyond = f"{beyond}."
     many = f"{fixed(expected, 2)} rows" if expected >= 0.005 else "fewer than 0.01 rows"
     if n_odd:
         at_most = f"at most {many}" if expected >= 0.005 else many
-        which = "The farthest, row" if n_odd > 1 else "Row"
+        which = "The least expected, row" if n_odd > 1 else "Row"
         return (
-            f"{beyond} {which} {farthest}{',' if n_odd > 1 else ''} is a surprise: "
+            f"{beyond} {which} {least}{',' if n_odd > 1 else ''} is a surprise: "
             f"{at_most} are expected as far out. Look at it: it may be a slip, or belong to a "
             "group too small to be a cluster."
         )
     return (
-        f"{beyond} Even the farthest, row {farthest}, is no surprise: up to {many} are "
+        f"{beyond} Even the least expected, row {least}, is no surprise: up to {many} are "
         f"expected as far out, and only below {fixed(ODD, 1)} would it deserve a look."
     )
 
