@@ -48,6 +48,15 @@ def test_wrong_rows():
         "If each row goes to its likelier cluster, about 0.3 of 272 rows are expected in the "
         "wrong one (90 % interval 0.1 to 0.5)."
     )
+    none = v.wrong_sentence(150, 0.013, (0.0, 0.048), 2)
+    assert none == (
+        "If each row goes to its likelier cluster, practically none of 150 rows is expected in the "
+        "wrong one."
+    )
+    assert "practically none" in v.wrong_sentence(150, 0.013, None, 2)
+    assert "about 0.0 of 150 rows are expected in the wrong one (90 % interval 0.0 to 0.1)" in (
+        v.wrong_sentence(150, 0.013, (0.0, 0.06), 2)
+    )
     assert "likeliest cluster, about 22 of 272 rows" in v.wrong_sentence(272, 22.0, None, 3)
 
 

@@ -40,13 +40,15 @@ def wrong_sentence(n_rows: int, expected: float, bounds: tuple[float, float] | N
     """How many rows are expected in the wrong cluster."""
     which = "likelier" if k == 2 else "likeliest"
     decimals = 1 if expected < 10 else 0
-    found = fixed(expected, decimals)
+    start = f"If each row goes to its {which} cluster,"
+    if max((expected, *(bounds or ()))) < 0.05:  # all print as 0.0
+        return f"{start} practically none of {n_rows} rows is expected in the wrong one."
+    found = (
+        f"{start} about {fixed(expected, decimals)} of {n_rows} rows are expected in the wrong one"
+    )
     if bounds is not None:
-        found = f"{found} of {n_rows} rows are expected in the wrong one (90 % interval "
-        found += f"{interval(*bounds, decimals)})"
-    else:
-        found = f"{found} of {n_rows} rows are expected in the wrong one"
-    return f"If each row goes to its {which} cluster, about {found}."
+        found = f"{found} (90 % interval {interval(*bounds, decimals)})"
+    return f"{found}."
 
 
 def overlap_verdict(placement: Placement, pair: tuple[int, int, float]) -> tuple[str, str] | None:
