@@ -111,6 +111,15 @@ def test_clusters_are_numbered_as_the_em_fit_numbers_them(report, sweep):
         assert float(card.table.rows[1][1]) == pytest.approx(mean[1], abs=1.0)
 
 
+def test_shares_of_a_card_have_a_centre_and_are_told_from_counts(report, sweep):
+    fitted = Context(Evidence(sweep), "faithful").chosen
+    cards, *_, definition = report.sections[0].blocks
+    for card, share in zip(cards.cards, fitted.shares, strict=True):
+        assert card.share.startswith(f"share in the population: {percent(share)} (")
+        assert card.share.endswith("\u00a0%)")
+    assert definition.body.startswith("Rows are counted in their likeliest cluster; the share")
+
+
 def test_the_picture_has_the_shares_and_centres_of_the_tables(sweep):
     context = Context(Evidence(sweep), "faithful")
     fitted = context.chosen

@@ -23,6 +23,10 @@ from bayesgmm.report.wording import (
 # Centres this far apart, in sds, are called high and low.
 _APART = 0.5
 _MAX_NAMED = 3
+_SHARES = (
+    "Rows are counted in their likeliest cluster; the share in the population is the chance that a "
+    "new row comes from it, in which rows in doubt count by their memberships."
+)
 
 
 def clusters(context: Context) -> Section:
@@ -49,7 +53,7 @@ def clusters(context: Context) -> Section:
             )
         )
     if fitted.k > 1:
-        blocks.append(Text(f"{_definition(fitted.k)} {_numbering(context)}", small=True))
+        blocks.append(Text(f"{_SHARES} {_definition(fitted.k)} {_numbering(context)}", small=True))
     topic = "The clusters" if fitted.k > 1 else "The rows as one group"
     return Section("clusters", "Clusters", topic, _heading(context), tuple(blocks))
 
@@ -75,13 +79,9 @@ def _card(context: Context, k: int) -> Card:
     fitted = context.chosen
     draws = fitted.draws
     n = int(fitted.sizes[k])
-    if fitted.k == 1:
-        share = ""
-    elif draws is None:
-        share = f"share in the population: {percent(fitted.shares[k])}"
-    else:
-        low, high = np.quantile(draws.weights[:, k], TAILS)
-        share = f"share in the population: {percent_range(low, high)}"
+    share = "" if fitted.k == 1 else f"share in the population: {percent(fitted.shares[k])}"
+    if share and draws is not None:
+        share = f"{share} ({percent_range(*np.quantile(draws.weights[:, k], TAILS))})"
     size = (
         counted(n, "row") if fitted.k == 1 else f"{counted(n, 'row')}, {percent(n / len(fitted.X))}"
     )
