@@ -28,7 +28,7 @@ from bayesgmm.report.sections.how_many import how_many
 from bayesgmm.report.sections.picture import picture
 from bayesgmm.report.sections.rows import rows
 from bayesgmm.report.sections.trust import checks, priors
-from bayesgmm.report.wording import counted, fixed
+from bayesgmm.report.wording import counted, fixed, row_list
 
 _ALWAYS_USED = ("bayesgmm", "numpy", "scipy", "numba", "scikit-learn")
 _USED_BY_POSTERIOR = ("pymc", "nutpie", "arviz")
@@ -117,12 +117,14 @@ def _methods(context: Context) -> Section:
 def _reproduce(context: Context, command: str | None) -> Section:
     evidence, result = context.evidence, context.evidence.result
     n, d = context.X.shape
+    size, gaps = counted(n, "row"), "no missing values"
+    if context.incomplete:
+        size, gaps = f"{n} of {n + len(context.incomplete)} rows", "those without missing values"
     items = [
         (
             "Data",
-            f"{result.data_name or context.data_name}, {counted(n, 'row')} × "
-            f"{counted(d, 'column')} ({', '.join(context.names)}), no missing values; "
-            f"{context.counting}",
+            f"{result.data_name or context.data_name}, {size} × {counted(d, 'column')} "
+            f"({', '.join(context.names)}), {gaps}; {context.counting}",
         ),
         *_left_out(context),
         ("SHA-256", data_hash(context.X)),
@@ -149,8 +151,8 @@ def _left_out(context: Context) -> list[tuple[str, str]]:
     """What of the table is not among the data, and why."""
     items = []
     if context.incomplete:
-        whole = len(context.X) + len(context.incomplete)
-        items.append(("Rows left out", f"{len(context.incomplete)} of {whole}: missing values"))
+        numbers = [row + 1 for row in context.incomplete]
+        items.append(("Rows left out", f"{row_list(numbers)}, for missing values"))
     if context.left_out:
         reasons = (f"{column} ({reason})" for column, reason in context.left_out.items())
         items.append(("Columns left out", ", ".join(reasons)))

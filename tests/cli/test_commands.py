@@ -115,6 +115,9 @@ def test_a_report_says_what_was_left_out(run, folder, gaps):
     assert "78 rows × 2 measurements · 2 rows with gaps left out" in text
     assert "2 of 80 observations had missing values and were left out." in text
     assert "Rows are counted from 1 as in the data, those left out included." in text
+    assert "78 of 80 rows × 2 columns (height, weight), those without missing values;" in text
+    assert "Rows left out: rows 4 and 8, for missing values" in text
+    assert "no missing values" not in text
     typical = re.findall(r"row (\d+) \\?\(([\d.]+), ([−\d.]+)\\?\)", text)
     assert typical
     for row, *values in typical:
