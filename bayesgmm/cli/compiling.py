@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from bayesgmm.cli.screen import Screen
 from bayesgmm.core.kernels.compiling import told_by
 
-_SAID = "compiling code for this machine, this once: up to a minute"
+_SAID = "compiling code, the first time a model of this kind is met: seconds to a minute"
 
 
 def compilation_told(screen: Screen) -> AbstractContextManager[None]:

@@ -71,6 +71,10 @@ def read_data(
 
     whole, left_out = numeric_columns(_frame(data, columns), columns)
     frame = _complete_rows(whole, repr(data), drop_incomplete, screen)
+    if columns is None and len(frame) < len(whole):
+        # Some may have varied only in rows that are gone.
+        frame, more = numeric_columns(frame)
+        left_out = left_out | more
     as_data(frame, name=repr(data), min_rows=2)
     if left_out:
         reasons = ", ".join(f"{column} ({reason})" for column, reason in left_out.items())
@@ -119,7 +123,7 @@ def _complete_rows(
     import numpy as np
 
     from bayesgmm.data import as_data
-    from bayesgmm.data.wording import place, plural
+    from bayesgmm.data.wording import joined, place, plural
     from bayesgmm.exceptions import DataError
 
     is_gap = frame.isna()
@@ -127,17 +131,25 @@ def _complete_rows(
     n = int(incomplete.sum())
     if not n:
         return frame
+    gaps = zip(frame.columns, is_gap.to_numpy().sum(axis=0), strict=True)
+    by_column = joined([f"{column} ({count})" for column, count in gaps if count], quote=False)
+    if n == len(frame):
+        raise DataError(
+            f"No row of {name} is complete; gaps by column: {by_column}. Fill them, or fit without "
+            "the columns that have most."
+        )
     if not drop_incomplete:
         row, column = np.argwhere(is_gap.to_numpy())[0]
         where = place(int(row), int(column), [str(name) for name in frame.columns])
         raise DataError(
-            f"Every value must be there, but {name} has gaps in {n} of "
-            f"{plural(len(frame), 'row')}, the first {where}; drop such rows with "
-            "--drop-incomplete, or fill them."
+            f"{name} has gaps in {n} of {plural(len(frame), 'row')}, the first {where}; by column: "
+            f"{by_column}. Drop such rows with --drop-incomplete, or fill them."
         )
     # What else is wrong is told before rows go, while they have their numbers in the file.
     as_data(frame.astype(float).fillna(0.0), name=name)
-    screen.note(f"dropped: {n} of {plural(len(frame), 'row')}, which have gaps")
+    screen.note(
+        f"dropped: {n} of {plural(len(frame), 'row')}, which have gaps; warnings count the rest"
+    )
     return frame.loc[~incomplete]
 
 

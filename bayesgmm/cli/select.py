@@ -30,7 +30,7 @@ _BAYES = {
     epilog="""\b
 Examples:
   bayesgmm select faithful
-  bayesgmm select data.csv --max-components 9 --families all --engines em
+  bayesgmm select data.csv --max-components 9 --engines em
   bayesgmm select data.csv --criterion loo -o table.csv
 """
 )

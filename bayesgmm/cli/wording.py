@@ -6,6 +6,9 @@ import click
 
 # An argument and perhaps its value: draws=, covariance_type='diag', n_components = 83.
 _ARGUMENT = re.compile(r"\b(?P<name>\w+) ?= ?(?:'(?P<text>[^']*)'|(?P<number>\d+))?")
+# The user's own words, as a column's name; but not the value of an argument.
+_QUOTED = re.compile(r"""(?<!\w)(?<!=)(?<!= )(?:'[^']*'|"[^"]*")""")
+_HIDDEN = re.compile("\0(\\d+)\0")
 _WORDS = {"n_components": "components", "n_samples": "rows"}
 # What no command has an option for, where it is named last.
 _PYTHON = re.compile(r"\b(priors=|reg_covar\b=?)(?!.*\b(priors=|reg_covar\b))")
@@ -22,6 +25,12 @@ def in_options(message: str, command: click.Command) -> str:
     message : str
     command : click.Command
     """
+    quoted: list[str] = []
+
+    def hide(match: re.Match[str]) -> str:
+        quoted.append(match[0])
+        return f"\0{len(quoted) - 1}\0"
+
     flags = {option.name: option.opts[0] for option in command.params}
 
     def named(match: re.Match[str]) -> str:
@@ -31,7 +40,8 @@ def in_options(message: str, command: click.Command) -> str:
             return match[0]
         return f"{flag} {match['text'] or match['number'] or ''}".rstrip()
 
-    message = _ARGUMENT.sub(named, message)
+    message = _ARGUMENT.sub(named, _QUOTED.sub(hide, message))
     for word, said in _WORDS.items():
         message = re.sub(rf"\b{word}\b", said, message)
-    return _PYTHON.sub(r"\g<0> (in Python)", message)
+    message = _PYTHON.sub(r"\g<0> (in Python)", message)
+    return _HIDDEN.sub(lambda match: quoted[int(match[1])], message)

@@ -133,6 +133,7 @@ def numeric_columns(frame: "pd.DataFrame", columns: Sequence[str] | None = None)
         _check_distinct(columns)
         _check_known(columns, frame.columns, "the table")
         for column in columns:
+            _check_few_slips(column, frame.loc[:, column])
             reason = _not_a_number(frame.loc[:, column])
             if reason not in {None, "true/false"}:
                 row = int(_is_text(frame.loc[:, column]).argmax())
@@ -194,8 +195,8 @@ def _check_few_slips(name: str, values: "pd.Series") -> None:
         row = int(text.argmax())
         raise DataError(
             f"A column to fit holds numbers only, but {name!r} has {values.iloc[row]!r} "
-            f"{place(row, None, None)}{in_all(int(text.sum()), 'value')}; correct it, drop such "
-            "rows, or name the columns to use (columns=)."
+            f"{place(row, None, None)}{in_all(int(text.sum()), 'value')}; correct it, or "
+            "name other columns to use (columns=)."
         )
 
 
@@ -245,10 +246,11 @@ def _check_distinct(columns: Sequence[str]) -> None:
 
 def _check_known(columns: Sequence[str], known: Any, where: str) -> None:
     names = [str(column) for column in known]
+    left = [name for name in names if name not in columns]
     for column in columns:
         if column not in names:
             raise DataError(
-                f"There is no column {column!r} in {where}{did_you_mean(column, names)}; it has "
+                f"There is no column {column!r} in {where}{did_you_mean(column, left)}; it has "
                 f"{joined(names)}."
             )
 

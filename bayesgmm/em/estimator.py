@@ -67,8 +67,10 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     n_init : int or "auto", default "auto"
         Number of starts. "auto" takes up to fifteen of mixed kinds, and then moves parts of the
         best fit about until thirty find nothing better (ninety at most), fewer where starts agree.
-        On more than 10,000 rows, or for ten components and more, sixteen race on a subsample, moves
-        that merge and split components improve the leaders, and the best finishes on all rows.
+        Where they do not, moves that merge and split components come last; where hardly any ends at
+        a sound optimum, more begin from fits under a weak prior. On more than 10,000 rows, or for
+        ten components and more, sixteen race on a subsample, moves that merge and split components
+        improve the leaders, and the best finishes on all rows.
     init_params : str, default "mixed"
         Kind of start: "mixed", "kmeans", "k-means++", "hierarchical" (Ward's, on whitened columns),
         "random" or "random_from_data".

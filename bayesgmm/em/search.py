@@ -112,9 +112,9 @@ def _try_all(runs: Runs, rng: np.random.Generator, given: Given | None) -> None:
             break
     prepare = None
     if automatic and runs.share_sound < FEW:
-        prepare = _steadied(problem, settings.n_components)
+        prepare = _steadied(problem, settings)
         if prepare is not None:
-            for start in islice(starts, N_RESCUES):
+            for start in islice(_starts(problem, settings, rng, given), N_RESCUES):
                 runs.add(prepare(start))
     if n_moves and runs.finished:
         _try_moves(runs, rng, n_moves, prepare)
@@ -140,8 +140,9 @@ def _try_moves(
         idle = 0 if found_better else idle + 1
         if idle == n_moves:
             break
-    if are_at_odds and not runs.all_collapsed:
-        best = runs.best.run
+    best = runs.best.run
+    # A run that max_iter stopped is where the user wants it.
+    if are_at_odds and best.converged and not runs.all_collapsed:
         higher = climb(runs.problem, best, rng, runs.problem)
         if higher is not best:
             runs.add(higher.mixture)
@@ -169,18 +170,23 @@ def best_of(
     return runs.result()
 
 
-def _steadied(problem: Problem, n_components: int) -> Callable[[Mixture], Mixture] | None:
+def _steadied(problem: Problem, settings: Settings) -> Callable[[Mixture], Mixture] | None:
     """From a start to where EM leads under a weak prior, which keeps components from collapsing.
 
     None for singular data, which have no scale to set a prior by.
     """
-    weight = problem.sample_weight
+    weight, n_rows = problem.sample_weight, len(problem.X)
+    if weight is not None and problem.n < n_rows:
+        weight = weight * (n_rows / problem.n)  # shares: the prior is worth some rows, not all
     try:
-        priors = resolve(Priors.conjugate(), problem.X, n_components, problem.family.name, weight)
+        priors = resolve(
+            Priors.conjugate(), problem.X, settings.n_components, problem.family.name, weight
+        )
     except DataError:
         return None
-    steadied = replace(problem, priors=priors)
-    return lambda start: run_accelerated(steadied, start, RESCUE_PASSES).mixture
+    steadied = replace(problem, priors=priors, sample_weight=weight)
+    n_passes = min(RESCUE_PASSES, settings.max_passes)
+    return lambda start: run_accelerated(steadied, start, n_passes).mixture
 
 
 def diagnosis(

@@ -33,6 +33,9 @@ class TestEveryCommand:
         (folder / "gaps.csv").write_text("a,b\n1.5,\n2.5,1\n,3\n")
         message = refuse(command[0], "gaps.csv", *command[1:], "--drop-incomplete")
         assert "1 sample(s)" in message
+        (folder / "gaps.csv").write_text("a,b\n1.5,\n2.5,\n,3\n,4\n4,\n")
+        message = refuse(command[0], "gaps.csv", *command[1:], "--drop-incomplete")
+        assert "No row of 'gaps.csv' is complete; gaps by column: a (2) and b (3)" in message
 
     def test_infinite_values(self, refuse, folder, command):
         (folder / "inf.csv").write_text("a,b\n1.5,2\n2.5,inf\n4,3\n")

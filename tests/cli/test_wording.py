@@ -19,6 +19,10 @@ from bayesgmm.cli.wording import in_options
         ("fit", "give priors=, or more reg_covar.", "give priors=, or more reg_covar (in Python)."),
         ("fit", "The priors decide.", "The priors decide."),
         ("predict", "column 'my_seed=2' is text", "column 'my_seed=2' is text"),
+        ("fit", "column 'n_samples' equals 'reg_covar'", "column 'n_samples' equals 'reg_covar'"),
+        ("sample", "no file 'draws=1.csv'; use draws=5", "no file 'draws=1.csv'; use --draws 5"),
+        ("sample", "it's priors= of 'priors='", "it's priors= (in Python) of 'priors='"),
+        ("select", '"it\'s draws=1", draws=1', '"it\'s draws=1", --draws 1'),
     ],
 )
 def test_arguments_are_called_as_the_options_of_the_command(command, message, said):

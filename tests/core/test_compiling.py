@@ -79,7 +79,7 @@ def test_who_waits_for_the_compiler_is_told_why_once(compiled, monkeypatch):
     monkeypatch.setattr(compiling.sys.stderr, "isatty", lambda: True, raising=False)
     assert compiled("somebody.elses") == ""
     assert compiled(None) == ""
-    assert "this once" in compiled("bayesgmm.core.kernels.some")
+    assert "the first time" in compiled("bayesgmm.core.kernels.some")
     assert compiled("bayesgmm.core.kernels.some") == ""
 
 
@@ -94,6 +94,6 @@ def test_a_fit_says_what_it_compiles_unless_it_is_quiet(compiled):
         assert said == ["once"]
     for what in ("the loops of 'gibbs'", "the loops of 'smc'"):
         with compiling.announced(what, quiet=False):
-            assert f"bayesgmm compiles {what} for this" in compiled("bayesgmm.bayes.some")
+            assert f"bayesgmm compiles {what}, the first" in compiled("bayesgmm.bayes.some")
             assert compiled("bayesgmm.bayes.some") == ""
     assert compiled("bayesgmm.bayes.some") == ""

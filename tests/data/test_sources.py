@@ -193,7 +193,7 @@ def test_text_among_numbers_is_found_not_left_out():
     frame = pd.DataFrame({"height": np.arange(7) ** 2, "girth": girth})
     with says("but 'girth' has 'n/k' at row 1 (counting from 0), 2 such values in all; correct it"):
         numeric_columns(frame)
-    with says("'girth' holds text, first 'n/k' at row 1 (counting from 0); leave it out"):
+    with says("but 'girth' has 'n/k' at row 1 (counting from 0), 2 such values in all; correct it"):
         numeric_columns(frame, ["girth"])
     assert list(numeric_columns(frame, ["height"]).frame) == ["height"]
     # house numbers: more text than numbers

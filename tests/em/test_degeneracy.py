@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bayesgmm import GaussianMixture, Priors, load_dataset
-from bayesgmm.exceptions import DataError, DegeneracyWarning
+from bayesgmm.exceptions import ConvergenceWarning, DataError, DegeneracyWarning
 
 
 @pytest.fixture
@@ -110,6 +110,38 @@ def test_a_search_prefers_a_sound_optimum_where_nearly_every_start_collapses():
         assert fit.starts_.n_spikes > 20
         assert not fit.starts_.all_collapsed
         assert fit.weights_.min() > 0.1
+
+
+def test_a_start_of_a_fixed_kind_is_rescued_too():
+    """One hierarchy is all the starts that there are, and it ends on a spike."""
+    X = load_dataset("iris").select_dtypes("number").to_numpy()
+    fit = GaussianMixture(7, init_params="hierarchical", random_state=0).fit(X)
+    assert not fit.starts_.all_collapsed
+
+
+def test_shares_as_weights_are_no_stronger_a_prior():
+    X = load_dataset("galaxies").to_numpy()
+    shares = GaussianMixture(8, random_state=0).fit(X, sample_weight=np.full(82, 1 / 82))
+    assert not shares.starts_.all_collapsed
+
+
+@pytest.mark.parametrize("max_iter", [0, 1, 5])
+def test_no_split_and_no_weak_prior_goes_on_where_passes_are_few(max_iter, monkeypatch):
+    from bayesgmm.em import search as search_module
+
+    monkeypatch.setattr(search_module, "climb", None)
+    monkeypatch.setattr(search_module, "FEW", 2.0)
+    lengths, original = [], search_module.run_accelerated
+    monkeypatch.setattr(
+        search_module,
+        "run_accelerated",
+        lambda problem, start, n: (lengths.append(n), original(problem, start, n))[1],
+    )
+    X = load_dataset("penguins").select_dtypes("number").dropna().to_numpy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        GaussianMixture(6, max_iter=max_iter, random_state=0).fit(X)
+    assert set(lengths) == {max_iter}
 
 
 @pytest.mark.parametrize(("k", "of_mclust"), [(7, -195.248279), (8, -192.879752), (9, -190.965522)])

@@ -179,7 +179,8 @@ class _Note(event.Listener):
         if not quiet and self.what not in self.told:
             self.told.add(self.what)
             sys.stderr.write(
-                f"bayesgmm compiles {self.what} for this machine: up to a minute, this once.\n"
+                f"bayesgmm compiles {self.what}, the first time a model of this kind is met: "
+                "seconds to a minute.\n"
             )
 
     def on_end(self, event: Any) -> None:
