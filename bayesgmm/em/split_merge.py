@@ -66,7 +66,7 @@ class _Split:
 
 
 def find_moves(problem: Problem, mixture: Mixture, rng: np.random.Generator) -> list[Move]:
-    """Moves on a mixture that EM has come to, the most promising first.
+    """Moves on a mixture that EM has come to, the most promising first; none of two components.
 
     Parameters
     ----------
@@ -75,6 +75,8 @@ def find_moves(problem: Problem, mixture: Mixture, rng: np.random.Generator) -> 
     mixture : Mixture
     rng : numpy.random.Generator
     """
+    if mixture.n_components < 3:
+        return []
     responsibilities = mixture.responsibilities(problem.X)
     if problem.sample_weight is not None:
         responsibilities *= problem.sample_weight[:, None]
@@ -165,12 +167,14 @@ def _near_pairs(found: Moments, mixture: Mixture) -> tuple[np.ndarray, np.ndarra
     """Pairs of components, those first whose merger would add least scatter (Ward's criterion)."""
     counts, k = found.counts, mixture.n_components
     scatter = found.scatter.sum(axis=0) / counts.sum()
+    variance = np.diag(scatter) if scatter.ndim == 2 else scatter
+    # Under priors a feature may vary in no component.
+    sd = np.sqrt(np.where(variance > 0.0, variance, 1.0))
     if scatter.ndim == 2:
-        sd = np.sqrt(np.diag(scatter))
         whiten = np.linalg.inv(np.linalg.cholesky(scatter / np.outer(sd, sd))) / sd
         points = found.means @ whiten.T
     else:
-        points = found.means / np.sqrt(scatter)
+        points = found.means / sd
     i, j = np.triu_indices(k, 1)
     cost = counts[i] * counts[j] / positive(counts[i] + counts[j])
     cost = cost * np.sum((points[i] - points[j]) ** 2, axis=1)

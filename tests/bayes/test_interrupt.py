@@ -56,7 +56,7 @@ try:
     found["verdict"] = model.diagnostics_.verdict
     found["shapes"] = {{
         group: [tree[group].sizes["chain"], tree[group].sizes["draw"]]
-        for group in ("posterior", "sample_stats", "log_likelihood")
+        for group in ("posterior", "sample_stats")
     }}
     found["finite"] = bool(np.all(np.isfinite(tree["posterior"]["means"])))
     found["means"] = model.mixture_.means.mean((0, 1))[:, 0].tolist()

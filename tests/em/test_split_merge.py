@@ -14,6 +14,7 @@ from bayesgmm.em.problem import Problem
 from bayesgmm.em.race import climb, heats, race
 from bayesgmm.em.split_merge import apply_moves, find_moves
 from bayesgmm.em.starts import from_responsibilities, proposals
+from bayesgmm.priors import Priors, resolve
 
 CENTRES = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [9.0, 9.0]])
 
@@ -45,6 +46,19 @@ def test_the_move_that_is_needed_comes_first(family, weighted):
         tuple(CENTRES[np.argmin(np.sum((CENTRES - mean) ** 2, axis=1))]) for mean in ends
     }
     assert better.objective > run.objective + move.gain
+
+
+@pytest.mark.parametrize("kind", ["diag", "full"])
+def test_a_feature_that_varies_in_no_component_is_no_trouble(kind):
+    """As under priors, which give such a component a width all the same."""
+    labels = np.repeat([0, 1, 2], 30)
+    X = np.column_stack([np.random.default_rng(0).normal(size=90), 50.0 * labels])
+    priors = resolve(Priors(), X, 3, kind)
+    problem = Problem(X, kind, priors=priors.for_em())
+    means = np.array([[0.0, 0.0], [0.0, 50.0], [0.0, 100.0]])
+    whitening = np.ones((3, 2)) if kind == "diag" else np.tile(np.eye(2), (3, 1, 1))
+    run = run_accelerated(problem, Mixture(np.full(3, 1 / 3), means, whitening, kind), 0)
+    assert climb(problem, run, np.random.default_rng(0), problem).objective >= run.objective
 
 
 @pytest.mark.parametrize("kind", ["full", "diag", "spherical"])
