@@ -95,6 +95,14 @@ def test_incomplete_rows_are_dropped_where_that_is_asked_for(run, gaps):
         assert "dropped" not in run(name, "gaps.csv", *rest, "--drop-incomplete", "-q").stderr
 
 
+def test_a_column_that_varies_only_in_rows_that_are_dropped_is_left_out(run, folder, gaps):
+    gaps["mode"] = np.where(gaps.index == 3, 7.0, 5.0)
+    gaps.to_csv(folder / "gaps.csv", index=False)
+    result = run("fit", "gaps.csv", "-k", 2, "--drop-incomplete")
+    assert result.exit_code == 0
+    assert "mode (constant, always 5)" in result.stderr
+
+
 def test_rows_that_are_predicted_keep_their_numbers(run, folder, gaps):
     run("fit", "gaps.csv", "-k", 2, "--drop-incomplete", "-o", "fit.json")
     result = run("predict", "fit.json", "gaps.csv", "--drop-incomplete")
