@@ -43,8 +43,8 @@ def fit(
 
     Runs EM from many starts and keeps the best end. Prints the weight, means and standard
     deviations of each component, numbered from 0; another seed may number the same ones otherwise.
-    How sure these numbers are, EM does not say: for
-    that there is `sample`. For how many components to take there is `select`.
+    How sure these numbers are, EM does not say: for that there is `sample`. For how many components
+    to take there is `select`.
     """
     from bayesgmm.persistence.files import check_target
 

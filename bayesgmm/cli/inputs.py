@@ -65,13 +65,11 @@ def read_data(
     DataError
         If there is no such data set, file or column, or a value cannot be used.
     """
-    import numpy as np
-
     from bayesgmm.data import DATASETS, as_data, numeric_columns
 
     whole, left_out = numeric_columns(_frame(data, columns), columns)
-    frame = _complete_rows(whole, repr(data), drop_incomplete, screen)
-    if columns is None and len(frame) < len(whole):
+    frame, incomplete = _complete_rows(whole, repr(data), drop_incomplete, screen)
+    if columns is None and incomplete:
         # Some may have varied only in rows that are gone.
         frame, more = numeric_columns(frame)
         left_out = left_out | more
@@ -82,7 +80,6 @@ def read_data(
     name, title, units = Path(data).name.split(".")[0], None, {}
     if data in DATASETS:
         name, title, units = data, DATASETS[data].title, DATASETS[data].units
-    incomplete = tuple(np.flatnonzero(whole.isna().to_numpy().any(axis=1)).tolist())
     return Table(frame, name, title, units, left_out, incomplete)
 
 
@@ -112,26 +109,27 @@ def read_rows(
     if columns is None:
         columns = list(frame.select_dtypes("number").columns)
     frame, _ = numeric_columns(frame.reset_index(drop=True), columns)
-    frame = _complete_rows(frame, repr(data), drop_incomplete, screen)
+    frame, _ = _complete_rows(frame, repr(data), drop_incomplete, screen)
     as_data(frame, name=repr(data))
     return frame
 
 
 def _complete_rows(
     frame: "pd.DataFrame", name: str, drop_incomplete: bool, screen: Screen
-) -> "pd.DataFrame":
+) -> tuple["pd.DataFrame", tuple[int, ...]]:
+    """The rows without gaps, and the numbers from 0 of those that are dropped."""
     import numpy as np
 
     from bayesgmm.data import as_data
     from bayesgmm.data.wording import joined, place, plural
     from bayesgmm.exceptions import DataError
 
-    is_gap = frame.isna()
+    is_gap = frame.isna().to_numpy()
     incomplete = is_gap.any(axis=1)
     n = int(incomplete.sum())
     if not n:
-        return frame
-    gaps = zip(frame.columns, is_gap.to_numpy().sum(axis=0), strict=True)
+        return frame, ()
+    gaps = zip(frame.columns, is_gap.sum(axis=0), strict=True)
     by_column = joined([f"{column} ({count})" for column, count in gaps if count], quote=False)
     if n == len(frame):
         raise DataError(
@@ -139,7 +137,7 @@ def _complete_rows(
             "the columns that have most."
         )
     if not drop_incomplete:
-        row, column = np.argwhere(is_gap.to_numpy())[0]
+        row, column = np.argwhere(is_gap)[0]
         where = place(int(row), int(column), [str(name) for name in frame.columns])
         raise DataError(
             f"{name} has gaps in {n} of {plural(len(frame), 'row')}, the first {where}; by column: "
@@ -150,7 +148,7 @@ def _complete_rows(
     screen.note(
         f"dropped: {n} of {plural(len(frame), 'row')}, which have gaps; warnings count the rest"
     )
-    return frame.loc[~incomplete]
+    return frame.loc[~incomplete], tuple(np.flatnonzero(incomplete).tolist())
 
 
 def _frame(data: str, columns: Sequence[str] | None) -> "pd.DataFrame":

@@ -70,8 +70,7 @@ class Problem:
     def covariance_root(self) -> np.ndarray:
         """A (D, D) array R with ``R R'`` the covariance of all rows, which may be singular."""
         covariance = self.centre_and_covariance[1]
-        variance = np.diag(covariance)
-        sd = np.sqrt(np.where(variance > 0, variance, 1.0))
+        sd = lengths(np.diag(covariance))
         # In units of the standard deviations, so that columns of very different scale do no harm.
         values, vectors = np.linalg.eigh(covariance / np.outer(sd, sd))
         return sd[:, None] * vectors * np.sqrt(np.maximum(values, 0.0))
@@ -85,7 +84,7 @@ class Problem:
         variance = np.diag(self.centre_and_covariance[1])
         if self.family.isotropic:
             variance = np.full(len(variance), variance.mean())
-        return np.sqrt(np.where(variance > 0, variance, 1.0))
+        return lengths(variance)
 
     @cached_property
     def ridge(self) -> np.ndarray:
@@ -172,6 +171,11 @@ class Problem:
         # At the mode the slope is zero, which tells the part that is linear in b.
         away = np.log(hyper) - centre
         return self.hyper_count(n_components) + precision * (1.0 - away)
+
+
+def lengths(variance: np.ndarray) -> np.ndarray:
+    """Standard deviations that can be divided by: one for features that do not vary."""
+    return np.sqrt(np.where(variance > 0, variance, 1.0))
 
 
 def positive(counts: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from bayesgmm.core.mixture import Mixture
 from bayesgmm.core.statistics import Moments, accumulate, moments
 from bayesgmm.em.clusterings import Rows, one_hot
 from bayesgmm.em.loop import Run, run_plain
-from bayesgmm.em.problem import Problem, positive
+from bayesgmm.em.problem import Problem, lengths, positive
 from bayesgmm.em.starts import from_responsibilities
 
 # How a component may be split is found on at most this many of its rows, in a few passes.
@@ -167,9 +167,8 @@ def _near_pairs(found: Moments, mixture: Mixture) -> tuple[np.ndarray, np.ndarra
     """Pairs of components, those first whose merger would add least scatter (Ward's criterion)."""
     counts, k = found.counts, mixture.n_components
     scatter = found.scatter.sum(axis=0) / counts.sum()
-    variance = np.diag(scatter) if scatter.ndim == 2 else scatter
     # Under priors a feature may vary in no component.
-    sd = np.sqrt(np.where(variance > 0.0, variance, 1.0))
+    sd = lengths(np.diag(scatter) if scatter.ndim == 2 else scatter)
     if scatter.ndim == 2:
         whiten = np.linalg.inv(np.linalg.cholesky(scatter / np.outer(sd, sd))) / sd
         points = found.means @ whiten.T

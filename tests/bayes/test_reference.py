@@ -153,6 +153,7 @@ def test_predictive_criteria(run):
 def test_the_sampler_moved_between_modes(run):
     """R-hat of what no labelling changes: eight chains at different modes would show it."""
     fit, _, _ = run
+    k = fit.n_components
     if fit.sampler in ("laplace", "vi"):
         # Their draws are no chains.
         assert fit.posterior_["posterior"].attrs["sampler"] == fit.sampler
@@ -160,4 +161,7 @@ def test_the_sampler_moved_between_modes(run):
     invariant = fit.diagnostics_.table.query("kind == 'invariant'")
     assert invariant["rhat"].max() < 1.01
     assert invariant["ess"].min() > 100 * len(fit.mixture_)
-    assert fit.diagnostics_.n_divergences < 0.005 * fit.diagnostics_.n_draws
+    is_rough = k == 4 and fit.sampler == "nuts"
+    # They come in bursts there: 1 to 82 of 20000 draws in ten runs that differed by their seeds.
+    share = 0.005 if is_rough else 0.002
+    assert fit.diagnostics_.n_divergences < share * fit.diagnostics_.n_draws
