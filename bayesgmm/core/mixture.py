@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -305,7 +304,14 @@ class Mixture:
         )
 
     def _map_draws(self, name: str, X: np.ndarray) -> np.ndarray:
-        kernel, arguments = kernel_of(self, X)
+        check_columns(self, X)
+        from bayesgmm.core.kernels import exact
+
+        for_each_draw = exact.for_each_draw_of(self.family.structure, self.n_features)
+        with np.errstate(divide="ignore"):
+            log_weights = np.log(self.weights)
+        # Copies are writable and in C order: the one kind of array that kernels are compiled for.
+        arguments = log_weights, self.means.copy(order="C"), self.kernel_factors.copy(order="C")
         n_draws, n_batch = math.prod(self.batch_shape), len(self.batch_shape)
         arguments = [array.reshape(n_draws, *array.shape[n_batch:]) for array in arguments]
         n, by_component = len(X), name != "log_density"
@@ -316,7 +322,7 @@ class Mixture:
         def part(first: int) -> None:
             some = slice(first, first + step)
             chosen = (array[some] for array in (*arguments, densities, values))
-            kernel.for_each_draw(rows, *chosen, normalise)
+            for_each_draw(rows, *chosen, normalise)
 
         step = 1 + _PART // max(n * self.n_components, 1)
         for _ in threads.run_all(part, range(0, n_draws, step)):
@@ -337,25 +343,6 @@ def check_columns(mixture: Mixture, X: np.ndarray) -> None:
             f"rows of a mixture with {mixture.n_features} features must be "
             f"(N, {mixture.n_features}), got shape {X.shape}."
         )
-
-
-def kernel_of(mixture: Mixture, X: np.ndarray) -> tuple[ModuleType, tuple[np.ndarray, ...]]:
-    """The kernel module for a mixture, and its last three arguments, with leading axes if any.
-
-    Raises
-    ------
-    DataError
-        If ``X`` has other columns than the mixture: the kernels check no bounds.
-    """
-    check_columns(mixture, X)
-    from bayesgmm.core.kernels import diagonal, triangular
-
-    kernel = {"triangular": triangular, "diagonal": diagonal}[mixture.family.structure]
-    with np.errstate(divide="ignore"):
-        log_weights = np.log(mixture.weights)
-    # Copies are writable and in C order: the one kind of array that the kernels are compiled for.
-    means, factors = mixture.means.copy(order="C"), mixture.kernel_factors.copy(order="C")
-    return kernel, (log_weights, means, factors)
 
 
 def read_only(X: np.ndarray) -> np.ndarray:

@@ -32,3 +32,19 @@ def log_likelihood_of(structure: str, n_features: int) -> Callable[..., float]:
     if n_features <= few_features.MOST_FEATURES:
         return few_features.log_likelihood_for(n_features, structure == "triangular")
     return diagonal.log_likelihood if structure == "diagonal" else triangular.log_likelihood
+
+
+def for_each_draw_of(structure: str, n_features: int) -> Callable[..., None]:
+    """The compiled pass that writes what is known of each row, under each of many draws.
+
+    Parameters
+    ----------
+    structure : {"triangular", "diagonal"}
+        Of the whitening factors.
+    n_features : int
+
+    See :func:`bayesgmm.core.kernels.triangular.for_each_draw` for its arguments.
+    """
+    if n_features <= few_features.MOST_FEATURES:
+        return few_features.for_each_draw_for(n_features, structure == "triangular")
+    return diagonal.for_each_draw if structure == "diagonal" else triangular.for_each_draw

@@ -67,13 +67,12 @@ def _linear_form(log_weights, means, factors, centre):
     n_components, d = means.shape
     n_each = factors.shape[0] // n_components
     coefficients = np.empty((n_components, d + n_each))
-    log_determinants = np.zeros(n_components)
-    for k in range(n_components):
-        for j in range(d):
-            log_determinants[k] += np.log(factors[k * n_each + j % n_each])
     constants = np.empty(n_components)
-    softmax.constants(log_weights, log_determinants, d, constants)
     for k in range(n_components):
+        log_determinant = 0.0
+        for j in range(d):
+            log_determinant += np.log(factors[k * n_each + j % n_each])
+        constants[k] = softmax.constant(log_weights[k], log_determinant, d)
         for j in range(d):
             precision = factors[k * n_each + j % n_each] ** 2
             mean = means[k, j] - centre[j]

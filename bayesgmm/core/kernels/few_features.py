@@ -46,10 +46,10 @@ def _pack(log_weights, means, factors, is_triangular):
     """For each component the constant of its log density, its mean, the entries of its factor."""
     n_components, d = means.shape
     n_entries = d * (d + 1) // 2 if is_triangular else d
-    log_determinants, constants = np.zeros(n_components), np.empty(n_components)
     model = np.empty(n_components * (1 + d + n_entries))
     p = 0
     for k in range(n_components):
+        at_constant, log_determinant = p, 0.0
         p += 1
         for i in range(d):
             model[p] = means[k, i]
@@ -59,10 +59,8 @@ def _pack(log_weights, means, factors, is_triangular):
                 place = _place(k, i, j, n_components, d, factors.shape[0], is_triangular)
                 model[p] = factors[place]
                 p += 1
-            log_determinants[k] += np.log(model[p - 1])
-    softmax.constants(log_weights, log_determinants, d, constants)
-    for k in range(n_components):
-        model[k * (1 + d + n_entries)] = constants[k]
+            log_determinant += np.log(model[p - 1])
+        model[at_constant] = softmax.constant(log_weights[k], log_determinant, d)
     return model
 
 
@@ -179,6 +177,44 @@ def log_likelihood_for(d: int, is_triangular: bool) -> Callable[..., float]:
         return value
 
     return variant(log_likelihood, _name(d, is_triangular))
+
+
+@made_once
+def for_each_draw_for(d: int, is_triangular: bool) -> Callable[..., None]:
+    """The compiled pass that writes what is known of each row, under each of many draws.
+
+    Its arguments are those of :func:`bayesgmm.core.kernels.triangular.for_each_draw`, or of
+    :func:`bayesgmm.core.kernels.diagonal.for_each_draw`.
+    """
+    n_entries = d * (d + 1) // 2 if is_triangular else d
+
+    def for_each_draw(X, log_weights, means, factors, densities, by_component, normalise):
+        n_draws, n_components = log_weights.shape
+        block = softmax.BLOCK_ROWS
+        stride = block + 8
+        memory = softmax.buffer((d + n_components + 2) * stride)
+        U, rest = memory[: d * stride], memory[d * stride :]
+        work, joint = rest[: 2 * stride], rest[2 * stride :]
+        for s in range(n_draws):
+            own = factors[s].reshape(-1)
+            model = _pack(log_weights[s], means[s], own, is_triangular)
+            for start in range(0, X.shape[0], block):
+                n_used, n_rows = softmax.load_rows(X, d, start, block, stride, U)
+                steps.join_block(d, n_entries, U, model, n_components, joint, stride, n_rows)
+                softmax.write_predictions(
+                    joint,
+                    s,
+                    start,
+                    n_used,
+                    work,
+                    densities,
+                    by_component,
+                    normalise,
+                    stride,
+                    n_rows,
+                )
+
+    return variant(for_each_draw, _name(d, is_triangular), error_model="numpy")
 
 
 def _name(d: int, is_triangular: bool) -> str:

@@ -29,12 +29,12 @@ def _whitened_means(means, factor, centre):
 @inlined()
 def _constants(log_weights, factor, whitened_means):
     n_components, d = whitened_means.shape
-    log_determinants = np.zeros(n_components)
+    log_determinant = 0.0
     for i in range(d):
-        log_determinants += np.log(factor[i, i])
+        log_determinant += np.log(factor[i, i])
     out = np.empty(n_components)
-    softmax.constants(log_weights, log_determinants, d, out)
     for k in range(n_components):
+        out[k] = softmax.constant(log_weights[k], log_determinant, d)
         for i in range(d):
             out[k] -= 0.5 * whitened_means[k, i] ** 2
     return out

@@ -1,5 +1,7 @@
 """From log joint densities to responsibilities, for one block of rows."""
 
+import math
+
 import numpy as np
 
 from bayesgmm.core.kernels import elementary, simd
@@ -8,6 +10,8 @@ from bayesgmm.core.kernels.compiling import inlined, inner
 # Stands for the logarithm of zero: adding finite numbers to it cannot overflow, and the relaxed
 # arithmetic of the vectors never meets an infinity.
 LOG_ZERO = -1e290
+
+_HALF_LOG_2_PI = 0.5 * math.log(2.0 * math.pi)
 
 # Rows of a block where nothing is kept for each component: 256 rows of a feature are 2 kB.
 BLOCK_ROWS = 256
@@ -192,8 +196,6 @@ def load_block(X, d, sample_weight, start, block, stride, U, weight):
 
 
 @inlined()
-def constants(log_weights, log_determinants, d, out):
-    """``out[k]``: the part of the log joint density that no row changes."""
-    for k in range(log_weights.shape[0]):
-        value = log_weights[k] + log_determinants[k] - 0.5 * d * np.log(2.0 * np.pi)
-        out[k] = max(value, LOG_ZERO)
+def constant(log_weight, log_determinant, d):
+    """The part of a log joint density that no row changes."""
+    return max(log_weight + log_determinant - d * _HALF_LOG_2_PI, LOG_ZERO)

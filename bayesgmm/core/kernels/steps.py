@@ -14,6 +14,7 @@ which every lane has the sum over its rows: of r, of r y, and of r y y' where th
 entries.
 """
 
+from contextlib import contextmanager
 from itertools import count
 
 from numba import types
@@ -80,29 +81,38 @@ class _Step:
     def for_each_component(self):
         return cgutils.for_range(self.builder, self.n_components, intp=simd.INDEX)
 
+    def join(self, x, model, component, keep=None):
+        """Log joint densities of a component; ``keep(i, y)`` gets each whitened feature."""
+        builder, copies = self.builder, self.group
+        own = self.at(model, component, self.n_numbers)
+        constant, *numbers = (
+            simd.emit_broadcast_element(builder, own, simd.index(i)) for i in range(self.n_numbers)
+        )
+        means, factors = numbers[: self.d], numbers[self.d :]
+        centred = [[builder.fsub(v, mean) for v in x[i]] for i, mean in enumerate(means)]
+        squares = None
+        for i in range(self.d):
+            y = None
+            for factor, (row, column) in zip(factors, self.entries, strict=True):
+                if row == i:
+                    y = self.fma([factor] * copies, centred[column], y)
+            if keep is not None:
+                keep(i, y)
+            squares = self.fma(y, y, squares)
+        return self.fma(squares, [simd.constant(-0.5)] * copies, [constant] * copies)
+
     def whiten(self, x, model, scratch, lowest, keeps_y):
         """Write log joint densities, and y if asked to; returns the maxima over the components."""
-        builder, copies = self.builder, self.group
+        builder = self.builder
         self.set_slots(lowest)
         with self.for_each_component() as component:
-            own = self.at(model, component.index, self.n_numbers)
-            constant, *numbers = (
-                simd.emit_broadcast_element(builder, own, simd.index(i))
-                for i in range(self.n_numbers)
-            )
-            means, factors = numbers[: self.d], numbers[self.d :]
-            centred = [[builder.fsub(v, mean) for v in x[i]] for i, mean in enumerate(means)]
-            squares = None
-            for i in range(self.d):
-                y = None
-                for factor, (row, column) in zip(factors, self.entries, strict=True):
-                    if row == i:
-                        y = self.fma([factor] * copies, centred[column], y)
-                if keeps_y:
-                    self.store(y, self.line(scratch, component.index, 1 + i))
-                squares = self.fma(y, y, squares)
-            joint = self.fma(squares, [simd.constant(-0.5)] * copies, [constant] * copies)
-            self.store(joint, self.line(scratch, component.index))
+            k = component.index
+
+            def keep(i, y, k=k):
+                self.store(y, self.line(scratch, k, 1 + i))
+
+            joint = self.join(x, model, k, keep if keeps_y else None)
+            self.store(joint, self.line(scratch, k))
             for value, slot in zip(joint, self.slots, strict=True):
                 builder.store(simd.emit_maximum(builder, value, builder.load(slot)), slot)
         return [builder.load(slot) for slot in self.slots]
@@ -153,27 +163,30 @@ class _Step:
                 add_up(map(plus_product, z[row], y[column]))
 
 
-def _for_each_step(context, builder, step, arrays, lowest, stride, n_rows, then=None):
-    """The loop over a block, which writes the maxima and totals of the densities of its rows.
+@contextmanager
+def _each_step(builder, step, u, stride, n_rows):
+    """A loop over a block: where a step starts, and the vectors of its rows."""
+    size = simd.index(step.group * WIDTH)
+    with cgutils.for_range(builder, builder.udiv(n_rows, size), intp=simd.INDEX) as loop:
+        start = builder.mul(loop.index, size)
+        places = (builder.add(builder.mul(stride, simd.index(j)), start) for j in range(step.d))
+        yield start, [step.load(builder.gep(u, [place])) for place in places]
+
+
+def _weigh(builder, step, arrays, lowest, stride, n_rows, then=None):
+    """Write the maxima and totals of the densities of a block's rows.
 
     ``then`` is called with the start of each step and the totals.
     """
     u, model, held, top, total = arrays
     floor = simd.emit_broadcast(builder, lowest)
-    size = simd.index(step.group * WIDTH)
-    with cgutils.for_range(builder, builder.udiv(n_rows, size), intp=simd.INDEX) as loop:
-        start = builder.mul(loop.index, size)
-        x = []
-        for j in range(step.d):
-            place = builder.add(builder.mul(stride, simd.index(j)), start)
-            x.append(step.load(builder.gep(u, [place])))
+    with _each_step(builder, step, u, stride, n_rows) as (start, x):
         maxima = step.whiten(x, model, held, floor, keeps_y=then is not None)
         step.store(maxima, builder.gep(top, [start]))
         over_components = step.exponentiate(held, maxima, keeps_each=then is not None)
         step.store(over_components, builder.gep(total, [start]))
         if then is not None:
             then(start, over_components)
-    return context.get_dummy_value()
 
 
 @intrinsic(prefer_literal=True)
@@ -213,7 +226,8 @@ def add_block(
             step.add(scales, held, s)
 
         arrays = u, m, held, top, total
-        return _for_each_step(context, builder, step, arrays, lowest, *arguments[11:], add)
+        _weigh(builder, step, arrays, lowest, *arguments[11:], add)
+        return context.get_dummy_value()
 
     i, real = types.int64, types.float64
     return types.void(
@@ -235,7 +249,30 @@ def weigh_block(
         ]
         n_components, lowest = arguments[4:6]
         step = _Step(builder, features, entries, n_components)
-        return _for_each_step(context, builder, step, arrays, lowest, *arguments[9:])
+        _weigh(builder, step, arrays, lowest, *arguments[9:])
+        return context.get_dummy_value()
 
     i, real = types.int64, types.float64
     return types.void(d, n_entries, U, model, i, real, scratch, tops, totals, i, i), codegen
+
+
+@intrinsic(prefer_literal=True)
+def join_block(typingctx, d, n_entries, U, model, n_components, joint, stride, n_rows):
+    """Write the log joint densities (K * stride) of a block's rows."""
+    features, entries = d.literal_value, n_entries.literal_value
+
+    def codegen(context, builder, signature, arguments):
+        u, m, out = (
+            simd.data_pointer(context, builder, signature.args[i], arguments[i]) for i in (2, 3, 5)
+        )
+        n_components, _, stride, n_rows = arguments[4:]
+        step = _Step(builder, features, entries, n_components)
+        steps = _each_step(builder, step, u, stride, n_rows)
+        with steps as (start, x), step.for_each_component() as component:
+            values = step.join(x, m, component.index)
+            line = builder.add(builder.mul(component.index, stride), start)
+            step.store(values, builder.gep(out, [line]))
+        return context.get_dummy_value()
+
+    i = types.int64
+    return types.void(d, n_entries, U, model, i, joint, i, i), codegen

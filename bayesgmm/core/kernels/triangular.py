@@ -141,12 +141,12 @@ def unpack(packed, p0, d, first, second):
 def constants(log_weights, factors, d):
     """What the log joint densities (K,) are where y is zero."""
     n_components = log_weights.shape[0]
-    log_determinants = np.zeros(n_components)
-    for k in range(n_components):
-        for i in range(d):
-            log_determinants[k] += np.log(factors[k % len(factors), i, i])
     out = np.empty(n_components)
-    softmax.constants(log_weights, log_determinants, d, out)
+    for k in range(n_components):
+        log_determinant = 0.0
+        for i in range(d):
+            log_determinant += np.log(factors[k % len(factors), i, i])
+        out[k] = softmax.constant(log_weights[k], log_determinant, d)
     return out
 
 

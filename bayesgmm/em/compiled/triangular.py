@@ -48,7 +48,7 @@ def maximise_for(has_prior: bool) -> Callable[..., bool]:
         n_components, d = first.shape
         start = n_components + n_components * d
         n_factors = (len(old) - start) // (d * d)
-        within, lower = np.empty(d * d), np.zeros(d * d)
+        within, lower = np.empty(d * d), np.empty(d * d)
         shift, away, y = np.empty(d), np.empty(d), np.empty(d)
         hyper = hyper_of(numbers, table, old[start:]) if has_prior else away
         divisor = 0.0
