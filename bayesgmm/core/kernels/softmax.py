@@ -19,11 +19,14 @@ BLOCK_ROWS = 256
 
 @inner()
 def block_rows(n_components, d):
-    """Rows of a block: as many as let the whitened block stay in the second-level cache."""
-    rows = 256
-    if d < 32:  # above, the arithmetic is so much that the third level keeps up
-        while rows > 64 and n_components * d * rows * 8 > 600_000:
-            rows //= 2
+    """Rows of a block: as many as let the whitened block stay in a cache.
+
+    That is the second-level cache, or with many features, where there is so much arithmetic that it
+    keeps up, a share of the third.
+    """
+    rows, most = BLOCK_ROWS, 600_000 if d < 32 else 5_000_000
+    while rows > 64 and n_components * d * rows * 8 > most:
+        rows //= 2
     return rows
 
 
