@@ -46,6 +46,10 @@ class Application(click.Group):
         except click.ClickException as error:
             _fail(error.format_message())
             status = UNUSABLE
+        except OSError as error:
+            # Input that cannot be read is told of where it is read; this is about writing.
+            _fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
+            status = UNUSABLE
         except click.Abort:
             click.echo("interrupted", err=True)
             status = INTERRUPTED

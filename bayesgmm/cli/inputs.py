@@ -153,6 +153,7 @@ def _complete_rows(
 
 def _frame(data: str, columns: Sequence[str] | None) -> "pd.DataFrame":
     from bayesgmm.data import DATASETS, load_dataset, read_table
+    from bayesgmm.data.sources import stem_of, tables_in
     from bayesgmm.data.wording import did_you_mean
     from bayesgmm.exceptions import DataError
 
@@ -161,8 +162,8 @@ def _frame(data: str, columns: Sequence[str] | None) -> "pd.DataFrame":
     path = Path(data).expanduser()
     if path.exists() or not path.parent.is_dir():
         return read_table(path, columns)
-    files = [file.name for file in path.parent.iterdir() if not file.name.startswith(".")]
+    known = tables_in(path.parent) | {name: name for name in DATASETS}
     raise DataError(
         f"There is no bundled data set and no file {data!r}"
-        f"{did_you_mean(path.name, [*DATASETS, *files])}; bundled are {', '.join(DATASETS)}."
+        f"{did_you_mean(stem_of(path), known)}; bundled are {', '.join(DATASETS)}."
     )

@@ -91,7 +91,7 @@ def report(
             progressbar=screen.has_bars,
             data_name=table.name,
         )
-    tell_troubles(result)
+    tell_troubles(result, screen, "the report")
     with screen.working("writing the report"):
         write_report(
             result,

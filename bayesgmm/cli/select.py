@@ -101,7 +101,7 @@ def select(
             progressbar=screen.has_bars,
             data_name=table.name,
         )
-    tell_troubles(result)
+    tell_troubles(result, screen, f"the table ({'-o' if output is None else output})")
     click.echo("\n".join(_summary(result)))
     if output is not None:
         with replacing(output) as part:
@@ -109,21 +109,28 @@ def select(
         screen.note(f"the table is in {output}")
 
 
-def tell_troubles(result: "SelectionResult") -> None:
-    """Say which fits failed or ended with a warning."""
-    from bayesgmm.data.wording import plural
+def tell_troubles(result: "SelectionResult", screen: Screen, place: str) -> None:
+    """Say which fits failed, what is to be said of the chosen ones, and where to read of others."""
+    from bayesgmm.data.wording import joined, plural
 
-    for row in result.table.to_dict("records"):
-        if row["status"] == "ok":
-            continue
+    table = result.table
+    chosen = result.best_row[["covariance_type", "n_components"]]
+    is_chosen = (table[["covariance_type", "n_components"]] == chosen).all(axis=1)
+    others = []
+    for row in table.assign(is_chosen=is_chosen).query("status != 'ok'").to_dict("records"):
         size = plural(row["n_components"], "component")
         model = f"{row['engine']}, {row['covariance_type']}, {size}"
         note = " ".join(str(row["note"]).split())
         if row["status"] == "failed":
             warn(f"{model}: failed: {note}")
-        else:
+        elif row["is_chosen"]:
             # The first sentence is the gravest; the table and the report have the others.
             warn(f"{model}: {note.split('. ')[0].removesuffix('.')}.")
+        else:
+            others.append(f"{row['engine']} {row['covariance_type']} {row['n_components']}")
+    if others:
+        fits = joined(others, quote=False)
+        screen.note(f"fits with remarks, none of them chosen: {fits}; {place} has them")
 
 
 def _summary(result: "SelectionResult") -> list[str]:

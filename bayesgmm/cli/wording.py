@@ -11,7 +11,8 @@ _QUOTED = re.compile(r"""(?<!\w)(?<!=)(?<!= )(?:'[^']*'|"[^"]*")""")
 _HIDDEN = re.compile("\0(\\d+)\0")
 _WORDS = {"n_components": "components", "n_samples": "rows"}
 # What no command has an option for, where it is named last.
-_PYTHON = re.compile(r"\b(priors=|reg_covar\b=?)(?!.*\b(priors=|reg_covar\b))")
+_NAMES = r"\b(priors=|reg_covar\b=?|max_iter, tol\b)"
+_PYTHON = re.compile(rf"{_NAMES}(?!.*{_NAMES})")
 
 
 def in_options(message: str, command: click.Command) -> str:

@@ -219,14 +219,27 @@ def _not_a_measurement(name: str, values: "pd.Series") -> str | None:
     return None
 
 
+def stem_of(path: Path) -> str:
+    """The name of a file without what says its kind."""
+    return path.name.split(".")[0]
+
+
+def tables_in(folder: Path) -> dict[str, str]:
+    """The files of a folder that look like tables: their names by their stems."""
+    paths = folder.iterdir() if folder.is_dir() else ()
+    kinds = {*_TEXT, *_PARQUET}
+    return {
+        stem_of(path): path.name
+        for path in sorted(paths)
+        if stem_of(path) and kinds.intersection(suffix.lower() for suffix in path.suffixes)
+    }
+
+
 def _check_there(path: Path) -> None:
     if not path.exists():
-        folder = path.parent
-        siblings = [p.name for p in folder.iterdir()] if folder.is_dir() else []
-        where = "" if folder.is_dir() else f", nor a folder '{folder}'"
-        raise DataError(
-            f"There is no file '{path}'{where}{did_you_mean(path.name, siblings)}; check the path."
-        )
+        where = "" if path.parent.is_dir() else f", nor a folder '{path.parent}'"
+        near = did_you_mean(stem_of(path), tables_in(path.parent))
+        raise DataError(f"There is no file '{path}'{where}{near}; check the path.")
     if path.is_dir() and not any(p.suffix.lower() in _PARQUET for p in path.rglob("*")):
         raise DataError(
             f"A folder is read as one table of Parquet files, but '{path}' holds none; give a file."

@@ -1,6 +1,6 @@
 """How messages about data say things: where a value stands, lists of names, near matches."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 _LISTED = 6
@@ -35,8 +35,12 @@ def place(row: int, column: int | None, names: Sequence[str] | None) -> str:
     return f"at row {row}{at} (counting from 0)"
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return " (did you mean 'waiting'?)", or nothing when no known word is near."""
-    by_lower = {name.lower(): name for name in known}
-    near = get_close_matches(word.lower(), by_lower, n=2, cutoff=0.6)
-    return f" (did you mean {' or '.join(repr(by_lower[name]) for name in near)}?)" if near else ""
+def did_you_mean(word: str, known: Iterable[str] | Mapping[str, str]) -> str:
+    """Return " (did you mean 'waiting'?)", or nothing when no known word is near.
+
+    A mapping leads from what words are compared with to what is said.
+    """
+    pairs = known.items() if isinstance(known, Mapping) else ((name, name) for name in known)
+    said = {name.lower(): text for name, text in pairs}
+    near = get_close_matches(word.lower(), said, n=2, cutoff=0.6)
+    return f" (did you mean {' or '.join(repr(said[name]) for name in near)}?)" if near else ""

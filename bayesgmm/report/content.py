@@ -136,7 +136,9 @@ def _reproduce(context: Context, command: str | None) -> Section:
         n_chains, n_draws = (*bayes.mixture_.batch_shape, 1)[:2]
         items.append(("Sampling", f"{counted(n_chains, 'chain')} × {counted(n_draws, 'draw')}"))
     n_fits = counted(len(result.table), "fit")
-    items.append(("Time", f"{fixed(result.seconds, 1)} s for {n_fits}"))
+    items.append(
+        ("Time", f"{fixed(result.seconds, 1)} s for {n_fits}, with what had to be compiled")
+    )
     packages = _ALWAYS_USED + (_USED_BY_POSTERIOR if evidence.has_posterior() else ())
     found = [f"{package} {_version(package)}" for package in packages]
     items.append(("Versions", ", ".join([f"python {platform.python_version()}", *found])))

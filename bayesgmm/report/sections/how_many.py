@@ -93,11 +93,15 @@ def _by_k(context: Context) -> Table:
     add("largest k-hat", lambda m: fixed(m.value("max_pareto_k"), 2))
     close_group()
     _add_reading(context, add)
-    caption = "At each K the best of the covariance families." if len(evidence.families) > 1 else ""
+    captions = ["At each K the best of the covariance families."] * (len(evidence.families) > 1)
+    if any(m.em is not None for m in models):
+        captions.append(
+            "EM runs from many starts; where few end at the best fit, a better one may exist."
+        )
     return Table(
         tuple(columns),
         tuple(rows),
-        caption=caption,
+        caption=" ".join(captions),
         chosen=chosen + 1,
         groups=tuple(groups[:-1] if groups and groups[-1] == len(rows) - 1 else groups),
         label="Criteria by number of clusters",
@@ -115,7 +119,7 @@ def _add_reading(context: Context, add: Callable[[str, Cell], None]) -> None:
         found = None if m.em is None else m.em.starts_
         return "–" if found is None else f"{found.n_at_best} of {found.n_starts}"
 
-    add("EM starts at the optimum", starts)
+    add("EM starts that end at the best fit", starts)
     add("smallest share", read(lambda f: percent(f.shares.min())))
     add("rows in doubt", read(lambda f: str(len(f.in_doubt))))
     add("R-hat, free of labels", diagnosed(lambda d: fixed(d.worst("invariant")[1], 3)))
