@@ -162,8 +162,9 @@ def _frame(data: str, columns: Sequence[str] | None) -> "pd.DataFrame":
     path = Path(data).expanduser()
     if path.exists() or not path.parent.is_dir():
         return read_table(path, columns)
-    known = tables_in(path.parent) | {name: name for name in DATASETS}
+    tables = tables_in(path.parent)
+    near = did_you_mean(stem_of(path), [*DATASETS, *tables], tables)
     raise DataError(
-        f"There is no bundled data set and no file {data!r}"
-        f"{did_you_mean(stem_of(path), known)}; bundled are {', '.join(DATASETS)}."
+        f"There is no bundled data set and no file {data!r}{near}; bundled are "
+        f"{', '.join(DATASETS)}."
     )

@@ -238,7 +238,8 @@ def tables_in(folder: Path) -> dict[str, str]:
 def _check_there(path: Path) -> None:
     if not path.exists():
         where = "" if path.parent.is_dir() else f", nor a folder '{path.parent}'"
-        near = did_you_mean(stem_of(path), tables_in(path.parent))
+        tables = tables_in(path.parent)
+        near = did_you_mean(stem_of(path), tables, tables)
         raise DataError(f"There is no file '{path}'{where}{near}; check the path.")
     if path.is_dir() and not any(p.suffix.lower() in _PARQUET for p in path.rglob("*")):
         raise DataError(

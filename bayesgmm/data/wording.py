@@ -35,12 +35,11 @@ def place(row: int, column: int | None, names: Sequence[str] | None) -> str:
     return f"at row {row}{at} (counting from 0)"
 
 
-def did_you_mean(word: str, known: Iterable[str] | Mapping[str, str]) -> str:
+def did_you_mean(word: str, known: Iterable[str], said: Mapping[str, str] | None = None) -> str:
     """Return " (did you mean 'waiting'?)", or nothing when no known word is near.
 
-    A mapping leads from what words are compared with to what is said.
+    ``said`` has what stands for some of the known words in the sentence.
     """
-    pairs = known.items() if isinstance(known, Mapping) else ((name, name) for name in known)
-    said = {name.lower(): text for name, text in pairs}
-    near = get_close_matches(word.lower(), said, n=2, cutoff=0.6)
-    return f" (did you mean {' or '.join(repr(said[name]) for name in near)}?)" if near else ""
+    by_lower = {name.lower(): (said or {}).get(name, name) for name in known}
+    near = get_close_matches(word.lower(), by_lower, n=2, cutoff=0.6)
+    return f" (did you mean {' or '.join(repr(by_lower[name]) for name in near)}?)" if near else ""

@@ -49,8 +49,17 @@ class TestEveryCommand:
     def test_unknown_names(self, refuse, folder, command):
         (folder / "faithfully.csv").touch()
         message = refuse(command[0], "faithfull", *command[1:])
-        assert "did you mean 'faithful' or 'faithfully.csv'?" in message
+        assert "did you mean 'faithfully.csv' or 'faithful'?" in message
         assert "galaxies" in message
+
+    def test_near_names_are_of_tables(self, refuse, folder, command):
+        for name in ("b.csv", "measurement.html", ".measurement.csv"):
+            (folder / name).touch()
+        assert "did you mean" not in refuse(command[0], "a.csv", *command[1:])
+        assert "did you mean" not in refuse(command[0], "measurements.csv", *command[1:])
+        (folder / "measurement.tsv.gz").touch()
+        message = refuse(command[0], "measurements.csv", *command[1:])
+        assert "did you mean 'measurement.tsv.gz'?" in message
 
     def test_missing_file_and_folder(self, refuse, command):
         assert "no file 'my.csv'" in refuse(command[0], "my.csv", *command[1:])

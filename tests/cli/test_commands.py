@@ -307,6 +307,18 @@ def test_select_by_em_alone_and_by_another_criterion(run):
     assert "Posterior" not in result.stdout
 
 
+def test_select_warns_of_the_chosen_fit_and_names_others_with_remarks(run):
+    words = ("faithful", "--families", "full", "--draws", 20, "--chains", 2)
+    result = run("select", *words, "--max-components", 3)
+    warned = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
+    assert len(warned) == 1
+    assert warned[0].startswith("warning: bayes, full, 2 components: ")
+    others = "fits with remarks, none of them chosen: bayes full 1 and bayes full 3; the table (-o)"
+    assert others in result.stderr
+    quiet = run("select", *words, "--max-components", 3, "--quiet")
+    assert quiet.stderr.splitlines() == warned
+
+
 def test_select_tells_what_failed(run, folder):
     pd.DataFrame({"x": [1.0, 2.0, 4.0, 8.5]}).to_csv("few.csv", index=False)
     result = run("select", "few.csv", "--engines", "em", "--max-components", 5)

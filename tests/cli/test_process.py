@@ -67,6 +67,17 @@ def test_results_go_to_standard_output_and_the_rest_to_standard_error(tmp_path):
     ]
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no file that is always full")
+def test_a_full_disk_is_told_in_one_line():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*BAYESGMM, "fit", "faithful", "-k", "1", "--quiet"],
+            stdout=full, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == "error: standard output: No space left on device\n"
+
+
 @pytest.mark.parametrize(("flag", "said"), [("--columns=waiting", 1), ("-q", 0)])
 def test_compiling_is_told_once(run, monkeypatch, flag, said):
     fit = GaussianMixture.fit

@@ -17,6 +17,7 @@ from bayesgmm.cli.wording import in_options
         ("select", "got n_components = 5, n_samples = 4", "got components = 5, rows = 4"),
         ("fit", "many draws of chains, draws=", "many draws of chains, draws="),
         ("fit", "give priors=, or more reg_covar.", "give priors=, or more reg_covar (in Python)."),
+        ("fit", "or increase max_iter, tol, or", "or increase max_iter, tol (in Python), or"),
         ("fit", "The priors decide.", "The priors decide."),
         ("predict", "column 'my_seed=2' is text", "column 'my_seed=2' is text"),
         ("fit", "column 'n_samples' equals 'reg_covar'", "column 'n_samples' equals 'reg_covar'"),
