@@ -139,8 +139,13 @@ def _hierarchical(rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _small_hierarchical(rows: Rows, k: int, rng: np.random.Generator) -> np.ndarray:
-    size = min(max(SMALL_TREE_ROWS, SMALL_TREE_ROWS_EACH * k), TREE_SAMPLE)
+    size = small_tree_size(k)
     return _cut_hierarchy(rows, k, size, size, rng)
+
+
+def small_tree_size(k: int) -> int:
+    """How many rows a small hierarchy sees at most."""
+    return min(max(SMALL_TREE_ROWS, SMALL_TREE_ROWS_EACH * k), TREE_SAMPLE)
 
 
 def _cut_hierarchy(

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesgmm.core import threads
 from bayesgmm.core.mixture import Mixture
+from bayesgmm.em.clusterings import small_tree_size
 from bayesgmm.em.given import Given
 from bayesgmm.em.loop import Watch, run_accelerated
 from bayesgmm.em.moves import Moves
@@ -74,18 +75,29 @@ def _starts(
     return map(given.put_into, proposals(problem, k, method, rng, given.parts.get("means")))
 
 
+def _whole_hierarchy(
+    problem: Problem, settings: Settings, rng: np.random.Generator
+) -> Iterator[Mixture]:
+    """A start that takes longer to find than others, where the first one saw fewer rows."""
+    k = settings.n_components
+    if len(problem.X) > small_tree_size(k):
+        yield from islice(proposals(problem, k, "hierarchical", rng), 1)
+
+
 def _may_move(settings: Settings, given: Given | None) -> bool:
     return given is None and settings.method == "mixed"
 
 
 def _finish_race(runs: Runs, rng: np.random.Generator, given: Given | None) -> None:
     settings = runs.settings
-    finalists = race(
-        runs.problem,
-        lambda small: _starts(small, settings, rng, given),
-        rng,
-        _may_move(settings, given),
-    )
+    may_move = _may_move(settings, given)
+
+    def starts_for(small: Problem) -> Iterator[Mixture]:
+        if may_move:
+            yield from _whole_hierarchy(small, settings, rng)
+        yield from _starts(small, settings, rng, given)
+
+    finalists = race(runs.problem, starts_for, rng, may_move)
     runs.n_outrun = finalists.n_outrun
     (first, n_starts), *others = finalists.ends
     runs.add(first, n_starts)
@@ -117,6 +129,9 @@ def _try_all(runs: Runs, rng: np.random.Generator, given: Given | None) -> None:
             for start in islice(_starts(problem, settings, rng, given), N_RESCUES):
                 runs.add(prepare(start))
     if n_moves and runs.finished:
+        if automatic and runs.share_at_best < HALF:
+            for start in _whole_hierarchy(problem, settings, rng):
+                runs.add(start if prepare is None else prepare(start))
         _try_moves(runs, rng, n_moves, prepare)
 
 

@@ -170,6 +170,22 @@ def test_the_best_fit_is_improved_where_starts_are_at_odds(
         assert climbed[0].objective == pytest.approx(best)
 
 
+@pytest.mark.parametrize(("family", "k", "seed"), [("spherical", 9, 0), ("tied", 11, 2)])
+def test_where_starts_are_at_odds_or_race_the_whole_hierarchy_is_one_of_them(family, k, seed):
+    """More rows than the first hierarchy sees, in fourteen clusters on a ring."""
+    rng = np.random.default_rng(seed)
+    angle = 2.0 * np.pi * rng.integers(14, size=900) / 14
+    outwards = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    along = np.stack([-outwards[:, 1], outwards[:, 0]], axis=1)
+    noise = rng.normal(size=(2, 900, 1))
+    X = 10.0 * outwards + noise[0] * outwards + 0.4 * noise[1] * along
+    whole, mixed = (
+        GaussianMixture(k, covariance_type=family, init_params=kind, random_state=0).fit(X)
+        for kind in ("hierarchical", "mixed")
+    )
+    assert mixed.lower_bound_ >= whole.lower_bound_ - 1e-9
+
+
 def test_share_at_best_counts_sound_runs_among_all(faithful, monkeypatch):
     problem = Problem(faithful.to_numpy(float), "full")
     runs = Runs(problem, Settings(2, "auto", "mixed", None, 2000), None)
