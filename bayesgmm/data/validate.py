@@ -28,6 +28,8 @@ __all__ = [
 ]
 
 _BLOCK_VALUES = 131_072
+# Squares of larger values, in units of a narrow component, would not be finite.
+_LARGEST = 1e100
 _RESHAPE = (
     "Reshape your data: {0}.reshape(-1, 1) if it is one feature, "
     "{0}.reshape(1, -1) if it is one row"
@@ -90,8 +92,8 @@ def as_data(
     Raises
     ------
     DataError
-        NaN, infinite, text or complex values, wrong number of dimensions, too few rows or
-        columns, repeated column names.
+        NaN, infinite, text or complex values, values beyond 1e100, wrong number of dimensions, too
+        few rows or columns, repeated column names.
     DataTypeError
         Sparse matrices, dates, values that are no numbers at all, names that mix text and
         numbers.
@@ -273,15 +275,18 @@ def _check_shape(
 
 def _check_finite(values: NDArray[np.floating], name: str, names: tuple[str, ...] | None) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
-        # The sum of good data is finite, and needs no array of its own.
-        if np.isfinite(values.sum(dtype=np.float64)):
+        # The sum of squares of good data is small enough, and needs no array of its own.
+        flat = values.reshape(-1)
+        if np.vdot(flat, flat) < _LARGEST**2:
             return
     first: dict[str, tuple[int, int]] = {}
-    count = {"nan": 0, "inf": 0}
+    count = {"nan": 0, "inf": 0, "large": 0}
     step = max(1, _BLOCK_VALUES // values.shape[1])
     for start in range(0, len(values), step):
-        block = values[start : start + step]
-        for kind, found in (("nan", np.isnan(block)), ("inf", np.isinf(block))):
+        block = values[start : start + step].astype(float)  # the limit is none of float32's numbers
+        is_infinite = np.isinf(block)
+        is_large = (np.abs(block) > _LARGEST) & ~is_infinite
+        for kind, found in (("nan", np.isnan(block)), ("inf", is_infinite), ("large", is_large)):
             number = int(found.sum())
             if number and kind not in first:
                 row, column = np.argwhere(found)[0]
@@ -299,6 +304,12 @@ def _check_finite(values: NDArray[np.floating], name: str, names: tuple[str, ...
             f"Input {name} contains infinity or a value too large for {values.dtype!r}: "
             f"{plural(count['inf'], 'infinite value')}, the first {values[first['inf']]} "
             f"{place(*first['inf'], names)}; drop or correct those rows."
+        )
+    if "large" in first:
+        raise DataError(
+            f"Input {name} has {plural(count['large'], 'value')} beyond {_LARGEST:.0e}, too large "
+            f"to be squared, the first {values[first['large']]} {place(*first['large'], names)}; "
+            "drop or correct those rows, or use another unit."
         )
 
 

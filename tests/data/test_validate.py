@@ -76,8 +76,9 @@ def test_read_only_and_memory_mapped_arrays_are_not_copied(tmp_path):
     assert not values.flags.writeable
 
 
-def test_large_finite_values_whose_sum_overflows_are_accepted():
-    assert as_data(np.full((4, 2), 1e308)).n_rows == 4
+def test_values_whose_squares_add_up_to_too_much_are_accepted():
+    assert as_data(np.full((4, 2), 9.9e99)).n_rows == 4
+    assert as_data(np.full((4, 2), 3e38, np.float32)).n_rows == 4
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])
@@ -137,6 +138,14 @@ def test_infinite_values_are_counted_and_the_first_is_placed():
         "values, the first -inf at row 1, column 0"
     ):
         as_data(np.array([[1, 2], [-INF, INF]], np.float32))
+
+
+def test_values_whose_squares_are_not_finite_are_counted_and_the_first_is_placed():
+    with says(
+        "Input X has 2 values beyond 1e+100, too large to be squared, the first -1e+150 at row 1, "
+        "column 0"
+    ):
+        as_data([[1.0, 2.0], [-1e150, 1e101]])
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])
