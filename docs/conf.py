@@ -7,6 +7,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import pages  # noqa: E402
+import pictures  # noqa: E402
 from sphinx.util.nodes import make_refnode  # noqa: E402
 
 import bayesgmm  # noqa: E402
@@ -22,6 +23,7 @@ extensions = [
     "numpydoc",
     "myst_nb",
     "mathml",
+    "pictures",
 ]
 html_math_renderer = "mathml"
 templates_path = ["_templates"]
@@ -48,6 +50,12 @@ myst_heading_anchors = 3
 myst_links_external_new_tab = False
 # Notebooks are executed by `make notebooks`; what it leaves in build/notebooks is shown.
 nb_execution_mode = "off"
+
+# Pictures are made by the code that the page shows, and stay in the folder of the build.
+plot_template = pictures.PATHS
+plot_formats = [("png", 160)]
+plot_html_show_source_link = False
+plot_html_show_formats = False
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"bayesgmm {version}"

@@ -6,9 +6,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+import bayesgmm.plots
 from bayesgmm import BayesianGaussianMixture, GaussianMixture, load_dataset
 from bayesgmm.bayes.user_priors import interpreted
 
@@ -23,7 +25,9 @@ ARVIZ_CALLS = [
 
 
 def blocks(page: Path) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
+    """The Python of a page: what is only shown, and what makes a picture."""
+    fence = r"^```(?:python|\{plot\})\n(.*?)^```"
+    return re.findall(fence, page.read_text(encoding="utf-8"), re.M | re.S)
 
 
 PAGES = sorted(
@@ -31,7 +35,7 @@ PAGES = sorted(
     for path in DOCS.rglob("*.md")
     if not {"generated", "_build"} & set(path.relative_to(DOCS).parts) and blocks(path)
 )
-SLOW = {"first-steps.md"}
+SLOW = {"first-steps.md", "plots.md"}
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +68,14 @@ def test_examples_run(page, names, tmp_path, monkeypatch):
     with interpreted():
         for block in blocks(page):
             exec(compile(block, page.name, "exec"), namespace)
+            plt.close("all")
+
+
+def test_every_plot_has_its_place_in_the_guide():
+    page = (DOCS / "guide" / "plots.md").read_text(encoding="utf-8")
+    drawing = {name for name in vars(bayesgmm.plots) if name.startswith("plot_")}
+    assert drawing
+    assert {name for name in drawing if f"`~bayesgmm.plots.{name}`" not in page} == set()
 
 
 QUICK_PLOTS = ("az.plot_trace(", "az.plot_forest(", "az.plot_pair(", "az.plot_khat(")
@@ -80,7 +92,6 @@ QUICK_PLOTS = ("az.plot_trace(", "az.plot_forest(", "az.plot_pair(", "az.plot_kh
 )
 def test_arviz_takes_the_draws(code, names, tmp_path, monkeypatch):
     import arviz as az
-    import matplotlib.pyplot as plt
 
     from bayesgmm import save
 
@@ -95,8 +106,6 @@ def test_arviz_takes_the_draws(code, names, tmp_path, monkeypatch):
 
 def test_pages_name_only_what_exists():
     """Names that pages import, and options that they give on the command line, are public."""
-    import bayesgmm
-
     for page in PAGES:
         for block in blocks(page):
             for node in ast.walk(ast.parse(block)):

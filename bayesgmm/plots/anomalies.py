@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from bayesgmm.plots.density import draw_contours
 from bayesgmm.plots.density_1d import draw_density_1d
-from bayesgmm.plots.labels import label_outlines
+from bayesgmm.plots.labels import label_outlines, label_strip
 from bayesgmm.plots.marks import thin_rows
 from bayesgmm.plots.scene import feature_pair, read_scene
 from bayesgmm.plots.style import KeyEntry, axes_or_new, describe, key, palette_of
@@ -60,12 +60,13 @@ def plot_anomalies(
     entries: list[KeyEntry] = []
     if one_feature:
         entries += draw_density_1d(ax, view, 0.9, labelled=False)
+        lines = np.empty((0, 2))
         points = np.column_stack([view.data[:, 0], np.zeros(len(view.data))])
         ax.set_ylabel("density")
     else:
         points = view.data
         is_whole = scene.mixture.n_features == 2
-        draw_contours(ax, view, _MASSES, threshold if is_whole else None)
+        lines = draw_contours(ax, view, _MASSES, threshold if is_whole else None)
         if is_whole:
             dashes = Line2D([], [], color=palette.ink, linestyle="dashed")
             entries.append((dashes, "threshold"))
@@ -86,9 +87,13 @@ def plot_anomalies(
     ax.scatter(*points[odd].T, s=9, color=palette.ink, linewidths=0, clip_on=False, zorder=5)
     numbered = odd[:max_numbers]
     names = [str(scene.rows[i]) for i in numbered]
-    label_outlines(
-        ax, names, points[numbered, None], points[odd], palette, gid="number", weight="normal"
-    )
+    if one_feature:
+        label_strip(ax, names, points[numbered, 0], palette, gid="number")
+    else:
+        covered = np.concatenate([points[odd], lines])
+        label_outlines(
+            ax, names, points[numbered, None], covered, palette, gid="number", weight="normal"
+        )
     found = f"{len(odd)} of {len(scene.data)} rows below the threshold"
     if len(numbered) < len(odd):
         found += f", the lowest {len(numbered)} numbered"

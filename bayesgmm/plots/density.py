@@ -81,7 +81,7 @@ def draw_contours(
     view: Scene,
     masses: tuple[float, ...],
     threshold: float | None = None,
-) -> None:
+) -> np.ndarray:
     """Draw labelled contours of a scene with two features.
 
     Parameters
@@ -92,6 +92,11 @@ def draw_contours(
         Shares enclosed, increasing.
     threshold : float, optional
         A log density whose contour is drawn dashed.
+
+    Returns
+    -------
+    (M, 2) array
+        Points on all the lines, for labels that should keep off them.
     """
     palette = palette_of(ax)
     mixture = view.mixture.thin(GRID_DRAWS)
@@ -116,11 +121,14 @@ def draw_contours(
         float(level): f"{100 * mass:g}{NBSP}%" for level, mass in zip(levels, masses, strict=True)
     }
     _label(ax, contours, names)
+    drawn = [contours]
     if threshold is not None:
         line = ax.contour(
             x, y, log_density, levels=[threshold], colors=palette.ink, linestyles="dashed", zorder=4
         )
         line.set_gid("threshold")
+        drawn.append(line)
+    return np.concatenate([path.vertices for lines in drawn for path in lines.get_paths()])
 
 
 def _label(ax: Axes, contours: Any, names: dict[float, str]) -> None:

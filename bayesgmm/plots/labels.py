@@ -11,6 +11,8 @@ from bayesgmm.plots.style import Palette, halo, pixels_per_point
 _GAP = 5.0
 # Half the size of a mark, in points.
 _MARK = 4.0
+# From one line of small text to the next, in points.
+_LINE = 11.0
 _DIRECTIONS = np.array(
     [[0, 1], [0, -1], [0.7, 0.7], [-0.7, 0.7], [0.7, -0.7], [-0.7, -0.7], [1, 0], [-1, 0]]
 )
@@ -94,6 +96,44 @@ def label_outlines(
         label.set_position(tuple((middle - outline_pixels[k][at]) / pixel))
         label.set_horizontalalignment("center")
         label.set_verticalalignment("center")
+
+
+def label_strip(
+    ax: Axes, texts: Sequence[str], x: np.ndarray, palette: Palette, *, gid: str = "label"
+) -> None:
+    """Put labels on end over points on the zero line, side by side where the points touch.
+
+    Parameters
+    ----------
+    ax : Axes
+        With its limits set.
+    texts : sequence of str, length K
+    x : (K,) array
+        In data coordinates.
+    palette : Palette
+    gid : str, default "label"
+        Labels are the artists with this gid, counted from 1.
+    """
+    if not len(x):
+        return
+    at = ax.transData.transform(np.column_stack([x, np.zeros(len(x))]))[:, 0] / pixels_per_point(ax)
+    shifts = spread_out(at, _LINE) - at
+    for k, (text, place, shift) in enumerate(zip(texts, x, shifts, strict=True)):
+        ax.annotate(
+            text,
+            (place, 0),
+            (shift, _MARK + _GAP),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            rotation=90,
+            fontsize="small",
+            color=palette.ink,
+            path_effects=halo(palette),
+            zorder=6,
+            gid=f"{gid}-{k + 1}",
+            annotation_clip=False,
+        )
 
 
 def spread_out(positions: np.ndarray, gap: float) -> np.ndarray:

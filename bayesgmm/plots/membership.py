@@ -20,6 +20,7 @@ from bayesgmm.plots.style import (
     cluster_name,
     cluster_styles,
     describe,
+    halo,
     is_coloured,
     key,
     palette_of,
@@ -86,7 +87,15 @@ def plot_membership(
             own = (np.arange(len(open_)), cluster[order[open_]])
             lower[open_], upper[open_] = low[own], high[own]
         entries.append(_draw_interval(ax, lower, upper, prob, palette))
-    ax.axhline(SURE, color=palette.ink, linewidth=0.9, linestyle=(0, (2, 2)), gid="sure", zorder=5)
+    ax.axhline(
+        SURE,
+        color=palette.ink,
+        linewidth=1.2,
+        linestyle=(0, (4, 2)),
+        gid="sure",
+        zorder=5,
+        path_effects=halo(palette, 2.8),
+    )
     in_doubt = int(rows_in_doubt(memberships).sum())
     note = f"{in_doubt} of {len(memberships)} rows below {percent(SURE)}"
     if len(order) < len(memberships):

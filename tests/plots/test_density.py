@@ -123,6 +123,28 @@ def test_anomalies_with_one_feature_and_none_at_all(em_1d, rows_1d):
     assert "0 of 200 rows below the threshold" in key_texts(ax)
 
 
+def test_numbers_of_rows_that_touch_stand_apart_with_one_feature(em_1d):
+    X = np.array([[5.0], [9.0], [9.0], [9.1], [12.0]])
+    ax = plot_anomalies(em_1d, X, float(em_1d.log_density(X)[0]) - 1.0)
+    ax.figure.canvas.draw()
+    boxes = [by_gid(ax, f"number-{i}")[0].get_window_extent() for i in (1, 2, 3, 4)]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_numbers_keep_off_the_contours_where_there_is_room(em, rows):
+    threshold = float(em.log_density(rows).min()) - 0.1
+    (line,) = by_gid(plot_anomalies(em, rows, threshold), "threshold")
+    vertices = line.get_paths()[0].vertices
+    right_flank = vertices[vertices[:, 0] > 0.0]
+    beside = right_flank[np.argmin(np.abs(right_flank[:, 1] + 2.5))] + [0.05, 0.0]
+    ax = plot_anomalies(em, np.vstack([rows, beside]), threshold)
+    ax.figure.canvas.draw()
+    (number,) = by_gid(ax, "number-1")
+    box = number.get_window_extent()
+    assert number.get_text() == "300"
+    assert not any(box.contains(*point) for point in ax.transData.transform(vertices))
+
+
 def test_no_figure_is_made_when_axes_are_given(em, rows, plt):
     _, axes = plt.subplots(1, 3)
     assert plot_density(em, rows, ax=axes[0]) is axes[0]
