@@ -29,6 +29,18 @@ def column_label(column: int, names: Sequence[str] | None) -> str:
     return f"column {column if names is None else repr(names[column])}"
 
 
+def unit_beside(name: str, unit: str) -> str:
+    """The unit of a column, unless its name says it already (``bill_length_mm``)."""
+    told = name.lower().replace(" ", "_").endswith(f"_{unit.lower()}")
+    return "" if told else unit
+
+
+def with_unit(name: str, unit: str) -> str:
+    """Return "waiting (min)", or the name alone where no unit goes beside it."""
+    unit = unit_beside(name, unit)
+    return f"{name} ({unit})" if unit else name
+
+
 def place(row: int, column: int | None, names: Sequence[str] | None) -> str:
     """Return "at row 5, column 'waiting' (counting from 0)"."""
     at = "" if column is None else f", {column_label(column, names)}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.data import as_data, check_features
-from bayesgmm.data.wording import did_you_mean, joined
+from bayesgmm.data.wording import did_you_mean, joined, with_unit
 from bayesgmm.exceptions import DataError, DataTypeError
 from bayesgmm.plots.geometry import marginal, point_estimate
 
@@ -88,7 +88,7 @@ def read_scene(fit: Any, X: Any = None) -> Scene:
         rows = range(len(values)) if index is None or callable(index) else list(index)
     names = names or tuple(f"x{j}" for j in range(mixture.n_features))
     units = getattr(X, "attrs", {}).get("units", {})
-    labels = tuple(f"{name} ({units[name]})" if units.get(name) else name for name in names)
+    labels = tuple(with_unit(name, units.get(name, "")) for name in names)
     return Scene(mixture, values, names, labels, rows)
 
 

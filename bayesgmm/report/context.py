@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from bayesgmm.data.wording import unit_beside, with_unit
 from bayesgmm.report.blocks import Check
 from bayesgmm.report.checks import chains_agree, run_checks
 from bayesgmm.report.clusters import Fitted, read_model
@@ -68,16 +69,12 @@ class Context:
 
     def unit_of(self, name: str) -> str:
         """The unit of a column, unless its name says it already (``bill_length_mm``)."""
-        unit = self.units.get(name, "")
-        told = name.lower().replace(" ", "_").endswith(f"_{unit.lower()}")
-        return "" if told else unit
+        return unit_beside(name, self.units.get(name, ""))
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
         """The names with their units."""
-        return tuple(
-            f"{name} ({unit})" if (unit := self.unit_of(name)) else name for name in self.names
-        )
+        return tuple(with_unit(name, self.units.get(name, "")) for name in self.names)
 
     def unit(self, feature: int) -> str:
         """The unit of a feature, after a space that does not break, or nothing."""

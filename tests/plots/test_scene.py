@@ -42,6 +42,12 @@ def test_units_of_the_frame_stand_beside_the_names(em, rows):
     assert read_scene(em, frame).labels == ("length (cm)", "width")
 
 
+def test_a_unit_that_the_name_says_is_not_said_again(em, rows):
+    frame = pd.DataFrame(rows, columns=["bill_length_mm", "Mass kg"])
+    frame.attrs["units"] = {"bill_length_mm": "mm", "Mass kg": "kg"}
+    assert read_scene(plain(em), frame).labels == ("bill_length_mm", "Mass kg")
+
+
 def test_rows_are_called_by_their_index(em, rows):
     frame = pd.DataFrame(rows[:3], columns=["length", "width"], index=["p", "q", "r"])
     assert list(read_scene(em, frame).rows) == ["p", "q", "r"]
