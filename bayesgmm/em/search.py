@@ -24,10 +24,10 @@ N_STARTS = 45
 MOVES = 2 / 3
 # Moves go on until as many as that in a row found nothing better, but not beyond these.
 MAX_MOVES = 90
-# Fewer will do where the first starts all end at the same place, or half of all starts at the best.
-# On small data sets, with K from two to seven, the best of thirty was then nearly always the first.
+# Fewer starts and moves will do where the first starts all end at the same place; where this share
+# of them does, moves do not go on for longer than one round.
 N_AGREEING, N_MOVES_AGREEING = 8, 8
-HALF, N_MOVES_HALF = 0.5, 12
+AT_ODDS = 0.5
 # Where fewer of the starts than that are sound, so many more begin from a regularised fit, after so
 # many passes, and so do all moves.
 FEW = 0.1
@@ -129,7 +129,7 @@ def _try_all(runs: Runs, rng: np.random.Generator, given: Given | None) -> None:
             for start in islice(_starts(problem, settings, rng, given), N_RESCUES):
                 runs.add(prepare(start))
     if n_moves and runs.finished:
-        if automatic and runs.share_at_best < HALF:
+        if automatic and runs.share_at_best < AT_ODDS:
             for start in _whole_hierarchy(problem, settings, rng):
                 runs.add(start if prepare is None else prepare(start))
         _try_moves(runs, rng, n_moves, prepare)
@@ -145,9 +145,8 @@ def _try_moves(
     most, are_at_odds = n_moves, False
     if runs.settings.n_init == "auto":
         share = runs.share_at_best
-        are_at_odds = share < HALF
-        enough = N_MOVES_AGREEING if share == 1.0 else N_MOVES_HALF
-        most = MAX_MOVES if are_at_odds else enough
+        are_at_odds = share < AT_ODDS
+        most = MAX_MOVES if are_at_odds else N_MOVES_AGREEING if share == 1.0 else n_moves
     moves, idle = Moves(runs.problem, rng), 0
     for _ in range(most):
         start = moves.relocate(runs.best.run.mixture)

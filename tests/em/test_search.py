@@ -123,7 +123,7 @@ def test_few_starts_suffice_where_they_agree(family):
         ("auto", 0.4, set(), 30),
         ("auto", 0.4, {20, 45}, 75),
         ("auto", 0.4, set(range(1, 90, 10)), 90),
-        ("auto", 0.5, set(), 12),
+        ("auto", 0.5, {3}, 30),
         ("auto", 1.0, set(), 8),
         (9, 1.0, {3}, 6),
         (1, 0.4, set(), 0),
