@@ -20,6 +20,8 @@ FLATNESS = 1e-4
 MANY = 10
 # So flat, a component is held by the ridge alone and has never been seen to come back.
 LOST = 1e-8
+# A larger ridge that is given holds a component, too, where it is more than this of a variance.
+HELD = 0.5
 # Rows that are assigned to components at a time.
 BLOCK = 65_536
 
@@ -47,7 +49,8 @@ def find_spikes(mixture: Mixture, problem: Problem) -> list[Spike]:
 
     A component is one if it holds fewer than D + 1 rows, where there are so many for each; or if
     the smallest eigenvalue of ``cov(X)^-1 Sigma_k`` is below 1e-4, on fewer than 10 (D + 1) rows,
-    or below 1e-8, on any number of rows. A fit under a proper prior, or with given covariances,
+    or held by the ridge, or below 1e-8. A covariance that all share is held by all rows: a
+    component of one row is no spike there. A fit under a proper prior, or with given covariances,
     has none, whatever it looks like, nor has a single component, which is as wide as the data.
     """
     k = mixture.n_components
@@ -56,12 +59,15 @@ def find_spikes(mixture: Mixture, problem: Problem) -> list[Spike]:
     relative = flatness(mixture, problem)
     # Weights that sum to less than the number of rows are shares, not counts.
     n = max(problem.n, len(problem.X))
-    n_rows = n * mixture.weights
+    n_rows = np.full(k, float(n)) if problem.family.shared else n * mixture.weights
     enough = problem.n_features + 1
     if n < k * enough:
         # Wide data cannot give each component so many, and all but full ones do without.
         enough = 0
-    is_flat = (relative < FLATNESS) & (n_rows < MANY * (problem.n_features + 1))
+    is_flat = relative < FLATNESS
+    if is_flat.any():
+        few = n_rows < MANY * (problem.n_features + 1)
+        is_flat &= few | (_share_of_ridge(mixture, problem) > HELD)
     is_spike = (n_rows < enough) | (relative < LOST) | is_flat
     return [
         Spike(j, float(relative[j]), float(n_rows[j])) for j in np.flatnonzero(is_spike).tolist()
@@ -92,6 +98,15 @@ def flatness(mixture: Mixture, problem: Problem) -> np.ndarray:
         relative = whitening @ problem.covariance_root
     with np.errstate(divide="ignore"):
         return 1.0 / np.linalg.eigvalsh(relative @ relative.mT)[:, -1]
+
+
+def _share_of_ridge(mixture: Mixture, problem: Problem) -> np.ndarray:
+    """The largest part of a component's variance in any direction that the ridge is, (K,)."""
+    root = np.sqrt(problem.ridge)
+    if mixture.family.structure == "diagonal":
+        return np.max(mixture.kernel_factors * root, axis=-1) ** 2
+    held = mixture.kernel_factors * root
+    return np.linalg.eigvalsh(held @ held.mT)[:, -1]
 
 
 def describe_spike(

@@ -307,6 +307,31 @@ def test_a_flat_component_of_many_rows_is_no_spike_until_it_is_lost(rng):
     assert 1 in spikes(29 / 800, 10.0)
 
 
+def test_a_component_of_one_row_is_no_spike_where_all_rows_hold_its_covariance():
+    X = np.vstack([clusters(), [[40.0, 40.0]]])
+    fit = GaussianMixture(4, covariance_type="tied", random_state=0).fit(X)
+    assert fit.starts_.n_spikes == 0
+    assert fit.weights_.min() == pytest.approx(1 / len(X), rel=1e-6)
+    three = GaussianMixture(3, covariance_type="tied", random_state=0).fit(X)
+    assert fit.bic(X) < three.bic(X) - 50.0
+
+
+@pytest.mark.parametrize("family", ["full", "diag"])
+def test_a_component_held_by_a_small_ridge_is_a_spike(family, rng):
+    """Half of the rows have the same count; a ridge of 1e-6 is the width of no cluster."""
+    X = np.c_[rng.normal(size=400), np.where(np.arange(400) < 200, 0, rng.poisson(9.0, size=400))]
+    given = GaussianMixture(2, covariance_type=family, reg_covar=1e-6, random_state=0)
+    with pytest.warns(DegeneracyWarning, match="Every start collapsed"):
+        given.fit(X)
+
+
+def test_a_ridge_that_is_as_wide_as_clusters_holds_them_apart_from_spikes(rng):
+    X = np.c_[rng.normal(size=400), np.where(np.arange(400) < 200, 0, rng.poisson(9.0, size=400))]
+    fit = GaussianMixture(2, reg_covar=0.1, random_state=0).fit(X)
+    assert fit.starts_.n_spikes == 0
+    assert 0.1 <= fit.covariances_[:, 1, 1].min() < 0.11
+
+
 def test_a_single_component_never_collapses():
     """It is as wide as the data, however few they are."""
     fit = GaussianMixture(1, covariance_type="diag").fit([[0.0, 1.0], [2.0, 5.0]])
