@@ -3,8 +3,9 @@
 mclust starts from one hierarchical clustering and runs to a tolerance of 1e-10. Solutions that
 stand on a spike (a component whose smallest eigenvalue of cov(X)^-1 Sigma_k is below 1e-4, or with
 a covariance of its own on fewer than D + 1 rows) are left out, on either side. Where R and its
-package mclust are installed they run here, on mclust's own data sets too, and are timed; elsewhere
-the log-likelihoods in ``mclust_optima.csv`` (mclust 6.0.0, R 4.2.2) stand for the bundled data sets.
+package mclust are installed they run here, on mclust's own data sets too, and are timed;
+elsewhere the log-likelihoods in ``mclust_optima.csv`` (mclust 6.0.0, R 4.2.2) stand for the bundled
+data sets.
 
 Times are the processor's, all 36 fits of a data set together (one feature: 18). mclust's at its own
 tolerance of 1e-5, and at 1e-10; ours with the default settings, and with one start a fit.
