@@ -93,7 +93,9 @@ def test_switching():
     stable = trust.switching_check(0.42, True)
     assert stable.level == "note"
     assert stable.means.startswith("The fit is stable but the names are not: labels switch in 42")
-    unsettled = trust.switching_check(0.42, False).means
+    assert "Densities hold; read" in stable.means
+    assert "Densities and LOO hold; read" in trust.switching_check(0.42, True, True).means
+    unsettled = trust.switching_check(0.42, False, True).means
     assert unsettled.startswith("Labels switch in 42")
     assert "hold" not in unsettled
 
