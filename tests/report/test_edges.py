@@ -4,12 +4,14 @@ import copy
 import dataclasses
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from html_reader import read, requests
 
+from bayesgmm.cli.select import _summary
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.report.content import build_report
 from bayesgmm.report.html import to_html
@@ -153,6 +155,40 @@ def test_a_failed_fit_is_told(em_sweep, blobs):
     fits = {key: fit for key, fit in result.fits.items() if key[2] != 3}
     _, sections = rendered(dataclasses.replace(result, table=table, fits=fits))
     assert "full with K = 3 by EM (the covariance is <singular>)" in text_of(sections["how-many"])
+
+
+@pytest.mark.parametrize("cause", ["collapsed", "failed"])
+def test_of_one_number_with_a_criterion_nothing_is_claimed(em_sweep, blobs, cause):
+    result = em_sweep(blobs)
+    table, fits = result.table.copy(), dict(result.fits)
+    others = (table["n_components"] > 1).to_numpy()
+    table.loc[others, ["bic", "icl", "aic"]] = np.nan
+    for key in [key for key in fits if key[2] > 1]:
+        fit = copy.copy(fits.pop(key))
+        if cause == "collapsed":
+            fit.starts_ = SimpleNamespace(n_starts=9, n_at_best=9, n_spikes=9, all_collapsed=True)
+            fits[key] = fit
+    if cause == "failed":
+        table.loc[others, ["status", "note"]] = ["failed", "no."]
+    result = dataclasses.replace(result, table=table, fits=fits)
+    report, sections = rendered(result)
+    told = f"the fits of two and three clusters {cause}"
+    assert report.answer.headline == f"EM could not compare: {told}"
+    assert report.answer.lede[0] == f"BIC is known for one cluster only: {told}."
+    assert report.answer.level == "fail"
+    everything = text_of(report)
+    assert "agree" not in " ".join(report.answer.lede)
+    assert "No groups found" not in everything
+    assert "no other number was tried" not in everything
+    assert "BIC (Schwarz, 1978) could be computed for K = 1 only" in everything.replace(
+        "\u00a0", " "
+    )
+    (check,) = [c for c in sections["checks"].blocks[0].checks if c.level != "pass"]
+    assert check.found == "1 of 3"
+    assert told in check.means
+    lines = _summary(result)
+    assert f"BIC is known for one cluster only: {told}." in lines
+    assert not any("agree" in line for line in lines)
 
 
 @pytest.mark.slow
