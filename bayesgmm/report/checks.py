@@ -96,6 +96,12 @@ def in_plain_words(quantity: str) -> str:
     return f"a {word} in {feature}" if feature else f"a {word}"
 
 
+def mean_log_likelihood(bayes: Any) -> float:
+    """The log-likelihood of the rows, averaged over the posterior."""
+    table = bayes.diagnostics_.table
+    return float(table.loc[table["quantity"] == "log likelihood", "mean"].iloc[0])
+
+
 def chains_rhat(bayes: Any) -> float:
     """The largest R-hat of what no naming of the clusters changes."""
     return bayes.diagnostics_.worst("invariant")[1]

@@ -8,10 +8,11 @@ import numpy as np
 
 from bayesgmm.data.wording import unit_beside, with_unit
 from bayesgmm.report.blocks import Check
-from bayesgmm.report.checks import chains_agree, run_checks
+from bayesgmm.report.checks import chains_agree, mean_log_likelihood, run_checks
 from bayesgmm.report.clusters import Fitted, read_model
 from bayesgmm.report.estimates import Estimate, estimates
 from bayesgmm.report.evidence import CRITERIA, Evidence, Model
+from bayesgmm.report.verdicts.agreement import agreement_check
 from bayesgmm.report.verdicts.choice import Choice, Option, Placement, Prediction, shape_words
 from bayesgmm.report.verdicts.uncompared import comparison_check
 from bayesgmm.report.wording import NBSP, decimals_for, decimals_of
@@ -218,12 +219,21 @@ class Context:
         model = self.evidence.chosen
         key = (model.covariance_type, model.n_components)
         found = run_checks(self.chosen, self.row_numbers, self.evidence.result.waic.get(key))
+        if self.estimates:
+            found += (self._agreement_check(),)
         choice = self.choice
         if choice.uncompared:
             found += (
                 comparison_check(choice.criterion, choice.k, choice.uncompared, choice.in_nats),
             )
         return found
+
+    def _agreement_check(self) -> Check:
+        worst = max(self.estimates, key=lambda estimate: abs(estimate.shift))
+        model = self.evidence.chosen
+        mean = mean_log_likelihood(model.bayes)
+        em = model.value("log_likelihood")
+        return agreement_check(self.full_name(worst), worst.shift, em, mean)
 
     @cached_property
     def chains_agree(self) -> bool:

@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from html_reader import read, requests
 
+from bayesgmm.cli.report import _save
+from bayesgmm.cli.screen import Screen
 from bayesgmm.cli.select import _summary
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.report.content import build_report
@@ -295,6 +297,30 @@ def test_rows_expected_wrong_lie_in_their_own_interval():
     fitted = Fitted(None, draws[100], draws, 4, X)
     low, high = fitted.expected_wrong_interval
     assert low < fitted.expected_wrong < high
+
+
+def test_an_em_fit_that_is_not_what_the_posterior_shows_is_told(sweep, tmp_path, capsys):
+    key = ("em", "full", 2)
+    fit = copy.copy(sweep.fits[key])
+    _save(sweep, tmp_path / "fit.json", Screen(quiet=True))
+    assert capsys.readouterr().err == ""
+    before = fit.mixture_
+    means = before.means.copy()
+    means[:, 1] = [70.0, 90.0] if means[0, 1] < means[1, 1] else [90.0, 70.0]
+    fit.mixture_ = Mixture(before.weights, means, before.covariances, "full")
+    table = sweep.table.copy()
+    row = (table["engine"] == "em") & (table["n_components"] == 2)
+    table.loc[row, "log_likelihood"] = -1400.0
+    changed = dataclasses.replace(sweep, table=table, fits={**sweep.fits, key: fit})
+    _, sections = rendered(changed)
+    (share,) = re.findall(
+        r"The EM fit puts (\d+)\u00a0% of the rows in another", text_of(sections["clusters"])
+    )
+    assert int(share) > 5
+    checks = {check.name: check for check in sections["checks"].blocks[0].checks}
+    assert checks["EM and posterior agree"].level == "fail"
+    _save(changed, tmp_path / "fit.json", Screen(quiet=True))
+    assert f"the EM fit puts {share}\u00a0% of the rows" in capsys.readouterr().err
 
 
 def test_posterior_alone(sweep):
