@@ -116,7 +116,8 @@ def messages(found: "Diagnostics", n_wanted: int | None = None) -> tuple[str, ..
     if rhat > MAX_RHAT or ess < enough:
         # One chain has no R-hat.
         worst = f"R-hat {rhat:.3f} for {name}, " if np.isfinite(rhat) else ""
-        hold = "" if out or _many_diverged(found) else "densities, WAIC and LOO hold, but "
+        # Whether WAIC and LOO hold, single rows decide as well.
+        hold = "" if out or _many_diverged(found) else "densities hold, but "
         out.append(
             f"Components are not stable from draw to draw ({worst}least effective sample size "
             f"{ess:.0f}): {hold}read component-wise numbers as rough."

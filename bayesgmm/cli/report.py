@@ -109,11 +109,17 @@ def report(
 
 def _save(result: "SelectionResult", path: Path, screen: Screen) -> None:
     from bayesgmm.persistence import save
+    from bayesgmm.report.clusters import read_model
     from bayesgmm.report.evidence import Evidence
+    from bayesgmm.report.verdicts.agreement import moved_sentence
 
-    fit = Evidence(result).chosen.em
+    model = Evidence(result).chosen
+    fit = model.em
     if fit is None:
         warn(f"the chosen model has no EM fit to write to {path}.")
         return
     save(fit, path)
     screen.note(f"its EM fit is in {path}")
+    moved = moved_sentence(read_model(model, result.X).moved)
+    if moved:
+        warn(f"{path} is not what the report shows: {moved[0].lower()}{moved[1:]}")

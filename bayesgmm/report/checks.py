@@ -64,7 +64,8 @@ def _posterior_checks(
     total = math.prod(bayes.mixture_.batch_shape)
     what = least_agreed(bayes, row_numbers)
     ess = diagnostics.worst("invariant")[2]
-    agree = chains_agree(bayes)
+    agree, loo = chains_agree(bayes), model.loo
+    loo_holds = loo is not None and bool(np.all(np.ravel(loo.pareto_k) <= loo.good_k))
     yield trust.rhat_check(chains_rhat(bayes), what, fitted.chains, modes(bayes))
     yield trust.ess_check(ess, total, fitted.chains)
     if diagnostics.can_diverge:
@@ -72,9 +73,8 @@ def _posterior_checks(
     if fitted.k > 1:
         what, rhat, _ = diagnostics.worst("component")
         yield trust.stability_check(rhat, in_plain_words(what), agree)
-        yield trust.switching_check(float(diagnostics.switched), agree)
+        yield trust.switching_check(float(diagnostics.switched), agree, loo_holds)
         yield trust.separation_check(fitted.k, fitted.overlapping)
-    loo = model.loo
     if loo is not None:
         k_hat = np.ravel(loo.pareto_k)
         high = np.flatnonzero(k_hat > loo.good_k)
@@ -94,6 +94,12 @@ def in_plain_words(quantity: str) -> str:
     if word is None:
         return quantity
     return f"a {word} in {feature}" if feature else f"a {word}"
+
+
+def mean_log_likelihood(bayes: Any) -> float:
+    """The log-likelihood of the rows, averaged over the posterior."""
+    table = bayes.diagnostics_.table
+    return float(table.loc[table["quantity"] == "log likelihood", "mean"].iloc[0])
 
 
 def chains_rhat(bayes: Any) -> float:

@@ -89,6 +89,13 @@ class Fitted:
         return self.memberships.argmax(axis=1)
 
     @cached_property
+    def moved(self) -> float:
+        """Share of the rows that the EM fit, where there is one, puts in another cluster."""
+        if self.model.em is None or self.draws is None:
+            return 0.0
+        return float(np.mean(self.point.responsibilities(self.X).argmax(axis=1) != self.labels))
+
+    @cached_property
     def sizes(self) -> np.ndarray:
         """Rows in each cluster, (K,)."""
         return np.bincount(self.labels, minlength=self.k)

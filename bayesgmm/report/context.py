@@ -8,11 +8,13 @@ import numpy as np
 
 from bayesgmm.data.wording import unit_beside, with_unit
 from bayesgmm.report.blocks import Check
-from bayesgmm.report.checks import chains_agree, run_checks
+from bayesgmm.report.checks import chains_agree, mean_log_likelihood, run_checks
 from bayesgmm.report.clusters import Fitted, read_model
 from bayesgmm.report.estimates import Estimate, estimates
 from bayesgmm.report.evidence import CRITERIA, Evidence, Model
+from bayesgmm.report.verdicts.agreement import agreement_check
 from bayesgmm.report.verdicts.choice import Choice, Option, Placement, Prediction, shape_words
+from bayesgmm.report.verdicts.uncompared import comparison_check
 from bayesgmm.report.wording import NBSP, decimals_for, decimals_of
 
 # Numbers in the list of all rows; more would fill the file.
@@ -150,11 +152,15 @@ class Context:
         for other in CRITERIA.values():
             if other.key in (criterion.key, "loo", "waic"):
                 continue
+            # Known for one K only, a criterion prefers nothing.
+            if len(evidence.known(other)) < 2:
+                continue
             # AIC is shown in the table, but it is no guide to the number of groups.
             best = None if other.key == "aic" else evidence.best(other)
             if best is not None:
                 others[other.name] = best.n_components
-        lead = None if criterion.in_nats else evidence.loo_lead
+        by_loo = len(evidence.known(CRITERIA["loo"])) > 1
+        lead = evidence.loo_lead if by_loo and not criterion.in_nats else None
         return Choice(
             k=evidence.chosen.n_components,
             tried=evidence.tried,
@@ -174,6 +180,7 @@ class Context:
                 is_shown=evidence.shows(lead.model),
             ),
             in_nats=criterion.in_nats,
+            uncompared=evidence.uncompared,
         )
 
     def shape(self, model: Model) -> str:
@@ -211,7 +218,22 @@ class Context:
         """The checks on the chosen model."""
         model = self.evidence.chosen
         key = (model.covariance_type, model.n_components)
-        return run_checks(self.chosen, self.row_numbers, self.evidence.result.waic.get(key))
+        found = run_checks(self.chosen, self.row_numbers, self.evidence.result.waic.get(key))
+        if self.estimates:
+            found += (self._agreement_check(),)
+        choice = self.choice
+        if choice.uncompared:
+            found += (
+                comparison_check(choice.criterion, choice.k, choice.uncompared, choice.in_nats),
+            )
+        return found
+
+    def _agreement_check(self) -> Check:
+        worst = max(self.estimates, key=lambda estimate: abs(estimate.shift))
+        model = self.evidence.chosen
+        mean = mean_log_likelihood(model.bayes)
+        em = model.value("log_likelihood")
+        return agreement_check(self.full_name(worst), worst.shift, em, mean)
 
     @cached_property
     def chains_agree(self) -> bool:

@@ -36,6 +36,11 @@ class Criterion:
     lower_is_better: bool = True
     in_nats: bool = False
 
+    @property
+    def engine(self) -> str:
+        """Whose fits have it."""
+        return "bayes" if self.in_nats else "em"
+
 
 CRITERIA = {
     "bic": Criterion("bic", "bic", "BIC", "BIC"),
@@ -186,6 +191,28 @@ class Evidence:
         """The criterion turned so that lower is better, or None where it is unknown."""
         value = model.value(criterion.column)
         return value if value is None or criterion.lower_is_better else -value
+
+    def known(self, criterion: Criterion) -> frozenset[int]:
+        """The numbers of components for which a criterion is known."""
+        return frozenset(m.n_components for m in self.models if self.cost(m, criterion) is not None)
+
+    @cached_property
+    def uncompared(self) -> dict[int, str]:
+        """K -> what its fits did, where the criterion of the choice is known for one K only."""
+        if len(self.known(self.criterion)) != 1:
+            return {}
+        engine = self.criterion.engine
+        rows = [_key(row) for row in self.result.table.to_dict("records")]
+        others = {k for name, _, k in rows if name == engine} - self.known(self.criterion)
+        return {k: self._happened(engine, k) for k in sorted(others)}
+
+    def _happened(self, engine: str, k: int) -> str:
+        fits = [fit for key, fit in self.result.fits.items() if key[0] == engine and key[2] == k]
+        if not fits:
+            return "failed"
+        if engine == "em" and all(fit.starts_.all_collapsed for fit in fits):
+            return "collapsed"
+        return f"gave no {self.criterion.name}"
 
     def best(self, criterion: Criterion, models: Any = None) -> Model | None:
         """The best model by a criterion.

@@ -192,6 +192,13 @@ _CITED = {
 
 def _choice(context: Context) -> str:
     evidence, choice = context.evidence, context.choice
+    if choice.uncompared:
+        name = _CITED[evidence.criterion.name]
+        text = (
+            f"{name} could be computed for K{NBSP}={NBSP}{choice.k} only, so it could not choose "
+            "the number of components."
+        )
+        return " ".join([text, *(f"{found}." for found in _others(context))])
     if len(evidence.models) == 1:
         return f"The number of components, {choice.k}, was fixed in advance."
     criterion = evidence.criterion
@@ -211,6 +218,13 @@ def _choice(context: Context) -> str:
         elif criterion.key == "bic":
             text += f", a difference that Kass and Raftery (1995) would call {_grade(margin)}"
     text += "."
+    others = _others(context)
+    return f"{text} {joined(others)}." if others else text
+
+
+def _others(context: Context) -> list[str]:
+    """What the other criteria favoured."""
+    choice = context.choice
     others = [f"{_CITED[name]} favoured K{NBSP}={NBSP}{k}" for name, k in choice.others.items()]
     if choice.prediction is not None:
         prediction = choice.prediction
@@ -219,7 +233,7 @@ def _choice(context: Context) -> str:
             gap = f"{signed(prediction.difference, 1)} nats, SE {fixed(prediction.se, 1)}"
             found += f" (elpd {gap})"
         others.append(found)
-    return f"{text} {joined(others)}." if others else text
+    return others
 
 
 def _grade(margin: float) -> str:

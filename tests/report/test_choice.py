@@ -194,3 +194,77 @@ def test_icl_below_bic_names_the_clusters_that_lie_on_each_other():
 def test_icl_above_bic():
     _, body = v.disagreement(replace(TWO, others={"ICL": 3}))
     assert body == "ICL prefers three, although it charges for overlap."
+
+
+ALONE = Choice(
+    1,
+    (1, 2, 3),
+    "BIC",
+    prediction=Prediction(3, 3830.9, 108.4),
+    uncompared={2: "collapsed", 3: "collapsed"},
+)
+
+
+def test_a_criterion_that_is_known_for_one_number_only_answers_nothing():
+    assert v.headline(ALONE, None) == (
+        "EM could not compare: the fits of two and three clusters collapsed"
+    )
+    assert v.preference(ALONE) == (
+        "BIC is known for one cluster only: the fits of two and three clusters collapsed."
+    )
+    assert v.criteria_sentence(ALONE) == (
+        "Leave-one-out prediction is better with three, by 3830.9 nats with a standard error of "
+        "108.4."
+    )
+    assert v.how_many_heading(ALONE) == "BIC is known for one only, LOO chooses three"
+    lead, advice = v.disagreement(ALONE)
+    assert lead == "BIC compared nothing."
+    assert advice.endswith("or choose by leave-one-out (--criterion loo).")
+
+
+def test_so_where_the_other_numbers_have_no_fit_at_all():
+    alone = Choice(2, (2,), "BIC", uncompared={1: "failed"})
+    assert v.headline(alone, SURE) == "EM could not compare: the fits of one cluster failed"
+    assert "no other number was tried" not in v.preference(alone)
+    assert v.how_many_heading(alone) == "BIC is known for two only"
+    assert v.disagreement(alone) is not None
+
+
+def test_so_by_a_criterion_of_posteriors():
+    happened = {2: "failed", 3: "failed", 4: "failed", 6: "gave no LOO"}
+    alone = replace(
+        ALONE,
+        criterion="leave-one-out prediction",
+        in_nats=True,
+        prediction=None,
+        uncompared=happened,
+    )
+    assert v.headline(alone, None) == (
+        "Sampling could not compare: the posteriors of two to four clusters failed and those of "
+        "six clusters gave no LOO"
+    )
+    assert v.disagreement(alone)[1] == "Try another covariance family."
+
+
+@pytest.mark.parametrize(
+    ("prediction", "heard"),
+    [
+        (Prediction(3, 3830.9, 108.4), True),
+        (Prediction(3, 3830.9, 108.4, is_rough=True), False),
+        (Prediction(3, 30.0, 10.0), False),
+        (Prediction(3, 3.9, 0.1), False),
+        (Prediction(1, 0.0, 0.0), False),
+    ],
+)
+def test_leave_one_out_that_contradicts_beyond_doubt_is_in_the_headline(prediction, heard):
+    one = Choice(1, (1, 2, 3), "BIC", rival=Option(2, 80.0), prediction=prediction)
+    told = "One group by BIC, but three predict new rows better"
+    assert (v.headline(one, None) == told) is heard
+    assert v.headline(one, None).startswith("No groups found") is not heard
+
+
+def test_so_for_several_clusters():
+    four = replace(TWO, prediction=Prediction(4, 90.0, 10.0))
+    assert v.headline(four, SURE) == "Two clusters by BIC, but four predict new rows better"
+    one = replace(TWO, prediction=Prediction(1, 90.0, 10.0))
+    assert v.headline(one, SURE) == "Two clusters by BIC, but one predicts new rows better"

@@ -4,12 +4,16 @@ import copy
 import dataclasses
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from html_reader import read, requests
 
+from bayesgmm.cli.report import _save
+from bayesgmm.cli.screen import Screen
+from bayesgmm.cli.select import _summary
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.report.content import build_report
 from bayesgmm.report.html import to_html
@@ -155,6 +159,40 @@ def test_a_failed_fit_is_told(em_sweep, blobs):
     assert "full with K = 3 by EM (the covariance is <singular>)" in text_of(sections["how-many"])
 
 
+@pytest.mark.parametrize("cause", ["collapsed", "failed"])
+def test_of_one_number_with_a_criterion_nothing_is_claimed(em_sweep, blobs, cause):
+    result = em_sweep(blobs)
+    table, fits = result.table.copy(), dict(result.fits)
+    others = (table["n_components"] > 1).to_numpy()
+    table.loc[others, ["bic", "icl", "aic"]] = np.nan
+    for key in [key for key in fits if key[2] > 1]:
+        fit = copy.copy(fits.pop(key))
+        if cause == "collapsed":
+            fit.starts_ = SimpleNamespace(n_starts=9, n_at_best=9, n_spikes=9, all_collapsed=True)
+            fits[key] = fit
+    if cause == "failed":
+        table.loc[others, ["status", "note"]] = ["failed", "no."]
+    result = dataclasses.replace(result, table=table, fits=fits)
+    report, sections = rendered(result)
+    told = f"the fits of two and three clusters {cause}"
+    assert report.answer.headline == f"EM could not compare: {told}"
+    assert report.answer.lede[0] == f"BIC is known for one cluster only: {told}."
+    assert report.answer.level == "fail"
+    everything = text_of(report)
+    assert "agree" not in " ".join(report.answer.lede)
+    assert "No groups found" not in everything
+    assert "no other number was tried" not in everything
+    assert "BIC (Schwarz, 1978) could be computed for K = 1 only" in everything.replace(
+        "\u00a0", " "
+    )
+    (check,) = [c for c in sections["checks"].blocks[0].checks if c.level != "pass"]
+    assert check.found == "1 of 3"
+    assert told in check.means
+    lines = _summary(result)
+    assert f"BIC is known for one cluster only: {told}." in lines
+    assert not any("agree" in line for line in lines)
+
+
 @pytest.mark.slow
 def test_five_thousand_rows_that_overlap(em_sweep):
     rng = np.random.default_rng(0)
@@ -259,6 +297,30 @@ def test_rows_expected_wrong_lie_in_their_own_interval():
     fitted = Fitted(None, draws[100], draws, 4, X)
     low, high = fitted.expected_wrong_interval
     assert low < fitted.expected_wrong < high
+
+
+def test_an_em_fit_that_is_not_what_the_posterior_shows_is_told(sweep, tmp_path, capsys):
+    key = ("em", "full", 2)
+    fit = copy.copy(sweep.fits[key])
+    _save(sweep, tmp_path / "fit.json", Screen(quiet=True))
+    assert capsys.readouterr().err == ""
+    before = fit.mixture_
+    means = before.means.copy()
+    means[:, 1] = [70.0, 90.0] if means[0, 1] < means[1, 1] else [90.0, 70.0]
+    fit.mixture_ = Mixture(before.weights, means, before.covariances, "full")
+    table = sweep.table.copy()
+    row = (table["engine"] == "em") & (table["n_components"] == 2)
+    table.loc[row, "log_likelihood"] = -1400.0
+    changed = dataclasses.replace(sweep, table=table, fits={**sweep.fits, key: fit})
+    _, sections = rendered(changed)
+    (share,) = re.findall(
+        r"The EM fit puts (\d+)\u00a0% of the rows in another", text_of(sections["clusters"])
+    )
+    assert int(share) > 5
+    checks = {check.name: check for check in sections["checks"].blocks[0].checks}
+    assert checks["EM and posterior agree"].level == "fail"
+    _save(changed, tmp_path / "fit.json", Screen(quiet=True))
+    assert f"the EM fit puts {share}\u00a0% of the rows" in capsys.readouterr().err
 
 
 def test_posterior_alone(sweep):

@@ -62,7 +62,7 @@ def test_wrong_rows():
 
 def test_no_row_is_odd():
     assert v.odd_heading([], False) == "No row is odd"
-    text = v.odd_sentence(272, 3, 244, 1.71, 0)
+    text = v.odd_sentence(272, 3, 244, 1.71)
     assert text == (
         "Three rows lie beyond the 99 % ellipse of every cluster. Chance alone puts up to 2.7 "
         "there on average, so three is nothing unusual. "
@@ -74,14 +74,38 @@ def test_no_row_is_odd():
 def test_odd_rows():
     assert v.odd_heading([292], False) == "Row 292 fits no cluster"
     assert v.odd_heading([2, 3], True) == "Rows 2 and 3 fit no cluster"
-    assert "Row 292 is a surprise: at most 0.01 rows" in v.odd_sentence(342, 1, 292, 0.0113, 1)
-    text = v.odd_sentence(342, 2, 292, 1e-9, 2)
-    assert "The least expected, row 292, is a surprise: fewer than 0.01 rows are expected" in text
+    assert "Row 292 is a surprise: at most 0.01 rows are expected as far out. Look at it" in (
+        v.odd_sentence(342, 1, 292, 0.0113, [292])
+    )
+    assert "Rows 292 and 7 are surprises: two rows lie where fewer than 0.01 are expected" in (
+        v.odd_sentence(342, 2, 292, 1e-9, [292, 7])
+    )
+
+
+@pytest.mark.parametrize("odd", [(), (8,), (8, 42), tuple(range(1, 8))])
+@pytest.mark.parametrize(
+    ("n_rows", "n_beyond"), [(60, 0), (60, 1), (60, 2), (60, 7), (1829, 7), (1829, 20), (1829, 32)]
+)
+def test_the_heading_and_the_text_on_odd_rows_agree(n_rows, n_beyond, odd):
+    heavy = v.has_heavy_tails(n_rows, n_beyond)
+    heading = v.odd_heading(odd, heavy)
+    text = v.odd_sentence(n_rows, n_beyond, 8, 0.01 if odd else 0.7, odd)
+    assert ("fit no cluster" in heading or "fits no cluster" in heading) is bool(odd)
+    assert ("is a surprise" in text or "are surprises" in text) is bool(odd)
+    assert ("is no surprise" in text) is not bool(odd)
+    if odd:
+        assert "nothing unusual" not in text
+        # The same rows, by the same words.
+        rows = heading.removesuffix(" fits no cluster").removesuffix(" fit no cluster")
+        assert f" {rows} " in text
+    assert ("heavier" in text) is heavy
+    assert heavy or "many lie far out" not in heading
+    assert not (heavy and "nothing unusual" in text)
 
 
 def test_heavy_tails_are_named():
-    assert "heavier than a Gaussian's" in v.odd_sentence(272, 12, 0, 2.0, 0)
-    assert "heavier" not in v.odd_sentence(272, 7, 0, 2.0, 0)
-    assert "Chance alone puts up to 2.7 there on average. Even" in v.odd_sentence(272, 2, 0, 2.0, 0)
+    assert "heavier than a Gaussian's" in v.odd_sentence(272, 12, 0, 2.0)
+    assert "heavier" not in v.odd_sentence(272, 7, 0, 2.0)
+    assert "Chance alone puts up to 2.7 there on average. Even" in v.odd_sentence(272, 2, 0, 2.0)
     assert [v.has_heavy_tails(272, n) for n in (3, 7, 12)] == [False, False, True]
     assert v.odd_heading([], True) == "No row is odd by itself, but many lie far out"

@@ -93,7 +93,9 @@ def test_switching():
     stable = trust.switching_check(0.42, True)
     assert stable.level == "note"
     assert stable.means.startswith("The fit is stable but the names are not: labels switch in 42")
-    unsettled = trust.switching_check(0.42, False).means
+    assert "Densities hold; read" in stable.means
+    assert "Densities and LOO hold; read" in trust.switching_check(0.42, True, True).means
+    unsettled = trust.switching_check(0.42, False, True).means
     assert unsettled.startswith("Labels switch in 42")
     assert "hold" not in unsettled
 
@@ -153,6 +155,26 @@ def test_shift_sentence():
     assert "three of 12 estimates shift by more than one sd" in several
     small = agreement.shift_sentence("the share of cluster 1", "1", "2", 0.1, 0, 12)
     assert small.startswith("No estimate differs by as much as a quarter")
+
+
+@pytest.mark.parametrize(
+    ("shift", "mean", "level", "words"),
+    [
+        (0.3, -106.0, "pass", "same fit"),
+        (-4.9, -106.0, "pass", "same fit"),
+        (-5.1, -106.0, "note", "the share of cluster 1 shifts by \N{MINUS SIGN}5.1 posterior sd"),
+        (0.3, -99.0, "fail", "\N{MINUS SIGN}99.0 nats on average against \N{MINUS SIGN}100.0"),
+    ],
+)
+def test_em_and_posterior_that_are_different_fits_do_not_pass(shift, mean, level, words):
+    check = agreement.agreement_check("the share of cluster 1", shift, -100.0, mean)
+    assert check.level == level
+    assert words in check.means
+
+
+def test_rows_that_em_puts_elsewhere_are_told_where_they_are_many():
+    assert agreement.moved_sentence(0.05) == ""
+    assert "31\u00a0% of the rows" in agreement.moved_sentence(0.31)
 
 
 def test_pull_of_the_priors():

@@ -47,7 +47,7 @@ def answer(context: Context, date: str) -> Answer:
         headline=words.headline(choice, context.placement, context.chains_agree, spike),
         lede=tuple(sentence for sentence in lede if sentence),
         facts=tuple(_facts(context)),
-        level="fail" if spike or not context.chains_agree else "pass",
+        level="fail" if spike or not context.chains_agree or choice.uncompared else "pass",
     )
 
 
@@ -62,7 +62,8 @@ def _rival_starts(context: Context) -> str:
 def _facts(context: Context) -> list[Fact]:
     fitted, tried = context.chosen, context.evidence.tried
     if len(tried) == 1:
-        detail = "the only number tried"
+        only = "with a fit" if context.choice.uncompared else "tried"
+        detail = f"the only number {only}"
     elif tried == tuple(range(tried[0], tried[-1] + 1)):
         detail = f"tried {tried[0]} to {tried[-1]}"
     else:

@@ -156,11 +156,12 @@ def _numbering(context: Context) -> str:
     model = context.evidence.chosen
     if model.em is None:
         return "Cluster 1 is component 0 of the fit, and so on."
-    return (
+    text = (
         "Cluster 1 is component 0 of the EM fit of this report, and so on; bayesgmm report "
         "--save-fit writes that fit for bayesgmm predict. Another fit may number its components "
         "otherwise."
     )
+    return f"{text} {agreement.moved_sentence(context.chosen.moved)}".rstrip()
 
 
 def _correlation(context: Context, k: int) -> str:

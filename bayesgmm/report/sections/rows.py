@@ -138,11 +138,16 @@ def _odd(context: Context) -> tuple[str, tuple[Block, ...]]:
     nearest = fitted.distances.min(axis=1)
     order = np.argsort(expected, kind="stable")
     odd = order[expected[order] < words.ODD]
+    odd_numbers = context.numbers_of(odd)
     beyond = int(np.sum(nearest**2 > chi2.ppf(0.99, context.X.shape[1])))
     heavy = words.has_heavy_tails(len(fitted.X), beyond)
-    first = int(order[0])
+    first, nearest_odd = int(order[0]), int(order[max(len(odd), 1) - 1])
     sentence = words.odd_sentence(
-        len(fitted.X), beyond, int(context.row_numbers[first]), float(expected[first]), len(odd)
+        len(fitted.X),
+        beyond,
+        int(context.row_numbers[first]),
+        float(expected[nearest_odd]),
+        odd_numbers,
     )
     n_shown = int(np.clip(len(odd), _MIN_SHOWN, _MAX_SHOWN))
     features = shown_features(context)
@@ -167,4 +172,4 @@ def _odd(context: Context) -> tuple[str, tuple[Block, ...]]:
     table = Table(
         tuple(columns), tuple(table_rows), caption=caption, label="Odd rows", sortable=True
     )
-    return words.odd_heading(context.numbers_of(odd), heavy), (Text(sentence), table)
+    return words.odd_heading(odd_numbers, heavy), (Text(sentence), table)

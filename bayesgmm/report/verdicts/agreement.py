@@ -1,8 +1,13 @@
 """EM against the posterior, and what the priors do."""
 
+from bayesgmm.report.blocks import Check
 from bayesgmm.report.wording import fixed, in_words, percent, signed
 
 _SMALL = 0.25
+# Posterior sds beyond which EM and posterior do not describe the same fit.
+_GROSS = 5.0
+# Share of rows that the two put in different clusters from which it is said.
+_MOVED = 0.05
 
 
 def shift_heading(largest: float) -> str:
@@ -43,6 +48,43 @@ def shift_sentence(what: str, em: str, mean: str, shift: float, n_over: int, n_t
         many = f"{in_words(n_over)} of {n_total} estimates"
         text = f"{text} In all, {many} shift{'s' if n_over == 1 else ''} by more than one sd."
     return f"{text} The intervals are those of the posterior."
+
+
+def agreement_check(what: str, shift: float, em: float | None, mean: float) -> Check:
+    """Whether the EM fit and the posterior describe the same fit.
+
+    Parameters
+    ----------
+    what : str
+        Name of the parameter with the largest shift.
+    shift : float
+        (EM - mean) / sd.
+    em, mean : float
+        Log-likelihood of the EM fit, if known, and its mean over the posterior.
+    """
+    name, wanted = "EM and posterior agree", f"up to {fixed(_GROSS, 0)} sd"
+    found = f"{fixed(abs(shift), 2)} sd apart at worst"
+    if em is not None and mean > em:
+        means = (
+            f"The draws fit the rows better than the optimum of EM: {fixed(mean, 1)} nats on "
+            f"average against {fixed(em, 1)}. EM did not find the mode that was sampled, so "
+            "BIC and ICL are of another fit. Raise n_init."
+        )
+        return Check(name, found, wanted, means, "fail")
+    if abs(shift) > _GROSS:
+        means = (
+            f"They describe different fits: {what} shifts by {signed(shift, 1)} posterior sd. BIC "
+            "and ICL are of the EM fit, the clusters here of the posterior."
+        )
+        return Check(name, found, wanted, means, "note")
+    return Check(name, found, wanted, "Both describe the same fit.", "pass")
+
+
+def moved_sentence(share: float) -> str:
+    """How many rows the EM fit puts elsewhere than the posterior; nothing where they are few."""
+    if share <= _MOVED:
+        return ""
+    return f"The EM fit puts {percent(share)} of the rows in another cluster than the report does."
 
 
 def prior_heading(pull: float | None) -> str:

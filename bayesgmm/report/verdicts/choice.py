@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from bayesgmm.report.verdicts import uncompared
 from bayesgmm.report.wording import NBSP, capital, fixed, in_words, joined, percent
 
 # Kass and Raftery (1995), doi:10.1080/01621459.1995.10476572: twice the log Bayes factor.
@@ -14,6 +15,8 @@ _GRADES = (
 # Above these, clusters are said to overlap.
 _WRONG = 0.05
 _DOUBT = 0.10
+# Standard errors of the lead from which leave-one-out is heard in the headline.
+_DECISIVE = 4.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,11 @@ class Prediction:
         """Whether the lead is under two standard errors, or under 4 nats."""
         return self.difference < 2.0 * self.se or self.difference < 4.0
 
+    @property
+    def is_decisive(self) -> bool:
+        """Whether the lead leaves no doubt."""
+        return not (self.is_tie or self.is_rough) and self.difference > _DECISIVE * self.se
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -77,6 +85,8 @@ class Choice:
     prediction : Prediction or None
     in_nats : bool
         Whether margins are differences of elpd rather than points.
+    uncompared : mapping of int to str
+        Where the criterion is known for the chosen K only: every other K -> what its fits did.
     """
 
     k: int
@@ -88,6 +98,18 @@ class Choice:
     others: dict[str, int] = field(default_factory=dict)
     prediction: Prediction | None = None
     in_nats: bool = False
+    uncompared: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether no other K was tried."""
+        return len(self.tried) == 1 and not self.uncompared
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether leave-one-out prefers another K beyond doubt."""
+        prediction = self.prediction
+        return prediction is not None and prediction.k != self.k and prediction.is_decisive
 
     @property
     def is_close(self) -> bool:
@@ -165,26 +187,39 @@ def headline(
         return "No answer yet: a cluster has shrunk onto a handful of rows"
     if not chains_agree:
         return "No answer yet: the chains disagree"
+    if choice.uncompared:
+        return uncompared.headline(choice.uncompared, choice.in_nats)
     if choice.k == 1:
-        if len(choice.tried) == 1:
+        if choice.is_given:
             return "One Gaussian for all rows: no other number was tried"
         if choice.is_close:
             assert choice.rival is not None
             return f"One group, barely preferred to {in_words(choice.rival.k)}"
+        if choice.is_contradicted:
+            return _contradicted(choice, "One group")
         return "No groups found: one Gaussian describes the rows as well as more would"
-    if len(choice.tried) == 1:
+    if choice.is_given:
         many = f"{many}, as asked"
     elif choice.is_close:
         assert choice.rival is not None
         return f"{many}, barely preferred to {in_words(choice.rival.k)}"
     elif choice.is_at_edge:
         return f"{many} so far: no larger number was tried"
+    elif choice.is_contradicted:
+        return _contradicted(choice, many)
     if placement is None:
         return many
     if placement.overlaps:
         return f"{many} that overlap: {_overlap_share(placement)}"
     joint = ": " if "," in many else ", and "
     return f"{many}{joint}{placed_rows(placement)} placed with confidence"
+
+
+def _contradicted(choice: Choice, many: str) -> str:
+    assert choice.prediction is not None
+    k = choice.prediction.k
+    verb = "predicts" if k == 1 else "predict"
+    return f"{many} by {choice.criterion}, but {in_words(k)} {verb} new rows better"
 
 
 def placed_rows(placement: Placement) -> str:
@@ -205,9 +240,11 @@ def _overlap_share(placement: Placement) -> str:
 def preference(choice: Choice) -> str:
     """By how much the criterion of the choice prefers it to the nearest other K."""
     rival = choice.rival
+    if choice.uncompared:
+        return uncompared.known_sentence(
+            choice.criterion, choice.k, choice.uncompared, choice.in_nats
+        )
     if rival is None:
-        if len(choice.tried) > 1:
-            return f"{choice.criterion} is known for {clusters(choice.k)} only."
         return f"K = {choice.k} was given: no other number was tried, so nothing supports it yet."
     ours = f"{clusters(choice.k)}{_of(choice.shape)}"
     theirs = f"{in_words(rival.k)}{_of(rival.shape if rival.shape != choice.shape else '')}"
@@ -257,7 +294,7 @@ def _of(shape: str) -> str:
 
 def criteria_sentence(choice: Choice) -> str:
     """Whether the other criteria agree with the choice; empty if there is nothing to compare."""
-    if len(choice.tried) == 1:
+    if choice.is_given:
         return ""
     parts = []
     agreeing = [name for name, k in choice.others.items() if k == choice.k]
@@ -283,6 +320,8 @@ def criteria_sentence(choice: Choice) -> str:
             f"Leave-one-out prediction leans to {which}, but by only {lead} nats "
             f"with {error}: too little to call."
         )
+    elif choice.uncompared:
+        loo = f"Leave-one-out prediction is better with {which}, by {lead} nats with {error}."
     else:
         loo = (
             f"Leave-one-out prediction is better with {which}, by {lead} nats with "
@@ -312,7 +351,7 @@ def edge_sentence(choice: Choice) -> str:
 
 def how_many_heading(choice: Choice) -> str:
     """Which criteria choose what, in one line."""
-    if len(choice.tried) == 1:
+    if choice.is_given:
         return f"Only K{NBSP}={NBSP}{choice.k} was tried"
     ours = "LOO" if choice.criterion.startswith("leave") else choice.criterion
     votes: dict[int, list[str]] = {choice.k: [ours]}
@@ -328,6 +367,10 @@ def how_many_heading(choice: Choice) -> str:
         f"{joined(names)} {'chooses' if len(names) == 1 else 'choose'} {in_words(k)}"
         for k, names in votes.items()
     ]
+    if choice.uncompared:
+        parts[0] = f"{ours} is known for {in_words(choice.k)} only"
+        if choice.prediction is not None and choice.prediction.k == choice.k:
+            parts.append(f"LOO chooses {in_words(choice.k)}")
     return f"{', '.join(parts)}{tail}"
 
 
@@ -336,6 +379,9 @@ def disagreement(choice: Choice, pair: tuple[int, int] | None = None) -> tuple[s
 
     ``pair`` are the two clusters (from 0) that are mistaken for each other most.
     """
+    if choice.uncompared:
+        found = f"{criteria_sentence(choice)} {uncompared.advice(choice.in_nats)}"
+        return f"{capital(choice.criterion)} compared nothing.", found.strip()
     icl = choice.others.get("ICL")
     prediction = choice.prediction
     leans = prediction is not None and prediction.k != choice.k

@@ -80,7 +80,9 @@ def odd_heading(odd: Sequence[int], heavy: bool) -> str:
     return f"{capital(row_list(odd))} {verb} no cluster"
 
 
-def odd_sentence(n_rows: int, n_beyond: int, least: int, expected: float, n_odd: int) -> str:
+def odd_sentence(
+    n_rows: int, n_beyond: int, least: int, expected: float, odd: Sequence[int] = ()
+) -> str:
     """How the rows far from every cluster compare with chance.
 
     Parameters
@@ -91,9 +93,10 @@ def odd_sentence(n_rows: int, n_beyond: int, least: int, expected: float, n_odd:
     least : int
         Number of the row that is least expected.
     expected : float
-        How many rows chance puts as far out as that one, at most.
-    n_odd : int
-        Rows for which this is below one half.
+        How many rows chance puts as far out as the nearest of the odd rows, at most; without odd
+        rows, as far as that one.
+    odd : sequence of int
+        Numbers of the rows for which this is below one half, as in the heading.
     """
     verb = "lies" if n_beyond == 1 else "lie"
     rows = "row" if n_beyond == 1 else "rows"
@@ -103,21 +106,27 @@ def odd_sentence(n_rows: int, n_beyond: int, least: int, expected: float, n_odd:
     )
     if has_heavy_tails(n_rows, n_beyond):
         beyond = f"{beyond}; so many say that the tails are heavier than a Gaussian's."
-    elif n_beyond > 0.01 * n_rows:
+    elif n_beyond > 0.01 * n_rows and not len(odd):
+        # Of rows that are odd the number may be usual and the distance not.
         beyond = f"{beyond}, so {in_words(n_beyond)} is nothing unusual."
     else:
         beyond = f"{beyond}."
-    many = f"{fixed(expected, 2)} rows" if expected >= 0.005 else "fewer than 0.01 rows"
-    if n_odd:
-        at_most = f"at most {many}" if expected >= 0.005 else many
-        which = "The least expected, row" if n_odd > 1 else "Row"
-        return (
-            f"{beyond} {which} {least}{',' if n_odd > 1 else ''} is a surprise: "
-            f"{at_most} are expected as far out. Look at it: it may be a slip, or belong to a "
-            "group too small to be a cluster."
-        )
+    many = fixed(expected, 2)
+    if len(odd):
+        at_most = f"at most {many}" if expected >= 0.005 else "fewer than 0.01"
+        if len(odd) == 1:
+            surprise = (
+                f"{capital(row_list(odd))} is a surprise: {at_most} rows are expected as far out. "
+                "Look at it: it may be a slip, or belong"
+            )
+        else:
+            surprise = (
+                f"{capital(row_list(odd))} are surprises: {in_words(len(odd))} rows lie where "
+                f"{at_most} are expected. Look at them: they may be slips, or belong"
+            )
+        return f"{beyond} {surprise} to a group too small to be a cluster."
     return (
-        f"{beyond} Even the least expected, row {least}, is no surprise: up to {many} are "
+        f"{beyond} Even the least expected, row {least}, is no surprise: up to {many} rows are "
         f"expected as far out, and only below {fixed(ODD, 1)} would it deserve a look."
     )
 

@@ -198,14 +198,19 @@ def divergence_check(n_divergent: int, total: int) -> Check:
     return Check(name, found, "0", means, "fail")
 
 
-def switching_check(switched: float, agree: bool) -> Check:
-    """Whether cluster 1 is the same cluster in every draw."""
+def switching_check(switched: float, agree: bool, loo_holds: bool = False) -> Check:
+    """Whether cluster 1 is the same cluster in every draw.
+
+    ``agree`` is whether the chains do on everything else, ``loo_holds`` whether LOO is known and
+    no row has a high k-hat.
+    """
     name, found, wanted = "No label switching", f"{percent(switched)} of draws", "0 %"
     if switched == 0:
         means = "“Cluster 1” means the same cluster in every draw."
         return Check(name, found, wanted, means, "pass")
     stable = "The fit is stable but the names are not: labels" if agree else "Labels"
-    read = "Densities and LOO hold; read" if agree else "Read"
+    held = "Densities and LOO hold" if loo_holds else "Densities hold"
+    read = f"{held}; read" if agree else "Read"
     means = f"{stable} switch in {percent(switched)} of draws. {read} numbers by cluster as rough."
     return Check(name, found, wanted, means, "note")
 
