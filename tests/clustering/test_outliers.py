@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bayesgmm import BayesianGaussianMixture, GaussianMixture, GaussianMixtureOutlierDetector
+from bayesgmm.exceptions import DataError
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +97,21 @@ def test_contamination_is_the_share_of_the_training_rows(normal_rows, share):
         GaussianMixture(1), contamination=share, random_state=0
     )
     assert (detector.fit_predict(normal_rows) == -1).mean() == share
+
+
+def test_only_one_of_contamination_and_false_alarm_rate_is_given(normal_rows):
+    both = GaussianMixtureOutlierDetector(contamination=0.3, false_alarm_rate=0.001)
+    with pytest.raises(DataError, match=r"=0.3 and false_alarm_rate=0.001 .* give only one"):
+        both.fit(normal_rows)
+    one = clone(both).set_params(estimator=GaussianMixture(1), contamination=None)
+    assert 0 < (one.fit_predict(normal_rows) == -1).mean() < 0.01
+
+
+def test_the_rate_is_one_per_cent_by_default(detector, normal_rows):
+    given = GaussianMixtureOutlierDetector(
+        GaussianMixture(1), false_alarm_rate=0.01, random_state=0
+    )
+    assert given.fit(normal_rows).offset_ == detector.offset_
 
 
 def test_far_rows_are_outliers_and_central_ones_are_not(detector):
