@@ -13,6 +13,7 @@ from bayesgmm.core.random_state import as_generator
 from bayesgmm.data.validate import as_data
 from bayesgmm.em.estimator import GaussianMixture
 from bayesgmm.exceptions import DataError, DegeneracyWarning
+from bayesgmm.prediction import MixturePredictor
 
 # Rows simulated from the fit to find its rates: a rate of 1% is then known to about 0.05%.
 N_SIMULATED = 50_000
@@ -22,14 +23,17 @@ FALSE_ALARM_RATE = 0.01
 MAX_COMPONENTS = 5
 
 
-class _Unfitted(HasMethods):
-    """scikit-learn's constraint for an estimator, with words that say which there are."""
+class _Ours(HasMethods):
+    """scikit-learn's constraint for an estimator, narrowed to those with a ``mixture_``."""
 
     def is_satisfied_by(self, val: Any) -> bool:
-        return not isinstance(val, type) and super().is_satisfied_by(val)
+        return isinstance(val, MixturePredictor)
 
     def __str__(self) -> str:
-        return "a GaussianMixture or BayesianGaussianMixture, such as GaussianMixture(2),"
+        return (
+            "a GaussianMixture or BayesianGaussianMixture of bayesgmm, "
+            "such as bayesgmm.GaussianMixture(2),"
+        )
 
 
 class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
@@ -61,7 +65,7 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "estimator": [_Unfitted(["fit", "score_samples", "sample"]), None],
+        "estimator": [_Ours("fit"), None],
         "contamination": [Interval(Real, 0.0, 0.5, closed="right"), None],
         "false_alarm_rate": [Interval(Real, 0.0, 1.0, closed="neither"), None],
         "random_state": ["random_state", np.random.Generator],

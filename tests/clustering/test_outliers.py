@@ -1,12 +1,14 @@
 """Outliers: the rates that are promised are the rates that are had."""
 
 import pickle
+import re
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binom, chi2
+from sklearn import mixture
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -25,10 +27,11 @@ def detector(normal_rows):
     return GaussianMixtureOutlierDetector(GaussianMixture(1), random_state=0).fit(normal_rows)
 
 
-@pytest.mark.parametrize("given", [2, "full", GaussianMixture])
+@pytest.mark.parametrize("given", [2, "full", GaussianMixture, mixture.GaussianMixture(2)])
 def test_what_is_no_estimator_is_told_what_to_give(normal_rows, given):
-    said = r"must be a GaussianMixture or BayesianGaussianMixture, such as GaussianMixture\(2\)"
-    with pytest.raises(ValueError, match=f"{said}, or None. Got {given!r} instead"):
+    ours = "a GaussianMixture or BayesianGaussianMixture of bayesgmm"
+    said = f"must be {ours}, such as bayesgmm.GaussianMixture(2), or None. Got {given!r} instead"
+    with pytest.raises(ValueError, match=re.escape(said)):
         GaussianMixtureOutlierDetector(given).fit(normal_rows)
 
 
