@@ -12,22 +12,28 @@ from sklearn.utils.validation import check_is_fitted
 from bayesgmm.core.random_state import as_generator
 from bayesgmm.data.validate import as_data
 from bayesgmm.em.estimator import GaussianMixture
-from bayesgmm.exceptions import DegeneracyWarning
+from bayesgmm.exceptions import DataError, DegeneracyWarning
+from bayesgmm.prediction import MixturePredictor
 
 # Rows simulated from the fit to find its rates: a rate of 1% is then known to about 0.05%.
 N_SIMULATED = 50_000
+# The rate where neither it nor a contamination is given.
+FALSE_ALARM_RATE = 0.01
 # Without an estimator, EM with up to this many components competes by BIC.
 MAX_COMPONENTS = 5
 
 
-class _Unfitted(HasMethods):
-    """scikit-learn's constraint for an estimator, with words that say which there are."""
+class _Ours(HasMethods):
+    """scikit-learn's constraint for an estimator, narrowed to those with a ``mixture_``."""
 
     def is_satisfied_by(self, val: Any) -> bool:
-        return not isinstance(val, type) and super().is_satisfied_by(val)
+        return isinstance(val, MixturePredictor)
 
     def __str__(self) -> str:
-        return "a GaussianMixture or BayesianGaussianMixture, such as GaussianMixture(2),"
+        return (
+            "a GaussianMixture or BayesianGaussianMixture of bayesgmm, "
+            "such as bayesgmm.GaussianMixture(2),"
+        )
 
 
 class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
@@ -40,10 +46,11 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
         it does not know. By default EM with full covariances and as many components, up to five, as
         BIC prefers.
     contamination : float, optional
-        Share of the training rows to call outliers. Takes the place of ``false_alarm_rate``.
-    false_alarm_rate : float, default 0.01
+        Share of the training rows to call outliers, in place of ``false_alarm_rate``.
+    false_alarm_rate : float, optional
         Probability that a new row of the fitted mixture itself is called an outlier: the rows
-        outside its highest-density region of that probability.
+        outside its highest-density region of that probability. Without it or ``contamination``
+        0.01.
     random_state : int, Generator, RandomState or None
         For the simulation behind the rates, and the default estimator.
 
@@ -58,9 +65,9 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "estimator": [_Unfitted(["fit", "score_samples", "sample"]), None],
+        "estimator": [_Ours("fit"), None],
         "contamination": [Interval(Real, 0.0, 0.5, closed="right"), None],
-        "false_alarm_rate": [Interval(Real, 0.0, 1.0, closed="neither")],
+        "false_alarm_rate": [Interval(Real, 0.0, 1.0, closed="neither"), None],
         "random_state": ["random_state", np.random.Generator],
     }
 
@@ -69,7 +76,7 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
         estimator: Any = None,
         *,
         contamination: float | None = None,
-        false_alarm_rate: float = 0.01,
+        false_alarm_rate: float | None = None,
         random_state: Any = None,
     ):
         self.estimator = estimator
@@ -84,8 +91,18 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
         ----------
         X : (N, D) array_like or frame
         y : ignored
+
+        Raises
+        ------
+        DataError
+            If both ``contamination`` and ``false_alarm_rate`` are given.
         """
         self._validate_params()
+        if self.contamination is not None and self.false_alarm_rate is not None:
+            raise DataError(
+                f"contamination={self.contamination} and "
+                f"false_alarm_rate={self.false_alarm_rate} each set the threshold; give only one."
+            )
         rng = as_generator(self.random_state)
         if self.estimator is None:
             self.estimator_ = _by_bic(X, rng)
@@ -101,7 +118,8 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
         simulated, _ = mixture.sample(N_SIMULATED, rng)
         self._simulated = np.sort(mixture.predictive_log_density(simulated))
         if self.contamination is None:
-            self.offset_ = float(np.quantile(self._simulated, self.false_alarm_rate))
+            rate = FALSE_ALARM_RATE if self.false_alarm_rate is None else self.false_alarm_rate
+            self.offset_ = float(np.quantile(self._simulated, rate))
         else:
             self.offset_ = float(np.quantile(self.score_samples(X), self.contamination))
         return self

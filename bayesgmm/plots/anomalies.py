@@ -7,11 +7,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from bayesgmm.clustering.outliers import GaussianMixtureOutlierDetector
+from bayesgmm.exceptions import DataError
 from bayesgmm.plots.density import draw_contours
 from bayesgmm.plots.density_1d import draw_density_1d
 from bayesgmm.plots.labels import label_outlines, label_strip
 from bayesgmm.plots.marks import thin_rows
-from bayesgmm.plots.scene import feature_pair, read_scene
+from bayesgmm.plots.scene import feature_pair, mixture_of, read_scene
 from bayesgmm.plots.style import KeyEntry, axes_or_new, describe, key, palette_of
 
 _MASSES = (0.5, 0.9, 0.99)
@@ -20,7 +22,7 @@ _MASSES = (0.5, 0.9, 0.99)
 def plot_anomalies(
     fit: Any,
     X: Any,
-    threshold: float,
+    threshold: float | None = None,
     *,
     features: Sequence[int | str] | None = None,
     max_numbers: int = 20,
@@ -30,12 +32,12 @@ def plot_anomalies(
 
     Parameters
     ----------
-    fit : fitted estimator or Mixture
-        EM or posterior; with draws the density is the posterior predictive one.
+    fit : GaussianMixtureOutlierDetector, fitted estimator or Mixture
+        With draws, of a posterior, the density is the posterior predictive one.
     X : (N, D) array-like or frame
         The rows. Unmarked ones are drawn as dots, of more than 2000 a random 2000.
-    threshold : float
-        Log density, in nats, as `score_samples` gives it.
+    threshold : float, optional
+        Log density, in nats, as `score_samples` gives it. Only a detector has one of its own.
     features : two names or positions, optional
         Features to draw, by default the two in which the components differ most. Rows are judged
         by all features; the threshold's own contour (dashed) exists only if there are just two.
@@ -47,7 +49,13 @@ def plot_anomalies(
     Returns
     -------
     matplotlib Axes
+
+    Raises
+    ------
+    DataError
+        If neither the fit nor the call has a threshold.
     """
+    fit, threshold = _read_threshold(fit, threshold)
     scene = read_scene(fit, X)
     log_density = scene.mixture.predictive_log_density(scene.data)
     odd = np.flatnonzero(log_density < threshold)
@@ -102,3 +110,18 @@ def plot_anomalies(
     key(ax, entries, palette, note)
     describe(ax, f"{found}, by {' and '.join(view.labels)}.")
     return ax
+
+
+def _read_threshold(fit: Any, threshold: float | None) -> tuple[Any, float]:
+    """The fit whose density counts and the threshold, a detector's own unless one is given."""
+    if isinstance(fit, GaussianMixtureOutlierDetector) and hasattr(fit, "offset_"):
+        return fit.estimator_, fit.offset_ if threshold is None else threshold
+    # An unfitted fit is told so, whatever the threshold.
+    mixture_of(fit)
+    if threshold is None:
+        raise DataError(
+            f"{type(fit).__name__} has no threshold of its own; give a log density, such as "
+            "plot_anomalies(fit, X, numpy.quantile(fit.score_samples(X), 0.01)), or a fitted "
+            "GaussianMixtureOutlierDetector as fit."
+        )
+    return fit, threshold

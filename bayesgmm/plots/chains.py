@@ -6,14 +6,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
-from bayesgmm.exceptions import DataError
+from bayesgmm.exceptions import DataError, DataTypeError
 from bayesgmm.plots.scene import read_scene
 from bayesgmm.plots.style import axes_or_new, describe, palette_of
 
 _MOST_DRAWS = 250
 
 
-def plot_trace(fit: Any, X: Any, *, ax: Axes | None = None) -> Axes:
+def plot_trace(fit: Any, X: Any = None, *, ax: Axes | None = None) -> Axes:
     """Draw the log-likelihood of the data along each chain.
 
     The log-likelihood does not depend on the labels, so a chain that swaps them does not show; one
@@ -35,8 +35,10 @@ def plot_trace(fit: Any, X: Any, *, ax: Axes | None = None) -> Axes:
     Raises
     ------
     DataError
-        If the fit has no (chain, draw) axes.
+        If the fit has no (chain, draw) axes, or X is left out.
     """
+    if X is None:
+        raise DataError("a trace needs the rows that were fitted; write plot_trace(bayes, X).")
     scene = read_scene(fit, X)
     mixture = scene.mixture
     if len(mixture.batch_shape) != 2:
@@ -67,8 +69,20 @@ def plot_chains(values: Any, *, label: str = "", ax: Axes | None = None) -> Axes
     Returns
     -------
     matplotlib Axes
+
+    Raises
+    ------
+    DataError
+        If the values have other axes, or are no numbers.
     """
-    values = np.asarray(values, dtype=float)
+    try:
+        values = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise DataTypeError(
+            f"values must be numbers with axes (chain, draw), got {type(values).__name__}; write "
+            "plot_trace(bayes, X) for the log-likelihood, or for the share of component 0 "
+            "plot_chains(bayes.mixture_.weights[..., 0])."
+        ) from None
     if values.ndim != 2 or not values.size:
         raise DataError(f"values must have axes (chain, draw), got shape {values.shape}.")
     return _draw(values[:, _thinned(values.shape[1])], values.shape[1], label, ax)

@@ -30,7 +30,7 @@ _FARTHEST = 4.0
 _COLUMN_GAP = 14.0
 
 
-def plot_estimates(comparison: Any, *, numbers: bool = True, ax: Axes | None = None) -> Axes:
+def plot_estimates(comparison: Any, numbers: bool = True, *, ax: Axes | None = None) -> Axes:
     """Draw each parameter's EM value and MAP against its posterior, a row each.
 
     Every row is scaled by its own posterior standard deviation, around its posterior mean, so that
@@ -104,7 +104,7 @@ def _read_table(comparison: Any) -> Any:
     if not hasattr(table, "to_dict") or not hasattr(table, "columns"):
         raise DataTypeError(
             f"a comparison or its table is needed, got {type(comparison).__name__}; "
-            "compare_estimates(em, bayes) makes one."
+            "write plot_estimates(compare_estimates(em, bayes))."
         )
     missing = [column for column in _COLUMNS if column not in table]
     if missing or not len(table):

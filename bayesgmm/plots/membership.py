@@ -32,6 +32,8 @@ _INTERVAL_DRAWS = 500
 _CERTAIN = 0.999
 _FEW = 60
 _MANY = 400
+# More columns than this cannot be told apart.
+_MOST_COLUMNS = 1000
 
 
 def plot_membership(
@@ -47,7 +49,8 @@ def plot_membership(
     Rows stand with the cluster they most likely belong to, the surest first, and that membership
     is at the bottom of their column; what is stacked above belongs to the other clusters. With
     draws, lines (a band for more than 400 rows) show the interval of the bottom membership over
-    the draws. Below the dashed line at 90 % a row is in doubt.
+    the draws. Below the dashed line at 90 % a row is in doubt. Of more than 1000 rows about 1000,
+    evenly spaced in that order and at least one of each cluster, stand for their neighbours.
 
     Parameters
     ----------
@@ -73,20 +76,22 @@ def plot_membership(
     cluster, certainty = memberships.argmax(axis=1), memberships.max(axis=1)
     shown = np.argsort(certainty, kind="stable")[:rows]
     order = shown[np.lexsort((-certainty[shown], cluster[shown]))]
+    edges = _column_edges(cluster[order])
+    drawn = order[(edges[:-1] + edges[1:]) // 2]
     ax = axes_or_new(ax)
     palette = palette_of(ax)
     styles = cluster_styles(scene.mixture.n_components, palette)
-    entries = _draw_columns(ax, memberships[order], cluster[order], styles, palette)
+    entries = _draw_columns(ax, edges, memberships[drawn], cluster[drawn], styles, palette)
     if scene.mixture.batch_shape:
         draws = scene.mixture.thin(_INTERVAL_DRAWS)
-        lower, upper = certainty[order].copy(), certainty[order].copy()
+        lower, upper = certainty[drawn].copy(), certainty[drawn].copy()
         # Markov: where the mean reaches this, 95 % of the draws lie above 98 %.
-        open_ = np.flatnonzero(certainty[order] < _CERTAIN)
+        open_ = np.flatnonzero(certainty[drawn] < _CERTAIN)
         if len(open_):
-            _, low, high = draws.responsibility_interval(scene.data[order[open_]], prob)
-            own = (np.arange(len(open_)), cluster[order[open_]])
+            _, low, high = draws.responsibility_interval(scene.data[drawn[open_]], prob)
+            own = (np.arange(len(open_)), cluster[drawn[open_]])
             lower[open_], upper[open_] = low[own], high[own]
-        entries.append(_draw_interval(ax, lower, upper, prob, palette))
+        entries.append(_draw_interval(ax, edges, lower, upper, prob, palette))
     ax.axhline(
         SURE,
         color=palette.ink,
@@ -100,18 +105,32 @@ def plot_membership(
     note = f"{in_doubt} of {len(memberships)} rows below {percent(SURE)}"
     if len(order) < len(memberships):
         note += f"; the {len(order)} least certain shown"
+    spaced = f"{len(drawn)} of {len(order)} rows drawn, evenly spaced"
+    if len(drawn) == len(order):
+        spaced = ""
     _label_groups(ax, cluster[order], [scene.rows[i] for i in order], palette)
+    # Below the names of the groups, of up to two lines.
+    ax.set_xlabel(spaced, labelpad=30, fontsize="small")
     ax.set_xlim(0, len(order))
     ax.set_ylim(0, 1)
     ax.set_ylabel("membership")
     ax.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=f"{NBSP}%"))
     key(ax, entries, palette, note)
-    describe(ax, f"Memberships of {len(order)} rows in {len(styles)} clusters; {note}.")
+    said = "; ".join(part for part in (note, spaced) if part)
+    describe(ax, f"Memberships of {len(order)} rows in {len(styles)} clusters; {said}.")
     return ax
+
+
+def _column_edges(cluster: np.ndarray) -> np.ndarray:
+    """Where columns begin and end, in rows: of many rows several share one, of one cluster only."""
+    n = len(cluster)
+    edges = np.linspace(0, n, min(n, _MOST_COLUMNS) + 1).astype(int)
+    return np.union1d(edges, np.flatnonzero(np.diff(cluster)) + 1)
 
 
 def _draw_columns(
     ax: Axes,
+    edges: np.ndarray,
     memberships: np.ndarray,
     cluster: np.ndarray,
     styles: list[ClusterStyle],
@@ -119,7 +138,6 @@ def _draw_columns(
 ) -> list[KeyEntry]:
     # Own membership first, the others above it in the order of the clusters.
     n, k = memberships.shape
-    edges = np.arange(n + 1)
     own_share = memberships[np.arange(n), cluster]
     base = own_share
     for j, style in enumerate(styles):
@@ -150,12 +168,17 @@ def _draw_columns(
 
 
 def _draw_interval(
-    ax: Axes, lower: np.ndarray, upper: np.ndarray, prob: float, palette: Palette
+    ax: Axes,
+    edges: np.ndarray,
+    lower: np.ndarray,
+    upper: np.ndarray,
+    prob: float,
+    palette: Palette,
 ) -> KeyEntry:
     n = len(lower)
     if n > _MANY:
         ax.fill_between(
-            np.arange(n + 1),
+            edges,
             np.append(lower, lower[-1:]),
             np.append(upper, upper[-1:]),
             step="post",
@@ -168,7 +191,7 @@ def _draw_interval(
         return Patch(facecolor=palette.ink, alpha=0.5, linewidth=0), f"{percent(prob)} interval"
     width = min(1.4, 0.6 * width_in_points(ax) / n)
     ax.vlines(
-        np.arange(n) + 0.5,
+        edges[:-1] + 0.5,
         lower,
         upper,
         color=palette.ink,

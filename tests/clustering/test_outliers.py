@@ -1,17 +1,20 @@
 """Outliers: the rates that are promised are the rates that are had."""
 
 import pickle
+import re
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binom, chi2
+from sklearn import mixture
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bayesgmm import BayesianGaussianMixture, GaussianMixture, GaussianMixtureOutlierDetector
+from bayesgmm.exceptions import DataError
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +27,11 @@ def detector(normal_rows):
     return GaussianMixtureOutlierDetector(GaussianMixture(1), random_state=0).fit(normal_rows)
 
 
-@pytest.mark.parametrize("given", [2, "full", GaussianMixture])
+@pytest.mark.parametrize("given", [2, "full", GaussianMixture, mixture.GaussianMixture(2)])
 def test_what_is_no_estimator_is_told_what_to_give(normal_rows, given):
-    said = r"must be a GaussianMixture or BayesianGaussianMixture, such as GaussianMixture\(2\)"
-    with pytest.raises(ValueError, match=f"{said}, or None. Got {given!r} instead"):
+    ours = "a GaussianMixture or BayesianGaussianMixture of bayesgmm"
+    said = f"must be {ours}, such as bayesgmm.GaussianMixture(2), or None. Got {given!r} instead"
+    with pytest.raises(ValueError, match=re.escape(said)):
         GaussianMixtureOutlierDetector(given).fit(normal_rows)
 
 
@@ -96,6 +100,21 @@ def test_contamination_is_the_share_of_the_training_rows(normal_rows, share):
         GaussianMixture(1), contamination=share, random_state=0
     )
     assert (detector.fit_predict(normal_rows) == -1).mean() == share
+
+
+def test_only_one_of_contamination_and_false_alarm_rate_is_given(normal_rows):
+    both = GaussianMixtureOutlierDetector(contamination=0.3, false_alarm_rate=0.001)
+    with pytest.raises(DataError, match=r"=0.3 and false_alarm_rate=0.001 .* give only one"):
+        both.fit(normal_rows)
+    one = clone(both).set_params(estimator=GaussianMixture(1), contamination=None)
+    assert 0 < (one.fit_predict(normal_rows) == -1).mean() < 0.01
+
+
+def test_the_rate_is_one_per_cent_by_default(detector, normal_rows):
+    given = GaussianMixtureOutlierDetector(
+        GaussianMixture(1), false_alarm_rate=0.01, random_state=0
+    )
+    assert given.fit(normal_rows).offset_ == detector.offset_
 
 
 def test_far_rows_are_outliers_and_central_ones_are_not(detector):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from bayesgmm.exceptions import DataError
+from bayesgmm import BayesianGaussianMixture
+from bayesgmm.exceptions import DataError, DataTypeError
 from bayesgmm.plots import plot_chains, plot_trace
 
 from .conftest import by_gid
@@ -44,3 +45,19 @@ def test_bad_input(em, rows):
         plot_trace(em, rows)
     with pytest.raises(DataError, match=r"got shape \(3,\)"):
         plot_chains([1.0, 2.0, 3.0])
+
+
+def test_a_trace_without_rows_is_told_to_give_them(posterior, plt):
+    with pytest.raises(DataError, match=r"needs the rows .* write plot_trace\(bayes, X\)"):
+        plot_trace(posterior)
+    assert plt.get_fignums() == []
+
+
+def test_chains_of_a_fit_are_told_what_to_draw(posterior, plt):
+    estimator = BayesianGaussianMixture(2)
+    for fit, kind in ((posterior, "Mixture"), (estimator, "BayesianGaussianMixture")):
+        said = rf"axes \(chain, draw\), got {kind}; write plot_trace\(bayes, X\)"
+        with pytest.raises(DataTypeError, match=said):
+            plot_chains(fit)
+    assert plt.get_fignums() == []
+    plot_chains(posterior.weights[..., 0])

@@ -3,6 +3,7 @@ import pytest
 from matplotlib.path import Path
 from matplotlib.text import Text
 
+from bayesgmm import GaussianMixture, GaussianMixtureOutlierDetector
 from bayesgmm.exceptions import DataError
 from bayesgmm.plots import plot_anomalies, plot_clusters, plot_density, plot_density_1d
 
@@ -121,6 +122,27 @@ def test_threshold_contour_runs_through_rows_at_the_threshold(em, rows):
 def test_anomalies_with_one_feature_and_none_at_all(em_1d, rows_1d):
     ax = plot_anomalies(draws_around(em_1d), rows_1d, -1e6)
     assert "0 of 200 rows below the threshold" in key_texts(ax)
+
+
+def test_a_detector_gives_anomalies_its_threshold(em, rows):
+    detector = GaussianMixtureOutlierDetector(GaussianMixture(2), false_alarm_rate=0.05)
+    detector.fit(rows)
+    odd = rows[detector.predict(rows) == -1]
+    assert len(odd)
+    (rings,) = by_gid(plot_anomalies(detector, rows), "anomalies")
+    drawn = np.asarray(rings.get_offsets())
+    np.testing.assert_array_equal(np.sort(drawn, axis=0), np.sort(odd, axis=0))
+    (rings,) = by_gid(plot_anomalies(detector, rows, -1e6), "anomalies")
+    assert not len(rings.get_offsets())
+
+
+def test_anomalies_without_a_threshold_say_what_to_give(em, rows, plt):
+    with pytest.raises(DataError, match=r"no threshold of its own; give a log density, .*Detector"):
+        plot_anomalies(em, rows)
+    for unfitted in (GaussianMixture(2), GaussianMixtureOutlierDetector()):
+        with pytest.raises(DataError, match=r"call fit\(X\) first"):
+            plot_anomalies(unfitted, rows)
+    assert plt.get_fignums() == []
 
 
 def test_numbers_of_rows_that_touch_stand_apart_with_one_feature(em_1d):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bayesgmm import BayesianGaussianMixture, GaussianMixture
 from bayesgmm.exceptions import DataError, DataTypeError
 from bayesgmm.plots import plot_estimates
 
@@ -101,4 +102,11 @@ def test_bad_input(table, plt):
         plot_estimates(table.drop(columns="sd"))
     with pytest.raises(DataError, match="it has no rows"):
         plot_estimates(table.iloc[:0])
+    assert plt.get_fignums() == []
+
+
+def test_two_fits_are_told_to_be_compared_first(plt):
+    said = r"got GaussianMixture; write plot_estimates\(compare_estimates\(em, bayes\)\)"
+    with pytest.raises(DataTypeError, match=said):
+        plot_estimates(GaussianMixture(2), BayesianGaussianMixture(2))
     assert plt.get_fignums() == []

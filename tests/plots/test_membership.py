@@ -60,6 +60,47 @@ def test_many_rows_get_a_band_within_bounded_artists(em, posterior):
     assert len(ax.get_children()) < 40
 
 
+def test_of_very_many_rows_evenly_spaced_ones_are_drawn(em, posterior):
+    X, _ = em.sample(20_000, np.random.default_rng(0))
+    ax = plot_membership(em, X)
+    memberships = em.responsibilities(X)
+    cluster, certainty = memberships.argmax(axis=1), memberships.max(axis=1)
+    (patch,) = by_gid(ax, "membership-1")
+    edges = patch.get_data().edges
+    assert 1000 <= len(edges) - 1 <= 1001
+    assert np.diff(edges).max() <= 20
+    assert np.sum(cluster == 0) in edges
+    order = np.lexsort((-certainty, cluster))
+    drawn = order[(edges[:-1] + edges[1:]) // 2]
+    np.testing.assert_array_equal(heights(ax, 1) + heights(ax, 2), certainty[drawn])
+    assert ax.get_xlim() == (0, 20_000)
+    said = f"{len(drawn)} of 20000 rows drawn, evenly spaced"
+    assert ax.get_xlabel() == said
+    assert said in ax.get_label()
+    assert f"{np.sum(cluster == 0)} rows" in ax.texts[0].get_text()
+    band = by_gid(plot_membership(posterior.thin(40), X), "interval")[0].get_paths()[0]
+    assert 1000 < len(band.vertices) < 5000
+    assert band.vertices[:, 0].max() == 20_000
+
+
+def test_a_small_cluster_among_very_many_rows_is_drawn(em):
+    X, _ = em.sample(20_000, np.random.default_rng(0))
+    cluster = em.responsibilities(X).argmax(axis=1)
+    few = np.concatenate([X[cluster == 0][:1], X[cluster == 1]])
+    ax = plot_membership(em, few)
+    assert heights(ax, 1)[0] > 0.5
+    (patch,) = by_gid(ax, "membership-1")
+    assert patch.get_data().edges[1] == 1
+
+
+def test_up_to_a_thousand_rows_have_a_column_each(em):
+    X, _ = em.sample(1000, np.random.default_rng(0))
+    ax = plot_membership(em, X)
+    assert len(heights(ax, 1)) == 1000
+    assert "drawn" not in ax.get_label()
+    assert not ax.get_xlabel()
+
+
 def test_groups_are_labelled_without_overlap(em, rows):
     few = np.concatenate([rows[em.responsibilities(rows)[:, 0] > 0.99][:2], rows[:100]])
     ax = plot_membership(em, few)
