@@ -69,11 +69,19 @@ def components(command: Callable) -> Callable:
     return k(family(command))
 
 
+def _together(
+    ctx: click.Context, option: click.Parameter, given: tuple[tuple[str, ...], ...]
+) -> tuple[str, ...] | None:
+    return tuple(name for names in given for name in names) or None
+
+
 def columns(command: Callable) -> Callable:
     """Which columns of the table."""
     return click.option(
         "--columns",
         type=Names(),
+        multiple=True,
+        callback=_together,
         metavar="A,B,...",
         help="Columns to use; by default all that hold measurements. Text, identifiers and known "
         "classes are left out, and said to be.",

@@ -307,6 +307,18 @@ def test_select_by_em_alone_and_by_another_criterion(run):
     assert "Posterior" not in result.stdout
 
 
+def test_columns_may_be_given_one_by_one(run):
+    together, apart = (
+        run("fit", "iris", "-k", 2, *words)
+        for words in (
+            ("--columns", "sepal_length,petal_width"),
+            ("--columns", "sepal_length", "--columns", "petal_width"),
+        )
+    )
+    assert "petal_width" in together.stdout
+    assert apart.stdout == together.stdout
+
+
 def test_select_warns_of_the_chosen_fit_and_names_others_with_remarks(run):
     words = ("faithful", "--families", "full", "--draws", 20, "--chains", 2)
     result = run("select", *words, "--max-components", 3)
