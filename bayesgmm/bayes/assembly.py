@@ -88,6 +88,7 @@ def assemble(
         n_wanted=n_wanted,
         importance=drawn.importance,
         better_fit=drawn.better_fit,
+        unvisited=drawn.unvisited,
     )
     return mixture, tree, diagnostics
 

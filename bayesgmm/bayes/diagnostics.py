@@ -69,6 +69,10 @@ class Diagnostics:
         in nats: the priors then outweigh the data, and EM without priors may find other clusters.
         Zero where no mode that was found is better by three nats, and not looked for where a
         function is among the priors.
+    unvisited : float
+        How much of the posterior is held, by their normal approximations, by modes that were found
+        and at which no chain began. Zero for samplers that are no chains, and where a function is
+        among the priors.
     """
 
     table: "pd.DataFrame"
@@ -84,6 +88,7 @@ class Diagnostics:
     importance: Importance | None = None
     can_diverge: bool = True
     better_fit: float = 0.0
+    unvisited: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -145,6 +150,7 @@ def diagnose(
     n_wanted: int | None = None,
     importance: Importance | None = None,
     better_fit: float = 0.0,
+    unvisited: float = 0.0,
 ) -> Diagnostics:
     """Diagnose draws.
 
@@ -171,7 +177,7 @@ def diagnose(
         Draws asked for, over all chains.
     importance : Importance, optional
         Of draws that are no chains.
-    better_fit : float, default 0
+    better_fit, unvisited : float, default 0
         As in :class:`Diagnostics`.
     """
     import pandas as pd
@@ -213,6 +219,7 @@ def diagnose(
         importance=importance,
         can_diverge=diverging is not None,
         better_fit=better_fit,
+        unvisited=unvisited,
     )
     return replace(found, messages=verdicts.messages(found, n_wanted))
 

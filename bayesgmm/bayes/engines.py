@@ -64,7 +64,7 @@ class EngineResult:
         Data containers that a user's priors registered.
     complete : bool
         False if sampling was interrupted, and these are the draws so far.
-    better_fit : float
+    better_fit, unvisited : float
         As in :class:`~bayesgmm.bayes.diagnostics.Diagnostics`.
     """
 
@@ -80,6 +80,7 @@ class EngineResult:
     constants: "xr.Dataset | None" = None
     complete: bool = True
     better_fit: float = 0.0
+    unvisited: float = 0.0
 
 
 def draw_posterior(
@@ -182,6 +183,7 @@ def draw_posterior(
         log_evidence=drawn.log_evidence,
         complete=drawn.complete,
         better_fit=_better_fit(X, modes),
+        unvisited=drawn.unvisited,
     )
 
 

@@ -306,6 +306,10 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
             self.priors,
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        # PyMC's models cannot all be pickled; this one is built again when it is asked for.
+        return {name: value for name, value in super().__getstate__().items() if name != "model_"}
+
     @property
     def _n_rows(self) -> int:
         return self.posterior_["observed_data"].sizes["observation"]

@@ -1,13 +1,14 @@
 """Blocked Gibbs sampling: labels given parameters, parameters given labels."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from bayesgmm.bayes.checkpoint import Checkpoint
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.cycling import Cycling
-from bayesgmm.bayes.modes import Optimum, find_modes, spread_starts
+from bayesgmm.bayes.modes import Optimum, find_modes, spread_starts, unvisited
 from bayesgmm.bayes.samplers import PosteriorDraws
 
 # There is nothing to tune, but the start is to be forgotten.
@@ -60,6 +61,7 @@ def sample_gibbs(
     starts = spread_starts(modes, chains, rng)
     sweeps = Cycling(posterior, modes[0], "Gibbs sampling", progressbar, sweep_every=1)
     first = sweeps.begin(starts, TUNE if tune is None else tune, rng)
-    return sweeps.until_mixed(
+    drawn = sweeps.until_mixed(
         first.draws[:, -1], draws=draws, rng=rng, checkpoint=checkpoint, name="gibbs"
     )
+    return replace(drawn, unvisited=unvisited(modes, chains))

@@ -1,6 +1,7 @@
 """Hamiltonian moves, or jumps, and Gibbs sweeps in turn: the default."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from bayesgmm.bayes.checkpoint import Checkpoint
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.cycling import Cycling
-from bayesgmm.bayes.modes import Optimum, find_modes, spread_starts
+from bayesgmm.bayes.modes import Optimum, find_modes, spread_starts, unvisited
 from bayesgmm.bayes.raw_draws import RawDraws
 from bayesgmm.bayes.samplers import PosteriorDraws
 
@@ -88,7 +89,8 @@ def sample_hmc(
         kinds = [kind for _, kind in jumping + moving]
         begun = [kind for kind in kinds if checkpoint.has(f"{kind.run_name}-1")]
         chosen = begun[0] if begun else chosen
-    return chosen.until_mixed(places, draws=draws, rng=rng, checkpoint=checkpoint, name="hmc")
+    drawn = chosen.until_mixed(places, draws=draws, rng=rng, checkpoint=checkpoint, name="hmc")
+    return replace(drawn, unvisited=unvisited(modes, chains))
 
 
 def _least_taken(raw: RawDraws) -> float:

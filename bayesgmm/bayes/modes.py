@@ -78,6 +78,13 @@ def spread_starts(modes: Sequence[Mode], chains: int, rng: np.random.Generator) 
     ])  # fmt: skip
 
 
+def unvisited(modes: Sequence[Mode], chains: int) -> float:
+    """How much of the posterior modes hold at which no chain starts."""
+    held = shares(modes)
+    held[allot(held, chains)] = 0.0
+    return float(held.sum())
+
+
 def shares(modes: Sequence[Mode]) -> np.ndarray:
     """How much of the posterior each mode holds, in sum one."""
     log_mass = np.array([mode.log_mass for mode in modes])

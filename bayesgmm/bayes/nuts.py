@@ -10,7 +10,7 @@ from bayesgmm.bayes import nutpie_adapter
 from bayesgmm.bayes.checkpoint import Checkpoint
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.mixing import THIN, should_run_longer
-from bayesgmm.bayes.modes import Optimum, find_modes, spread_starts
+from bayesgmm.bayes.modes import Optimum, find_modes, spread_starts, unvisited
 from bayesgmm.bayes.raw_draws import RawDraws
 from bayesgmm.bayes.samplers import PosteriorDraws
 
@@ -102,7 +102,14 @@ def sample_nuts(
         else:
             raw = _thinned(longer, draws)
         mixture, hyper = posterior.unpack(raw.draws)
-    return PosteriorDraws(mixture, hyper, raw.sample_stats, "nuts", complete=raw.complete)
+    return PosteriorDraws(
+        mixture,
+        hyper,
+        raw.sample_stats,
+        "nuts",
+        complete=raw.complete,
+        unvisited=unvisited(modes, chains),
+    )
 
 
 def _thinned(raw: RawDraws, n: int) -> RawDraws:

@@ -50,6 +50,8 @@ class PosteriorDraws:
         each chain estimates it; where the sampler does.
     complete : bool
         False if sampling was interrupted, and these are the draws so far.
+    unvisited : float
+        As in :class:`~bayesgmm.bayes.diagnostics.Diagnostics`.
     """
 
     mixture: Mixture
@@ -59,6 +61,7 @@ class PosteriorDraws:
     importance: Importance | None = None
     log_evidence: np.ndarray | None = None
     complete: bool = True
+    unvisited: float = 0.0
 
 
 @dataclass(frozen=True)

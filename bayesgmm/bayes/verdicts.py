@@ -19,6 +19,8 @@ MAX_PARETO_K = 0.7
 MANY_SWITCHES = 0.01
 # Share of draws below which methods of relabelling do not agree on the names.
 MIN_AGREEMENT = 0.9
+# Modes that hold less than this of the posterior are not spoken of.
+FEW_UNVISITED = 0.01
 # Divergences rarer than this matter little.
 FEW_DIVERGENCES = 1e-3
 
@@ -38,6 +40,11 @@ def verdict(found: "Diagnostics") -> str:
         text += (
             " The priors decide between modes: another one fits the data better than the highest, "
             f"by {found.better_fit:.1f} nats of log-likelihood."
+        )
+    if found.unvisited > FEW_UNVISITED:
+        text += (
+            f" No chain began at modes that hold about {found.unvisited:.0%} of the posterior: "
+            "take more chains (chains=), or sampler='smc', which weighs modes."
         )
     return text
 

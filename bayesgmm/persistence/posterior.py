@@ -127,6 +127,7 @@ def _groups(fit: BayesianGaussianMixture) -> "dict[str, xr.Dataset]":
                 "complete": int(found.complete),
                 "can_diverge": int(found.can_diverge),
                 "better_fit": float(found.better_fit),
+                "unvisited": float(found.unvisited),
                 "importance": json.dumps(found.importance and asdict(found.importance)),
             },
         ),
@@ -181,6 +182,7 @@ def _diagnostics(group: "xr.Dataset") -> Diagnostics:
         importance=importance and Importance(**importance),
         can_diverge=bool(about.get("can_diverge", True)),
         better_fit=float(about.get("better_fit", 0.0)),
+        unvisited=float(about.get("unvisited", 0.0)),
     )
 
 

@@ -224,6 +224,8 @@ def test_clone_parameters_and_pickle(X):
     assert not hasattr(twin, "posterior_")
     again = pickle.loads(pickle.dumps(fit))
     np.testing.assert_array_equal(again.predict_proba(X), fit.predict_proba(X))
+    assert fit.model_ is fit.model_
+    assert pickle.loads(pickle.dumps(fit)).model_.named_vars.keys() == fit.model_.named_vars.keys()
     assert set(BayesianGaussianMixture().get_params()) == {
         "n_components",
         "covariance_type",
@@ -252,6 +254,21 @@ def test_clone_parameters_and_pickle(X):
 def test_arguments_of_the_variational_class_name_ours(argument, ours):
     with pytest.raises(TypeError, match=f"{argument}= belongs to scikit-learn's.*{ours}"):
         BayesianGaussianMixture(2, **{argument: 1})
+
+
+@pytest.mark.parametrize("sampler", ["hmc", "gibbs", "nuts"])
+def test_modes_without_a_chain_are_told(sampler, tmp_path):
+    """Galaxies: a mode that holds some 8 % has the three slowest in a cluster of their own."""
+    galaxies = load_dataset("galaxies")
+    fit = fitted(galaxies, 2, draws=20, tune=20, sampler=sampler)
+    found = fit.diagnostics_
+    assert 0.05 < found.unvisited < 0.12
+    assert f"modes that hold about {found.unvisited:.0%} of the posterior" in found.verdict
+    save(fit, tmp_path / "fit.nc")
+    assert load(tmp_path / "fit.nc").diagnostics_.unvisited == found.unvisited
+    more = fitted(galaxies, 2, draws=20, tune=20, sampler=sampler, chains=12)
+    assert more.diagnostics_.unvisited == 0.0
+    assert "No chain began" not in more.diagnostics_.verdict
 
 
 def test_priors_that_outweigh_a_better_fit_are_told(sampled, tmp_path):
