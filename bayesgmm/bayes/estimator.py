@@ -308,7 +308,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         # PyMC's models cannot all be pickled; this one is built again when it is asked for.
-        return {name: value for name, value in super().__getstate__().items() if name != "model_"}
+        state: Any = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "model_"}
 
     @property
     def _n_rows(self) -> int:
