@@ -66,6 +66,7 @@ def read_data(
         If there is no such data set, file or column, or a value cannot be used.
     """
     from bayesgmm.data import DATASETS, as_data, numeric_columns
+    from bayesgmm.data.sources import stem_of
 
     whole, left_out = numeric_columns(_frame(data, columns), columns)
     frame, incomplete = _complete_rows(whole, repr(data), drop_incomplete, screen)
@@ -77,7 +78,7 @@ def read_data(
     if left_out:
         reasons = ", ".join(f"{column} ({reason})" for column, reason in left_out.items())
         screen.note(f"left out: {reasons}")
-    name, title, units = Path(data).name.split(".")[0], None, {}
+    name, title, units = stem_of(Path(data)), None, {}
     if data in DATASETS:
         name, title, units = data, DATASETS[data].title, DATASETS[data].units
     return Table(frame, name, title, units, left_out, incomplete)

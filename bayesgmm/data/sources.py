@@ -67,10 +67,7 @@ def read_table(path: str | PathLike[str], columns: Sequence[str] | None = None) 
     """
     path = Path(path).expanduser()
     _check_there(path)
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] == ".gz":
-        suffixes.pop()
-    suffix = suffixes[-1] if suffixes else ""
+    suffix = _kind_of(path)
     if not path.is_dir() and suffix not in _TEXT and suffix not in _PARQUET:
         raise DataError(
             f"A table is read from {_READABLE}, but '{path}' ends in {suffix or 'nothing'!r}; "
@@ -219,6 +216,14 @@ def _not_a_measurement(name: str, values: "pd.Series") -> str | None:
     return None
 
 
+def _kind_of(path: Path) -> str:
+    """The suffix that says what a file is, compressed or not: ``.csv`` of ``a.csv.gz``."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
 def stem_of(path: Path) -> str:
     """The name of a file without what says its kind."""
     return path.name.split(".")[0]
@@ -227,11 +232,10 @@ def stem_of(path: Path) -> str:
 def tables_in(folder: Path) -> dict[str, str]:
     """The files of a folder that look like tables: their names by their stems."""
     paths = folder.iterdir() if folder.is_dir() else ()
-    kinds = {*_TEXT, *_PARQUET}
     return {
         stem_of(path): path.name
         for path in sorted(paths)
-        if stem_of(path) and kinds.intersection(suffix.lower() for suffix in path.suffixes)
+        if stem_of(path) and _kind_of(path) in {*_TEXT, *_PARQUET}
     }
 
 

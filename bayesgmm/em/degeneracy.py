@@ -67,7 +67,9 @@ def find_spikes(mixture: Mixture, problem: Problem) -> list[Spike]:
     is_flat = relative < FLATNESS
     if is_flat.any():
         few = n_rows < MANY * (problem.n_features + 1)
-        is_flat &= few | (_share_of_ridge(mixture, problem) > HELD)
+        # What share of a component's variance the ridge is in some direction.
+        share = _largest_share(mixture, np.diag(np.sqrt(problem.ridge)))
+        is_flat &= few | (share > HELD)
     is_spike = (n_rows < enough) | (relative < LOST) | is_flat
     return [
         Spike(j, float(relative[j]), float(n_rows[j])) for j in np.flatnonzero(is_spike).tolist()
@@ -91,22 +93,18 @@ def flatness(mixture: Mixture, problem: Problem) -> np.ndarray:
     problem : Problem
         Whose rows ``X`` are; their covariance may be singular.
     """
+    with np.errstate(divide="ignore"):
+        return 1.0 / _largest_share(mixture, problem.covariance_root)
+
+
+def _largest_share(mixture: Mixture, root: np.ndarray) -> np.ndarray:
+    """Largest eigenvalue of ``Sigma_k^-1 root root'`` of each component, (K,)."""
     whitening = mixture.kernel_factors
     if mixture.family.structure == "diagonal":
-        relative = whitening[..., None] * problem.covariance_root
+        relative = whitening[..., None] * root
     else:
-        relative = whitening @ problem.covariance_root
-    with np.errstate(divide="ignore"):
-        return 1.0 / np.linalg.eigvalsh(relative @ relative.mT)[:, -1]
-
-
-def _share_of_ridge(mixture: Mixture, problem: Problem) -> np.ndarray:
-    """The largest part of a component's variance in any direction that the ridge is, (K,)."""
-    root = np.sqrt(problem.ridge)
-    if mixture.family.structure == "diagonal":
-        return np.max(mixture.kernel_factors * root, axis=-1) ** 2
-    held = mixture.kernel_factors * root
-    return np.linalg.eigvalsh(held @ held.mT)[:, -1]
+        relative = whitening @ root
+    return np.linalg.eigvalsh(relative @ relative.mT)[:, -1]
 
 
 def describe_spike(
