@@ -89,6 +89,7 @@ def assemble(
         importance=drawn.importance,
         better_fit=drawn.better_fit,
         unvisited=drawn.unvisited,
+        evidence_error=float(attributes.get("log_evidence_error", 0.0)),
     )
     return mixture, tree, diagnostics
 

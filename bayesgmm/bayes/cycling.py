@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.linalg import inv
@@ -14,6 +15,9 @@ from bayesgmm.bayes.mixing import THIN, should_run_longer
 from bayesgmm.bayes.modes import Mode
 from bayesgmm.bayes.raw_draws import Keep, RawDraws
 from bayesgmm.bayes.samplers import PosteriorDraws
+
+if TYPE_CHECKING:
+    from bayesgmm.bayes.proposals import Proposal
 
 # Chains that have not mixed are run so many times as long, one after the other.
 LONGER = (THIN, THIN**2)
@@ -27,7 +31,7 @@ class Cycling:
     ----------
     posterior : LogPosterior
     mode : Mode
-        The coordinates of moves and jumps are about it.
+        The coordinates of moves are about it.
     label : str
         Shown beside the progress bar.
     progressbar : bool
@@ -35,6 +39,8 @@ class Cycling:
         A Gibbs sweep comes with one cycle in so many.
     n_moves, n_jumps : int, default 0
         Hamiltonian moves in a cycle, or jumps; not both.
+    proposal : Proposal, optional
+        Where jumps go.
     """
 
     posterior: LogPosterior
@@ -44,6 +50,7 @@ class Cycling:
     sweep_every: int
     n_moves: int = 0
     n_jumps: int = 0
+    proposal: "Proposal | None" = None
 
     @property
     def run_name(self) -> str:
@@ -100,7 +107,7 @@ class Cycling:
                 counts = self.sweep_every, thin, first * thin
                 out = points[c, bit], lp[c, bit], acceptance[c, bit]
                 if self.n_jumps:
-                    jumps.run(*begin, mode.proposal, *rest, self.n_jumps, *counts, *out)
+                    jumps.run(*begin, self.proposal, *rest, self.n_jumps, *counts, *out)
                 elif self.n_moves:
                     cycles.run(*begin, *frame, *rest, self.n_moves, *counts, *out, energy[c, bit])
                 else:

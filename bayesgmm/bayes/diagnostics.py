@@ -70,9 +70,11 @@ class Diagnostics:
         Zero where no mode that was found is better by three nats, and not looked for where a
         function is among the priors.
     unvisited : float
-        How much of the posterior is held, by their normal approximations, by modes that were found
-        and at which no chain began. Zero for samplers that are no chains, and where a function is
-        among the priors.
+        How much of the posterior is held, by their normal approximations, by modes that EM found
+        and at which there is no draw and no chain began. Zero where a function is among the priors.
+    evidence_error : float
+        Standard error of the log of the evidence, in nats, by the differences between populations;
+        zero for samplers that do not estimate it, and for one population.
     """
 
     table: "pd.DataFrame"
@@ -89,6 +91,7 @@ class Diagnostics:
     can_diverge: bool = True
     better_fit: float = 0.0
     unvisited: float = 0.0
+    evidence_error: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -151,6 +154,7 @@ def diagnose(
     importance: Importance | None = None,
     better_fit: float = 0.0,
     unvisited: float = 0.0,
+    evidence_error: float = 0.0,
 ) -> Diagnostics:
     """Diagnose draws.
 
@@ -177,7 +181,7 @@ def diagnose(
         Draws asked for, over all chains.
     importance : Importance, optional
         Of draws that are no chains.
-    better_fit, unvisited : float, default 0
+    better_fit, unvisited, evidence_error : float, default 0
         As in :class:`Diagnostics`.
     """
     import pandas as pd
@@ -220,6 +224,7 @@ def diagnose(
         can_diverge=diverging is not None,
         better_fit=better_fit,
         unvisited=unvisited,
+        evidence_error=evidence_error,
     )
     return replace(found, messages=verdicts.messages(found, n_wanted))
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesgmm.bayes.checkpoint import Checkpoint, fingerprint
 from bayesgmm.bayes.coordinates import LogPosterior
+from bayesgmm.bayes.modes import find_modes, unvisited
 from bayesgmm.bayes.polish import polished
 from bayesgmm.bayes.samplers import (
     SAMPLERS,
@@ -164,14 +165,16 @@ def draw_posterior(
     found = search(for_em, settings, rng)
     near = [run for run in found.others if run.objective > found.run.objective - NEAR]
     optima = [(run.mixture, for_em.hyper(run.mixture)) for run in (found.run, *near)]
-    modes = [found.run.mixture, *(run.mixture for run in found.others)]
+    fits = [found.run.mixture, *(run.mixture for run in found.others)]
+    posterior = LogPosterior(problem, n_components)
     if resolved.is_lkj:
-        optima = polished(LogPosterior(problem, n_components), optima)
-        modes = [mixture for mixture, _ in optima]
+        optima = polished(posterior, optima)
+        fits = [mixture for mixture, _ in optima]
     draw = function_at(places.on_density)
     # Chains run side by side, and each has small matrices to multiply.
     with threads.single_blas():
-        drawn = draw(LogPosterior(problem, n_components), optima, **options)
+        modes = find_modes(posterior, optima)
+        drawn = draw(posterior, modes, **options)
     return EngineResult(
         drawn.mixture,
         drawn.hyper,
@@ -182,13 +185,13 @@ def draw_posterior(
         importance=drawn.importance,
         log_evidence=drawn.log_evidence,
         complete=drawn.complete,
-        better_fit=_better_fit(X, modes),
-        unvisited=drawn.unvisited,
+        better_fit=_better_fit(X, fits),
+        unvisited=unvisited(modes, drawn.mixture, chains if places.starts_at_modes else 0),
     )
 
 
-def _better_fit(X: np.ndarray, modes: list[Mixture]) -> float:
-    """By how much the best fit among modes is better than the first; zero if it is not."""
-    log_likelihoods = [float(mode.log_density(X).sum()) for mode in modes]
+def _better_fit(X: np.ndarray, fits: list[Mixture]) -> float:
+    """By how much the best fit is better than the first; zero if it is not."""
+    log_likelihoods = [float(mode.log_density(X).sum()) for mode in fits]
     gain = max(log_likelihoods) - log_likelihoods[0]
     return gain if gain > BETTER else 0.0

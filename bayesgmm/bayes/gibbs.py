@@ -1,14 +1,13 @@
 """Blocked Gibbs sampling: labels given parameters, parameters given labels."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from bayesgmm.bayes.checkpoint import Checkpoint
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.cycling import Cycling
-from bayesgmm.bayes.modes import Optimum, find_modes, spread_starts, unvisited
+from bayesgmm.bayes.modes import Mode, spread_starts
 from bayesgmm.bayes.samplers import PosteriorDraws
 
 # There is nothing to tune, but the start is to be forgotten.
@@ -17,7 +16,7 @@ TUNE = 400
 
 def sample_gibbs(
     posterior: LogPosterior,
-    optima: Sequence[Optimum],
+    modes: Sequence[Mode],
     *,
     draws: int,
     tune: int | None,
@@ -31,8 +30,8 @@ def sample_gibbs(
     Parameters
     ----------
     posterior : LogPosterior
-    optima : sequence of (mixture, half the hierarchical scale)
-        Modes of the posterior density, the highest first.
+    modes : sequence of Mode
+        Those of the posterior, that with the largest share first.
     draws, chains : int
     tune : int or None
         Sweeps a chain that are thrown away first; None takes 400.
@@ -57,11 +56,9 @@ def sample_gibbs(
 
     An interrupt (Ctrl-C) ends sampling, and the draws so far are returned.
     """
-    modes = find_modes(posterior, optima)
     starts = spread_starts(modes, chains, rng)
     sweeps = Cycling(posterior, modes[0], "Gibbs sampling", progressbar, sweep_every=1)
     first = sweeps.begin(starts, TUNE if tune is None else tune, rng)
-    drawn = sweeps.until_mixed(
+    return sweeps.until_mixed(
         first.draws[:, -1], draws=draws, rng=rng, checkpoint=checkpoint, name="gibbs"
     )
-    return replace(drawn, unvisited=unvisited(modes, chains))

@@ -1,7 +1,6 @@
 """Hamiltonian moves, or jumps, and Gibbs sweeps in turn: the default."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -9,7 +8,7 @@ import numpy as np
 from bayesgmm.bayes.checkpoint import Checkpoint
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.cycling import Cycling
-from bayesgmm.bayes.modes import Optimum, find_modes, spread_starts, unvisited
+from bayesgmm.bayes.modes import Mode, proposal_of, spread_starts
 from bayesgmm.bayes.raw_draws import RawDraws
 from bayesgmm.bayes.samplers import PosteriorDraws
 
@@ -19,13 +18,15 @@ TUNE = 100
 # normal the posterior is. Near a normal posterior jumps alone would do, and sweeps, twice as dear,
 # are a safeguard; further from it they bring a chain back from tails that jumps seldom leave.
 JUMPING = [(0.7, (2, 10)), (0.5, (4, 1))]
+# Between modes nothing else goes, so that fewer do.
+JUMPING_BETWEEN = [(0.05, (4, 1))]
 # The same of moves: far from a normal posterior they are not worth their time either.
 MOVING = [(0.7, (3, 10)), (0.2, (2, 1)), (0.0, (0, 1))]
 
 
 def sample_hmc(
     posterior: LogPosterior,
-    optima: Sequence[Optimum],
+    modes: Sequence[Mode],
     *,
     draws: int,
     tune: int | None,
@@ -39,8 +40,8 @@ def sample_hmc(
     Parameters
     ----------
     posterior : LogPosterior
-    optima : sequence of (mixture, half the hierarchical scale)
-        Modes of the posterior density, the highest first.
+    modes : sequence of Mode
+        Those of the posterior, that with the largest share first.
     draws, chains : int
     tune : int or None
         Cycles a chain that are thrown away first, twice as many where jumps do not do; None takes
@@ -69,14 +70,18 @@ def sample_hmc(
     """
     from bayesgmm.bayes.complete_data import LEAST_ROWS
 
-    modes = find_modes(posterior, optima)
     n_first = TUNE if tune is None else tune
     cycling = partial(Cycling, posterior, modes[0], label="Sampling", progressbar=progressbar)
-    jumping = [(least, cycling(n_jumps=n, sweep_every=every)) for least, (n, every) in JUMPING]
+    proposal = proposal_of(modes)
+    kinds = JUMPING if modes[0].normal.centre.rows.min() >= LEAST_ROWS else []
+    if len(proposal.shares) > 1:
+        kinds = kinds + JUMPING_BETWEEN
+    jumps = partial(cycling, proposal=proposal)
+    jumping = [(least, jumps(n_jumps=n, sweep_every=every)) for least, (n, every) in kinds]
     moving = [(least, cycling(n_moves=n, sweep_every=every)) for least, (n, every) in MOVING]
     places, suitable = spread_starts(modes, chains, rng), []
-    if modes[0].proposal.centre.rows.min() >= LEAST_ROWS:
-        first = cycling(n_jumps=1, sweep_every=1).begin(places, n_first, rng)
+    if jumping:
+        first = jumps(n_jumps=1, sweep_every=1).begin(places, n_first, rng)
         places, taken = first.draws[:, -1], _least_taken(first)
         suitable = [kind for least, kind in jumping if taken >= least]
     if not suitable:
@@ -89,14 +94,13 @@ def sample_hmc(
         kinds = [kind for _, kind in jumping + moving]
         begun = [kind for kind in kinds if checkpoint.has(f"{kind.run_name}-1")]
         chosen = begun[0] if begun else chosen
-    drawn = chosen.until_mixed(places, draws=draws, rng=rng, checkpoint=checkpoint, name="hmc")
-    return replace(drawn, unvisited=unvisited(modes, chains))
+    return chosen.until_mixed(places, draws=draws, rng=rng, checkpoint=checkpoint, name="hmc")
 
 
 def _least_taken(raw: RawDraws) -> float:
     """The share of moves or jumps taken in the second half, in the chain that takes fewest.
 
-    A chain in another mode may take hardly any, as the coordinates are not its own.
+    Of moves a chain in another mode may take hardly any, as the coordinates are not its own.
     """
     acceptance = raw.sample_stats["acceptance_rate"]
     return float(acceptance[:, acceptance.shape[1] // 2 :].mean(axis=1).min())

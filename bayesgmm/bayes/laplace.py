@@ -13,11 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from bayesgmm.bayes import log_posterior as density_module
+from bayesgmm.bayes.complete_data import LEAST_ROWS
 from bayesgmm.bayes.coordinates import LogPosterior
-from bayesgmm.bayes.jumps import Proposal, log_improbabilities, propose_all
 from bayesgmm.bayes.log_posterior import log_density_at
-from bayesgmm.bayes.modes import Optimum, allot, find_modes, shares
+from bayesgmm.bayes.modes import Mode, allot, proposal_of
 from bayesgmm.bayes.nuts import sample_nuts
+from bayesgmm.bayes.proposals import Proposal, propose_all
 from bayesgmm.bayes.samplers import Importance, PosteriorDraws
 from bayesgmm.bayes.verdicts import MIN_ESS_PER_CHAIN
 from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
@@ -33,7 +34,7 @@ _NO_WEIGHT = -700.0
 
 def sample_laplace(
     posterior: LogPosterior,
-    optima: Sequence[Optimum],
+    modes: Sequence[Mode],
     *,
     draws: int,
     tune: int | None,
@@ -46,8 +47,8 @@ def sample_laplace(
     Parameters
     ----------
     posterior : LogPosterior
-    optima : sequence of (mixture, half the hierarchical scale)
-        Modes of the posterior density, the highest first.
+    modes : sequence of Mode
+        Those of the posterior, that with the largest share first.
     draws, chains : int
         Draws are independent; chains are a way to lay them out.
     tune : int or None
@@ -59,7 +60,8 @@ def sample_laplace(
     -----
     PosteriorWarning
         If k-hat is 0.7 or more (less where there are few draws), or the draws are worth fewer than
-        100 independent ones a chain, or than half their number, so that NUTS takes over.
+        100 independent ones a chain, or than half their number, or a component of the mode has
+        fewer than ten rows, whose tails are the prior's; NUTS then takes over.
 
     Notes
     -----
@@ -69,34 +71,35 @@ def sample_laplace(
     An interrupt (Ctrl-C) before NUTS takes over raises KeyboardInterrupt: weights of a part of the
     proposals say nothing about the rest.
     """
-    modes = find_modes(posterior, optima)
     label = "Laplace, with importance weights"
-    normals = [(mode.proposal, share) for mode, share in zip(modes, shares(modes), strict=True)]
-    drawn = weigh(posterior, normals, draws, chains, rng, progressbar, "laplace", label)
-    assert drawn.importance is not None
     enough = min(MIN_ESS_PER_CHAIN * chains, draws * chains // 2)
-    reason = _why_not(drawn.importance, max(draws * chains, MIN_PROPOSALS), enough)
-    if reason:
-        warnings.warn(
-            f"sampler='laplace' does not do for these data ({reason}); NUTS was run instead.",
-            PosteriorWarning,
-            stacklevel=4,  # the caller of fit
-        )
-        return sample_nuts(
-            posterior,
-            optima,
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            rng=rng,
-            progressbar=progressbar,
-        )
-    return drawn
+    proposal = proposal_of(modes)
+    reason = _too_few_rows(modes[0])
+    if not reason:
+        drawn = weigh(posterior, proposal, draws, chains, rng, progressbar, "laplace", label)
+        assert drawn.importance is not None
+        reason = _why_not(drawn.importance, max(draws * chains, MIN_PROPOSALS), enough)
+        if not reason:
+            return drawn
+    warnings.warn(
+        f"sampler='laplace' does not do for these data ({reason}); NUTS was run instead.",
+        PosteriorWarning,
+        stacklevel=4,  # the caller of fit
+    )
+    return sample_nuts(
+        posterior,
+        modes,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        rng=rng,
+        progressbar=progressbar,
+    )
 
 
 def weigh(
     posterior: LogPosterior,
-    normals: Sequence[tuple[Proposal, float]],
+    proposal: Proposal,
     draws: int,
     chains: int,
     rng: np.random.Generator,
@@ -104,46 +107,24 @@ def weigh(
     sampler: str,
     label: str,
 ) -> PosteriorDraws:
-    """Draw from a mixture of normals with shares, weight by what it gets wrong, and resample.
+    """Draw from a mixture of normals, weight by what it gets wrong, and resample.
 
     ``sampler`` is the name that the draws go by, ``label`` stands beside the progress bar.
     """
-    sizes = posterior.arguments[1]
-    thetas = _propose(normals, sizes, max(draws * chains, MIN_PROPOSALS), rng)
+    n = max(draws * chains, MIN_PROPOSALS)
+    which = np.array(allot(proposal.shares, n))
+    z = rng.standard_normal((n, posterior.sizes.n_coordinates))
+    thetas, log_q = np.empty_like(z), np.empty(n)
+    propose_all(z, which, proposal, posterior.arguments[1], thetas, log_q)
     log_density = _log_density(posterior, thetas, progressbar, label)
-    weights, pareto_k = _smoothed_weights(log_density - _log_proposal(normals, sizes, thetas))
+    with np.errstate(invalid="ignore"):
+        log_ratios = log_density - log_q
+    weights, pareto_k = _smoothed_weights(log_ratios)
     kept, ess = _resample(weights, draws * chains, rng)
     kept = kept.reshape(chains, draws)
     mixture, hyper = posterior.unpack(thetas[kept])
     stats = {"lp": log_density[kept]}
     return PosteriorDraws(mixture, hyper, stats, sampler, Importance(pareto_k, ess))
-
-
-def _propose(
-    normals: Sequence[tuple[Proposal, float]], sizes: np.ndarray, n: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Draws theta (n, P); NaN where a draw of a normal is none."""
-    which = np.array(allot(np.array([share for _, share in normals]), n))
-    z = rng.standard_normal((n, len(normals[0][0].origin)))
-    thetas = np.empty_like(z)
-    for i, (proposal, _) in enumerate(normals):
-        own = np.empty((np.sum(which == i), z.shape[1]))
-        propose_all(z[which == i], proposal, sizes, own)
-        thetas[which == i] = own
-    return thetas
-
-
-def _log_proposal(
-    normals: Sequence[tuple[Proposal, float]], sizes: np.ndarray, thetas: np.ndarray
-) -> np.ndarray:
-    """Log density of the mixture of normals, up to a constant; NaN where theta is."""
-    total, part = np.full(len(thetas), -np.inf), np.empty(len(thetas))
-    for proposal, share in normals:
-        log_improbabilities(thetas, proposal, sizes, part)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            own = np.log(share) + np.linalg.slogdet(proposal.inverse)[1] - part
-            total = np.logaddexp(total, own)
-    return total
 
 
 def _log_density(
@@ -198,6 +179,14 @@ def _resample(weights: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np
     rest = (n * weights) % 1.0
     ess = 1.0 / (np.sum(weights**2) + np.sum(rest * (1.0 - rest)) / n**2)
     return rng.permutation(kept), float(ess)
+
+
+def _too_few_rows(mode: Mode) -> str:
+    """Of a component that its prior rules, or nothing: no weight is seen where no draw gets to."""
+    fewest = mode.normal.centre.rows.min()
+    if fewest < LEAST_ROWS:
+        return f"a component has {fewest:.1f} rows, {LEAST_ROWS:.0f} are wanted"
+    return ""
 
 
 def _why_not(found: Importance, n: int, enough: int) -> str:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import permutations
+from math import factorial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +12,7 @@ from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.core.mixture import Mixture
 
 if TYPE_CHECKING:
-    from bayesgmm.bayes.jumps import Proposal
+    from bayesgmm.bayes.proposals import Normal, Proposal
 
 # A mode by EM, the highest first, and half the hierarchical scale there.
 Optimum = tuple[Mixture, np.ndarray | None]
@@ -20,8 +22,14 @@ OVERDISPERSION = 2.0
 # The first chain starts closer, but not at the mode: nutpie takes a slope of zero for an error.
 FIRST_DISPERSION = 0.1
 N_HALVINGS = 20
-# So many modes are looked at at most.
-MAX_MODES = 8
+# So many modes are looked at at most, and so many where each has labellings that weigh differently.
+_MAX_MODES, _MAX_LABELLINGS = 8, 24
+# Modes nearer to each other than this, in standard deviations, are one.
+_SAME = 1.0
+# Chains jump to modes that hold at least this share of the posterior.
+_WORTH_A_JUMP = 1e-3
+# So many draws and rows tell which modes draws are at.
+_MAX_DRAWS, _MAX_ROWS = 400, 1000
 
 
 class Mode:
@@ -42,11 +50,15 @@ class Mode:
         self.log_mass = height + np.linalg.slogdet(basis)[1]
 
     @cached_property
-    def proposal(self) -> "Proposal":
+    def normal(self) -> "Normal":
         """The normal approximation, in coordinates in which the posterior is nearer to normal."""
-        from bayesgmm.bayes.jumps import proposal_at
+        from bayesgmm.bayes.proposals import normal_at
 
-        return proposal_at(self.posterior, self.place, self.basis)
+        return normal_at(self.posterior, self.place, self.basis)
+
+    def distance(self, place: np.ndarray) -> float:
+        """How many standard deviations a place is away."""
+        return float(np.linalg.norm(np.linalg.solve(self.basis, place - self.place)))
 
     def near(self, dispersion: float, rng: np.random.Generator) -> np.ndarray:
         """A place about so many standard deviations away where the density is finite."""
@@ -60,9 +72,23 @@ class Mode:
 
 
 def find_modes(posterior: LogPosterior, optima: Sequence[Optimum]) -> list[Mode]:
-    """The modes of the sampler's density near those of EM, that with the largest share first."""
-    centred = [posterior.centre(posterior.pack(*o)) for o in optima[:MAX_MODES]]
-    modes = [Mode(place, basis, posterior) for place, basis in centred]
+    """The modes of the sampler's density near those of EM, that with the largest share first.
+
+    Under a Dirichlet prior with different numbers labellings are modes of their own.
+    """
+    optima, n = optima[:_MAX_MODES], factorial(posterior.n_components)
+    if np.ptp(posterior.priors.concentration) > 0.0 and n <= _MAX_LABELLINGS:
+        orders = list(permutations(range(posterior.n_components)))
+        optima = [
+            (mixture.permute(np.array(order)), hyper)
+            for mixture, hyper in optima[: _MAX_LABELLINGS // n]
+            for order in orders
+        ]
+    modes: list[Mode] = []
+    for optimum in optima:
+        place, basis = posterior.centre(posterior.pack(*optimum))
+        if all(mode.distance(place) > _SAME for mode in modes):
+            modes.append(Mode(place, basis, posterior))
     return sorted(modes, key=lambda mode: -mode.log_mass)
 
 
@@ -78,10 +104,31 @@ def spread_starts(modes: Sequence[Mode], chains: int, rng: np.random.Generator) 
     ])  # fmt: skip
 
 
-def unvisited(modes: Sequence[Mode], chains: int) -> float:
-    """How much of the posterior modes hold at which no chain starts."""
+def proposal_of(modes: Sequence[Mode]) -> "Proposal":
+    """The mixture of the normals at the modes that hold enough of the posterior to be gone to."""
+    from bayesgmm.bayes.proposals import mixture_of
+
+    held = shares(modes)
+    kept = np.flatnonzero(held >= _WORTH_A_JUMP)
+    return mixture_of([modes[int(m)].normal for m in kept], held[kept] / held[kept].sum())
+
+
+def unvisited(modes: Sequence[Mode], draws: Mixture, chains: int) -> float:
+    """How much of the posterior modes hold at which there is no draw and none of ``chains`` began.
+
+    A draw is at the mode whose log densities of the data differ least from its own, in sum of
+    squares: about the distance in standard deviations, squared, and the same for all labels.
+    """
+    if len(modes) == 1:
+        return 0.0
+    X = modes[0].posterior.problem.X
+    rows = np.asarray(X[:: -(-len(X) // _MAX_ROWS)], dtype=float)
+    mixtures, _ = modes[0].posterior.unpack(np.array([mode.place for mode in modes]))
+    at_draws, at_modes = draws.thin(_MAX_DRAWS).log_density(rows), mixtures.log_density(rows)
+    away = ((at_draws[:, None] - at_modes) ** 2).sum(axis=-1)
     held = shares(modes)
     held[allot(held, chains)] = 0.0
+    held[away.argmin(axis=1)] = 0.0
     return float(held.sum())
 
 

@@ -10,7 +10,7 @@ from bayesgmm.bayes import nutpie_adapter
 from bayesgmm.bayes.checkpoint import Checkpoint
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.mixing import THIN, should_run_longer
-from bayesgmm.bayes.modes import Optimum, find_modes, spread_starts, unvisited
+from bayesgmm.bayes.modes import Mode, spread_starts
 from bayesgmm.bayes.raw_draws import RawDraws
 from bayesgmm.bayes.samplers import PosteriorDraws
 
@@ -25,7 +25,7 @@ LONG_TARGET_ACCEPT = 0.9
 
 def sample_nuts(
     posterior: LogPosterior,
-    optima: Sequence[Optimum],
+    modes: Sequence[Mode],
     *,
     draws: int,
     tune: int | None,
@@ -39,8 +39,8 @@ def sample_nuts(
     Parameters
     ----------
     posterior : LogPosterior
-    optima : sequence of (mixture, half the hierarchical scale)
-        Modes of the posterior density, the highest first.
+    modes : sequence of Mode
+        Those of the posterior, that with the largest share first.
     draws, chains : int
     tune : int or None
         None takes 200.
@@ -61,7 +61,6 @@ def sample_nuts(
     """
     from bayesgmm.bayes import callbacks
 
-    modes = find_modes(posterior, optima)
     mode, basis = modes[0].place, modes[0].basis
     n = len(mode)
     starts = np.linalg.solve(basis, (spread_starts(modes, chains, rng) - mode).T).T.copy()
@@ -102,14 +101,7 @@ def sample_nuts(
         else:
             raw = _thinned(longer, draws)
         mixture, hyper = posterior.unpack(raw.draws)
-    return PosteriorDraws(
-        mixture,
-        hyper,
-        raw.sample_stats,
-        "nuts",
-        complete=raw.complete,
-        unvisited=unvisited(modes, chains),
-    )
+    return PosteriorDraws(mixture, hyper, raw.sample_stats, "nuts", complete=raw.complete)
 
 
 def _thinned(raw: RawDraws, n: int) -> RawDraws:

@@ -50,8 +50,6 @@ class PosteriorDraws:
         each chain estimates it; where the sampler does.
     complete : bool
         False if sampling was interrupted, and these are the draws so far.
-    unvisited : float
-        As in :class:`~bayesgmm.bayes.diagnostics.Diagnostics`.
     """
 
     mixture: Mixture
@@ -61,7 +59,6 @@ class PosteriorDraws:
     importance: Importance | None = None
     log_evidence: np.ndarray | None = None
     complete: bool = True
-    unvisited: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -72,12 +69,14 @@ class Sampler:
     ----------
     on_density : str
         Draws from a :class:`~bayesgmm.bayes.coordinates.LogPosterior`, which priors of ours have,
-        given its optima. Called as ``sample_nuts`` is.
+        given its modes. Called as ``sample_nuts`` is.
     on_model : str or None
         Draws from a PyMC model, which any priors have. Called as ``sample_model`` is. None if the
         sampler needs to know the priors.
     needs_conditionals : bool
         Whether every part of the mixture must have a conditional in closed form.
+    starts_at_modes : bool
+        Whether draws or chains start at the modes, by their shares.
     takes_checkpoint : bool
         Whether the functions take a :class:`~bayesgmm.bayes.checkpoint.Checkpoint`.
     """
@@ -85,6 +84,7 @@ class Sampler:
     on_density: str
     on_model: str | None = None
     needs_conditionals: bool = False
+    starts_at_modes: bool = True
     takes_checkpoint: bool = False
 
 
@@ -100,7 +100,7 @@ SAMPLERS = {
     ),
     "laplace": Sampler("bayesgmm.bayes.laplace:sample_laplace"),
     "vi": Sampler("bayesgmm.bayes.vi:sample_vi"),
-    "smc": Sampler("bayesgmm.bayes.smc:sample_smc"),
+    "smc": Sampler("bayesgmm.bayes.smc:sample_smc", starts_at_modes=False),
 }
 
 

@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 
 from bayesgmm.bayes.chains import run_in_threads
 from bayesgmm.bayes.coordinates import LogPosterior
-from bayesgmm.bayes.modes import Optimum
+from bayesgmm.bayes.modes import Mode
 from bayesgmm.bayes.samplers import PosteriorDraws
 
 # Fewer particles do not fill the prior.
@@ -37,7 +37,7 @@ _PROGRESS = 1000
 
 def sample_smc(
     posterior: LogPosterior,
-    optima: Sequence[Optimum],
+    modes: Sequence[Mode],
     *,
     draws: int,
     tune: int | None,
@@ -50,7 +50,7 @@ def sample_smc(
     Parameters
     ----------
     posterior : LogPosterior
-    optima : sequence of (mixture, half the hierarchical scale)
+    modes : sequence of Mode
         Not used: particles start at draws from the prior.
     draws : int
         Particles of each population, or those kept of the 1000 (or five a coordinate) that it has
@@ -76,6 +76,9 @@ def sample_smc(
     moves follow the acceptance and what the moves forget (Buchholz, Chopin and Jacob, 2021,
     doi:10.1214/20-BA1222).
 
+    A population counts by its estimate of the evidence (Whiteley, Lee and Heine, 2016,
+    doi:10.3150/14-BEJ666): one that has missed the better modes gives few draws.
+
     Resampling leaves descendants side by side, in the order of their ancestors. Draws that are
     alike because of a common ancestor are therefore neighbours, as in a chain, and effective sample
     sizes take account of it.
@@ -85,14 +88,24 @@ def sample_smc(
     populations = [_Population(posterior, n, int(seed)) for seed in seeds]
     work = [population.run() for population in populations]
     run_in_threads(work, chains * _PROGRESS, "Sequential Monte Carlo", progressbar)
-    kept = np.linspace(0, n - 1, draws).round().astype(int)
-    thetas = np.array([population.thetas[kept] for population in populations])
-    stats = {"lp": np.array([population.values[kept].sum(axis=-1) for population in populations])}
-    mixture, hyper = posterior.unpack(thetas)
     log_evidence = np.array([population.log_evidence for population in populations])
+    kept = _kept(log_evidence, n, draws)
+    thetas = np.concatenate([population.thetas for population in populations])[kept]
+    values = np.concatenate([population.values for population in populations])[kept]
+    stats = {"lp": values.sum(axis=-1)}
+    mixture, hyper = posterior.unpack(thetas)
     # In the units of the data.
     log_evidence -= len(posterior.rows) * np.log(posterior.problem.scale).sum()
     return PosteriorDraws(mixture, hyper, stats, "smc", log_evidence=log_evidence)
+
+
+def _kept(log_evidence: np.ndarray, n: int, draws: int) -> np.ndarray:
+    """Which of the particles, n in each population, are the draws (chain, draw): in their order."""
+    chains = len(log_evidence)
+    weights = np.exp(log_evidence - log_evidence.max())
+    ends = np.cumsum(np.repeat(weights / weights.sum() / n, n))
+    places = (np.arange(chains * draws) + 0.5) / (chains * draws)
+    return np.minimum(np.searchsorted(ends, places), chains * n - 1).reshape(chains, draws)
 
 
 class _Population:

@@ -19,8 +19,11 @@ MAX_PARETO_K = 0.7
 MANY_SWITCHES = 0.01
 # Share of draws below which methods of relabelling do not agree on the names.
 MIN_AGREEMENT = 0.9
-# Modes that hold less than this of the posterior are not spoken of.
-FEW_UNVISITED = 0.01
+# Modes without a draw are not spoken of where they hold less than this of the posterior: shares by
+# normal approximations are rough.
+FEW_UNVISITED = 0.05
+# Standard error of the log evidence, in nats, above which hardly more than one population counts.
+MAX_EVIDENCE_ERROR = 0.5
 # Divergences rarer than this matter little.
 FEW_DIVERGENCES = 1e-3
 
@@ -40,11 +43,6 @@ def verdict(found: "Diagnostics") -> str:
         text += (
             " The priors decide between modes: another one fits the data better than the highest, "
             f"by {found.better_fit:.1f} nats of log-likelihood."
-        )
-    if found.unvisited > FEW_UNVISITED:
-        text += (
-            f" No chain began at modes that hold about {found.unvisited:.0%} of the posterior: "
-            "take more chains (chains=), or sampler='smc', which weighs modes."
         )
     return text
 
@@ -113,6 +111,19 @@ def messages(found: "Diagnostics", n_wanted: int | None = None) -> tuple[str, ..
             f"The chains disagree: R-hat is {_above(rhat)} for the {name} (1.01 at most is "
             "wanted). They may sit in different modes; run longer (draws=), or lower the number "
             "of components."
+        )
+    if found.unvisited > FEW_UNVISITED:
+        out.append(
+            f"No draw is at modes that hold about {found.unvisited:.0%} of the posterior, by their "
+            "normal approximations: they are missing from all averages. Use another sampler "
+            "(sampler='hmc' jumps between modes), or more chains (chains=)."
+        )
+    if found.evidence_error > MAX_EVIDENCE_ERROR:
+        out.append(
+            "The populations of particles disagree on the evidence (standard error of its "
+            f"logarithm {found.evidence_error:.2f} nats, {MAX_EVIDENCE_ERROR} at most is wanted), "
+            "so that nearly all draws come from one of them, and better modes may be missing "
+            "still: trust neither the evidence nor the draws. Take more particles (draws=)."
         )
     if ess < enough:
         out.append(

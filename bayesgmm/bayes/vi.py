@@ -16,9 +16,9 @@ from scipy.optimize import minimize
 from scipy.stats import norm, qmc
 
 from bayesgmm.bayes.coordinates import LogPosterior
-from bayesgmm.bayes.jumps import plain
 from bayesgmm.bayes.laplace import weigh
-from bayesgmm.bayes.modes import Mode, Optimum, find_modes, shares
+from bayesgmm.bayes.modes import Mode, shares
+from bayesgmm.bayes.proposals import mixture_of, plain
 from bayesgmm.bayes.samplers import PosteriorDraws
 
 # Fixed draws, and at least so many for each coordinate: with fewer than there are coordinates the
@@ -30,7 +30,7 @@ MAX_ITERATIONS = 200
 
 def sample_vi(
     posterior: LogPosterior,
-    optima: Sequence[Optimum],
+    modes: Sequence[Mode],
     *,
     draws: int,
     tune: int | None,
@@ -43,8 +43,8 @@ def sample_vi(
     Parameters
     ----------
     posterior : LogPosterior
-    optima : sequence of (mixture, half the hierarchical scale)
-        Modes of the posterior density, the highest first: each has a normal.
+    modes : sequence of Mode
+        Those of the posterior: each has a normal.
     draws, chains : int
         Draws are independent; chains are a way to lay them out.
     tune : int or None
@@ -63,16 +63,13 @@ def sample_vi(
     Whatever k-hat is, the draws are kept; from 0.7 on weights cannot mend what the normals get
     wrong, and the diagnostics say so.
     """
-    modes = find_modes(posterior, optima)
     n = max(N_FIXED, FIXED_A_COORDINATE * posterior.sizes.n_coordinates)
     fixed = _fixed_draws(n, posterior.sizes.n_coordinates, rng)
     fitted = [_fit(posterior, mode, fixed) for mode in modes]
     label = "Variational inference, weights"
-    normals = [
-        (plain(posterior, normal.place, normal.basis), share)
-        for normal, share in zip(fitted, shares(fitted), strict=True)
-    ]
-    return weigh(posterior, normals, draws, chains, rng, progressbar, "vi", label)
+    normals = [plain(posterior, normal.place, normal.basis) for normal in fitted]
+    proposal = mixture_of(normals, shares(fitted))
+    return weigh(posterior, proposal, draws, chains, rng, progressbar, "vi", label)
 
 
 def _fixed_draws(n: int, p: int, rng: np.random.Generator) -> np.ndarray:

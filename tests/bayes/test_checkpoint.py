@@ -164,7 +164,7 @@ def test_a_second_longer_run_goes_on_too(tmp_path, monkeypatch):
         monkeypatch.setattr(nutpie_adapter, "sample", sample)
         return nuts.sample_nuts(
             posterior,
-            [(mixture, None)],
+            find_modes(posterior, [(mixture, None)]),
             draws=20,
             tune=None,
             chains=3,

@@ -17,7 +17,7 @@ from bayesgmm import load_dataset
 from bayesgmm.bayes import cycling, hmc, raw_draws
 from bayesgmm.bayes.cycles import run
 from bayesgmm.bayes.cycling import Cycling
-from bayesgmm.bayes.modes import Mode
+from bayesgmm.bayes.modes import Mode, proposal_of
 from bayesgmm.core import threads
 from bayesgmm.priors import LKJ, Priors
 
@@ -58,12 +58,19 @@ def test_cycles_leave_the_joint_distribution_alone(
     assert np.abs(scores).max() < 4.5
 
 
+def cycling_at(mode, sweep_every, **steps):
+    proposal = proposal_of([mode])
+    return Cycling(
+        mode.posterior, mode, "", False, sweep_every=sweep_every, proposal=proposal, **steps
+    )
+
+
 @pytest.mark.parametrize("kind", ["default", "learned twice"])
 def test_log_density_is_that_of_the_draws(family, kind):
     posterior = posterior_of(family, kind, k=2)
     mode = Mode(*posterior.centre(np.zeros(posterior.sizes.n_coordinates), 20), posterior)
     for sweep_every, kind_of_step in product((1, 3), ("n_moves", "n_jumps")):
-        cycle = Cycling(posterior, mode, "", False, sweep_every=sweep_every, **{kind_of_step: 2})
+        cycle = cycling_at(mode, sweep_every, **{kind_of_step: 2})
         raw = cycle.sample(np.tile(mode.place, (2, 1)), draws=7, seed=0)
         expected = [posterior.value_and_gradient(theta)[0] for theta in raw.draws.reshape(14, -1)]
         np.testing.assert_allclose(raw.sample_stats["lp"].ravel(), expected, rtol=1e-10)
@@ -75,7 +82,7 @@ def test_log_density_is_that_of_the_draws(family, kind):
 def test_thinned_chain_is_every_second_state_of_the_other(kind_of_step):
     posterior = posterior_of("full", "default", k=2)
     mode = Mode(*posterior.centre(np.zeros(posterior.sizes.n_coordinates), 20), posterior)
-    cycle = Cycling(posterior, mode, "", False, sweep_every=3, **{kind_of_step: 2})
+    cycle = cycling_at(mode, 3, **{kind_of_step: 2})
     starts = np.tile(mode.place, (2, 1))
     every = cycle.sample(starts, draws=12, seed=3)
     second = cycle.sample(starts, draws=6, seed=3, thin=2)
@@ -174,7 +181,7 @@ def test_draws_count_once_their_densities_are_there(monkeypatch):
 
     monkeypatch.setattr(raw_draws, "KEEP_EVERY", 0.001)
     for steps in ({}, {"n_moves": 2}, {"n_jumps": 2}):
-        cycle = Cycling(posterior, mode, "", progressbar=False, sweep_every=1, **steps)
+        cycle = cycling_at(mode, 1, **steps)
         raw = cycle.sample(np.tile(mode.place, (2, 1)), draws=200, seed=0, keep=keep)
         assert kept
         for counts, lp in kept:

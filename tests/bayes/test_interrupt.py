@@ -11,6 +11,7 @@ import pytest
 
 from bayesgmm import BayesianGaussianMixture
 from bayesgmm.bayes import nutpie_adapter, nuts
+from bayesgmm.bayes.modes import find_modes
 from bayesgmm.bayes.raw_draws import RawDraws, most_draws
 
 SCRIPT = """
@@ -250,10 +251,9 @@ def two_runs(monkeypatch):
             return RawDraws(theta, stats, complete=len(runs) == 1 or shape == (chains, draws))
 
         monkeypatch.setattr(nutpie_adapter, "sample", sample)
-        mixture, _ = posterior.unpack(mode)
         found = nuts.sample_nuts(
             posterior,
-            [(mixture, None)],
+            find_modes(posterior, [(posterior.unpack(mode)[0], None)]),
             draws=20,
             tune=None,
             chains=3,

@@ -11,12 +11,13 @@ from joint_distribution import (
     sweep_of,
 )
 from posterior_problems import draw, posterior_of, random_theta
+from scipy.stats import multivariate_normal
 
 from bayesgmm import load_dataset
-from bayesgmm.bayes import jumps
+from bayesgmm.bayes import jumps, proposals
 from bayesgmm.bayes.complete_data import Centre, to_phi, to_theta
-from bayesgmm.bayes.jumps import Proposal, plain, proposal_at
 from bayesgmm.bayes.log_posterior import unpack
+from bayesgmm.bayes.proposals import Normal, mixture_of, normal_at, plain
 from bayesgmm.priors import Priors
 
 
@@ -60,6 +61,18 @@ def test_components_of_few_rows_keep_their_means_and_logarithms(rng):
     assert np.all(phi[2:4] != theta[2:4])
 
 
+def alone(normal):
+    return mixture_of([normal], np.ones(1))
+
+
+def proposed(proposal, z, sizes, which=None):
+    """Thetas and log densities of a mixture of normals at rows of z."""
+    which = np.zeros(len(z), dtype=int) if which is None else which
+    thetas, log_q = np.empty_like(z), np.empty(len(z))
+    proposals.propose_all(z, which, proposal, sizes, thetas, log_q)
+    return thetas, log_q
+
+
 def test_where_a_diagonal_is_negative_there_is_no_mixture():
     posterior = posterior_of("full", "default", k=1)
     theta = np.zeros(posterior.sizes.n_coordinates)
@@ -67,42 +80,62 @@ def test_where_a_diagonal_is_negative_there_is_no_mixture():
     phi = np.zeros_like(theta)
     phi[2] = -1.6
     assert to_theta(phi, centre, sizes, theta) == -np.inf
-    proposal = plain(posterior, phi, np.eye(len(phi)))._replace(centre=centre)
-    thetas = np.empty((1, len(phi)))
-    jumps.propose_all(np.zeros((1, len(phi))), proposal, sizes, thetas)
+    normal = plain(posterior, phi, np.eye(len(phi)))._replace(centre=centre)
+    thetas, log_q = proposed(alone(normal), np.zeros((1, len(phi))), sizes)
     assert np.isnan(thetas).all()
+    assert log_q == -np.inf
 
 
-def skewness_left(posterior, mode, proposal, n=2000):
+def skewness_left(posterior, normal, n=2000):
     """The standard deviation of log posterior over normal."""
-    arguments = posterior.arguments
-    z = np.random.default_rng(0).normal(size=(n, len(mode)))
-    thetas, log_q, lp = np.empty_like(z), np.empty(n), np.empty(n)
-    jumps.propose_all(z, proposal, arguments[1], thetas)
-    jumps.log_improbabilities(thetas, proposal, arguments[1], log_q)
-    for i, theta in enumerate(thetas):
-        lp[i] = posterior.value_and_gradient(theta)[0]
-    return np.std(lp + log_q)
+    z = np.random.default_rng(0).normal(size=(n, len(normal.origin)))
+    thetas, log_q = proposed(alone(normal), z, posterior.arguments[1])
+    return np.std(posterior.values_and_gradients(thetas)[0] - log_q)
 
 
 def test_of_one_component_the_posterior_is_all_but_normal(family):
     posterior = posterior_of(family, "conjugate", k=1, d=3, n=200)
     mode, basis = posterior.centre(np.zeros(posterior.sizes.n_coordinates), 20)
-    before = skewness_left(posterior, mode, plain(posterior, mode, basis))
-    after = skewness_left(posterior, mode, proposal_at(posterior, mode, basis))
+    before = skewness_left(posterior, plain(posterior, mode, basis))
+    after = skewness_left(posterior, normal_at(posterior, mode, basis))
     assert after < 0.04
     assert after < 0.3 * before
 
 
-def test_density_is_that_of_a_plain_normal(rng):
+@pytest.mark.parametrize("several", [False, True])
+def test_density_is_that_of_a_mixture_of_normals(several, rng):
     posterior = posterior_of("tied", "default")
-    n = posterior.sizes.n_coordinates
-    place, basis = random_theta(posterior, rng), rng.normal(size=(n, n))
-    proposal, sizes = plain(posterior, place, basis), posterior.arguments[1]
-    z, theta = rng.normal(size=n), np.empty(n)
-    assert jumps.propose(z, proposal, sizes, theta) == pytest.approx(z @ z / 2.0)
-    np.testing.assert_allclose(theta, place + basis @ z)
-    assert jumps.log_improbability(theta, proposal, sizes) == pytest.approx(z @ z / 2.0)
+    n, sizes = posterior.sizes.n_coordinates, posterior.arguments[1]
+    places, bases = rng.normal(size=(2, n)), np.eye(n) + 0.1 * rng.normal(size=(2, n, n))
+    shares = np.array([0.3, 0.7]) if several else np.ones(1)
+    normals = [plain(posterior, *each) for each in zip(places, bases, strict=True)]
+    mixture = mixture_of(normals[: len(shares)], shares)
+    which = np.array([0, 1, 1, 0, 1]) * int(several)
+    z = rng.normal(size=(5, n))
+    thetas, log_q = proposed(mixture, z, sizes, which)
+    np.testing.assert_allclose(thetas, places[which] + np.einsum("nij,nj->ni", bases[which], z))
+    parts = [
+        share * multivariate_normal(place, basis @ basis.T).pdf(thetas)
+        for share, place, basis in zip(shares, places, bases, strict=False)
+    ]
+    expected = np.log(np.sum(parts, axis=0)) + n / 2.0 * np.log(2.0 * np.pi)
+    np.testing.assert_allclose(log_q, expected)
+
+
+def test_proposal_density_is_that_of_the_proposals():
+    """Weighted by uniform over proposal on a box, they give its volume."""
+    posterior = posterior_of("diag", "conjugate", k=1, d=1)
+    sizes = posterior.arguments[1]
+    one = plain(posterior, np.array([0.3, -0.2]), np.array([[1.0, 0.0], [0.6, 0.5]]))
+    # The other is in coordinates of the complete data.
+    other = plain(posterior, np.array([1.0, 0.2]), 0.4 * np.eye(2))
+    other = other._replace(centre=other.centre._replace(rows=np.array([30.0])))
+    proposal = mixture_of([one, other], np.array([2.0, 1.0]) / 3.0)
+    z = np.random.default_rng(0).normal(size=(210_000, 2))
+    thetas, log_q = proposed(proposal, z, sizes, np.arange(len(z)) % 3 // 2)
+    inside = np.all((thetas > 0.0) & (thetas < 1.0), axis=1)
+    density = np.exp(log_q[inside]) / (2.0 * np.pi)
+    assert np.sum(1.0 / density) / len(z) == pytest.approx(1.0, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -113,9 +146,11 @@ def test_density_is_that_of_a_plain_normal(rng):
         ("spherical", "conjugate", "hierarchical", "fixed"),
     ],
 )
-@pytest.mark.parametrize(("sweep_every", "thin"), [(1, 1), (1000, 10)])
+@pytest.mark.parametrize(
+    ("sweep_every", "thin", "several"), [(1, 1, False), (1000, 10, False), (1000, 10, True)]
+)
 def test_jumps_leave_the_joint_distribution_alone(
-    family, means, covariances, weights, sweep_every, thin
+    family, means, covariances, weights, sweep_every, thin, several
 ):
     """In the shape of the prior: what is jumped to must have nothing to do with the data."""
     posterior = small_posterior(family, means, covariances, weights)
@@ -126,7 +161,11 @@ def test_jumps_leave_the_joint_distribution_alone(
     for theta, phi in zip(prior, phis, strict=True):
         to_phi(theta, centre, sizes, phi)
     basis = np.linalg.cholesky(np.cov(phis, rowvar=False))
-    proposal = Proposal(centre, phis.mean(axis=0), basis, np.linalg.inv(basis))
+    normal = Normal(centre, phis.mean(axis=0), basis, np.linalg.inv(basis))
+    # One that is centred elsewhere, in coordinates of its own.
+    there = prior.mean(axis=0) + 0.5 * prior.std(axis=0)
+    other = plain(posterior, there, np.diag(prior.std(axis=0)))
+    proposal = mixture_of([normal, other], np.array([0.6, 0.4])) if several else alone(normal)
     taken = []
 
     def step(theta, X, sizes, numbers, stream):
@@ -144,7 +183,7 @@ def test_a_place_without_density_is_not_jumped_to():
     posterior = posterior_of("full", "default", k=2)
     n = posterior.sizes.n_coordinates
     place, _ = posterior.centre(np.zeros(n), 20)
-    theta, proposal = place.copy(), plain(posterior, place, 1e3 * np.eye(n))
+    theta, proposal = place.copy(), alone(plain(posterior, place, 1e3 * np.eye(n)))
     out = np.empty((5, n)), np.empty(5), np.empty(5)
     arguments = *posterior.arguments, stream(0)
     jumps.run(addresses(posterior), theta, proposal, *arguments, 2, 10**6, 1, 1, *out)
@@ -156,7 +195,7 @@ def test_jumps_after_a_sweep_start_where_it_ended(family):
     posterior = posterior_of(family, "default", k=2)
     n = posterior.sizes.n_coordinates
     mode, basis = posterior.centre(np.zeros(n), 20)
-    proposal, arguments = proposal_at(posterior, mode, basis), posterior.arguments
+    proposal, arguments = alone(normal_at(posterior, mode, basis)), posterior.arguments
     found = []
     for sweeps in (True, False):
         theta, own = mode + basis @ np.full(n, 0.5), stream(3)
