@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from bayesgmm.bayes import elpd
 from bayesgmm.bayes.arguments import ATTRIBUTES, OF_FIT, refuse
 from bayesgmm.bayes.assembly import assemble
+from bayesgmm.bayes.interrupts import put_off_once
 from bayesgmm.bayes.samplers import SAMPLERS
 from bayesgmm.core.covariance import FAMILIES, get_family
 from bayesgmm.core.criteria import WAIC
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
     from bayesgmm.bayes.engines import EngineResult
 
+_NOT_NOW = "The draws are made, and are being relabelled and checked. Another interrupt loses them."
+
 
 class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
     """Gaussian mixture by full Bayesian inference: draws from the posterior.
@@ -55,8 +58,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         How to draw; the guide compares them. "auto" is "hmc" for all priors of ours but `LKJ`, and
         "nuts" for the others.
 
-        - "hmc": jumps to draws of a normal approximation where the posterior is close to normal,
-          elsewhere Hamiltonian moves that follow its normal part exactly, and Gibbs sweeps. A draw
+        - "hmc": jumps to draws of normal approximations, one a mode, where they are close to the
+          posterior, elsewhere Hamiltonian moves that follow its normal part exactly, and Gibbs sweeps. A draw
           costs one to seven passes over the data, and is mostly worth an independent one where
           there are a few hundred rows to a component.
         - "nuts": the No-U-Turn sampler of nutpie, started at the posterior's modes and
@@ -75,9 +78,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
           quick look. It is taken whatever the weights say, so read them: with a k-hat of 0.7 or
           more, of which a warning tells, the error has no bound.
         - "smc": sequential Monte Carlo, particles moved from the prior to the posterior. A particle
-          costs hundreds of passes, the dearest way. For priors of ours, where modes are many and
-          chains do not move between them, and for the evidence, the density of the data under the
-          prior: ``posterior_["posterior"].attrs["log_evidence"]``, in nats, with its standard error
+          costs hundreds of passes, the dearest way. For priors of ours, as a check that starts at
+          no mode, and for the evidence, the density of the data under the prior: ``posterior_["posterior"].attrs["log_evidence"]``, in nats, with its standard error
           ``"log_evidence_error"`` from two chains on.
 
         ``posterior_["posterior"].attrs["sampler"]`` names the one that made the draws.
@@ -208,9 +210,9 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         Notes
         -----
         An interrupt (Ctrl-C) while chains are sampled ends sampling and keeps the draws so far:
-        the fit is whole but for its length, as many draws of each chain, marked by
-        ``posterior_["posterior"].attrs["complete"] = 0``. Before there are four draws a chain, or
-        a second time, or with ``sampler="laplace"``, "vi" or "smc", which have no draws before the
+        the fit is whole but for its length, as many draws of each chain that has begun, marked by
+        ``posterior_["posterior"].attrs["complete"] = 0``. An interrupt after that, while they are
+        relabelled and checked, is put off, once. Before there are four draws, or with ``sampler="laplace"``, "vi" or "smc", which have no draws before the
         end, it raises KeyboardInterrupt, and the estimator is as it was.
         """
         refuse_keywords("BayesianGaussianMixture.fit", other, OF_FIT)
@@ -244,8 +246,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
                 progressbar=self.progressbar,
                 checkpoint=self.checkpoint,
             )
-            doing = "Relabelling and checking the draws; Ctrl-C now loses them"
-            with working(doing, show=self.progressbar):
+            doing = "Relabelling and checking the draws"
+            with working(doing, show=self.progressbar), put_off_once(_NOT_NOW):
                 self._keep(result, data.values, names)
         self._keep_features(data.n_features, data.feature_names)
         if self.diagnostics_.messages:

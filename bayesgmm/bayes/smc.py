@@ -76,8 +76,8 @@ def sample_smc(
     moves follow the acceptance and what the moves forget (Buchholz, Chopin and Jacob, 2021,
     doi:10.1214/20-BA1222).
 
-    A population counts by its estimate of the evidence (Whiteley, Lee and Heine, 2016,
-    doi:10.3150/14-BEJ666): one that has missed the better modes gives few draws.
+    A population counts by its estimate of the evidence (Vergé, Dubarry, Del Moral and Moulines,
+    2015, doi:10.1007/s11222-013-9429-x): one that has missed the better modes gives few draws.
 
     Resampling leaves descendants side by side, in the order of their ancestors. Draws that are
     alike because of a common ancestor are therefore neighbours, as in a chain, and effective sample

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from bayesgmm import BayesianGaussianMixture
-from bayesgmm.bayes import nutpie_adapter, nuts
+from bayesgmm.bayes import assembly, nutpie_adapter, nuts
+from bayesgmm.bayes.interrupts import put_off_once
+from bayesgmm.bayes.labels import relabel
 from bayesgmm.bayes.modes import find_modes
 from bayesgmm.bayes.raw_draws import RawDraws, most_draws
 
@@ -92,7 +94,7 @@ def interrupted(seconds, **options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sampler", "seconds"), [("hmc", 1.0), ("nuts", 3.0), ("gibbs", 1.0)])
+@pytest.mark.parametrize(("sampler", "seconds"), [("hmc", 1.0), ("nuts", 3.0), ("gibbs", 0.4)])
 def test_an_interrupt_keeps_the_draws_so_far(sampler, seconds):
     found = interrupted(seconds, sampler=sampler, draws=1_000_000, tune=50)
     assert found["complete"] == 0
@@ -135,6 +137,37 @@ def test_an_interrupted_fit_goes_on_from_its_checkpoint(tmp_path):
 def test_an_interrupt_while_the_sampler_is_tuned_leaves_nothing_half_done():
     found = interrupted(1.0, draws=2000, tune=5_000_000)
     assert found == {"interrupted": True, "as_it_was": True}
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_an_interrupt_while_draws_are_relabelled_is_put_off_once(n, monkeypatch, capsys):
+    def interrupted_relabelling(*arguments):
+        for _ in range(n):
+            signal.raise_signal(signal.SIGINT)
+        return relabel(*arguments)
+
+    monkeypatch.setattr(assembly, "relabel", interrupted_relabelling)
+    X = np.r_[np.zeros(10), np.ones(10)][:, None] + np.linspace(0.0, 0.1, 20)[:, None]
+    fit = BayesianGaussianMixture(1, draws=500, random_state=0, progressbar=False)
+    if n == 1:
+        assert fit.fit(X).diagnostics_.complete
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            fit.fit(X)
+        assert not hasattr(fit, "posterior_")
+    assert capsys.readouterr().err.startswith("The draws are made")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_interrupts_that_others_handle_are_left_to_them():
+    seen = []
+    signal.signal(signal.SIGINT, lambda *_: seen.append("theirs"))
+    try:
+        with put_off_once("not now"):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert seen == ["theirs"]
 
 
 # --- which draws are kept --------------------------------------------------------------------
