@@ -59,9 +59,9 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         "nuts" for the others.
 
         - "hmc": jumps to draws of normal approximations, one a mode, where they are close to the
-          posterior, elsewhere Hamiltonian moves that follow its normal part exactly, and Gibbs sweeps. A draw
-          costs one to seven passes over the data, and is mostly worth an independent one where
-          there are a few hundred rows to a component.
+          posterior, elsewhere Hamiltonian moves that follow its normal part exactly, and Gibbs
+          sweeps. A draw costs one to seven passes over the data, and is mostly worth an independent
+          one where there are a few hundred rows to a component.
         - "nuts": the No-U-Turn sampler of nutpie, started at the posterior's modes and
           preconditioned by its curvature there. A draw costs several passes over the data. Good
           everywhere, for any priors.
@@ -79,7 +79,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
           more, of which a warning tells, the error has no bound.
         - "smc": sequential Monte Carlo, particles moved from the prior to the posterior. A particle
           costs hundreds of passes, the dearest way. For priors of ours, as a check that starts at
-          no mode, and for the evidence, the density of the data under the prior: ``posterior_["posterior"].attrs["log_evidence"]``, in nats, with its standard error
+          no mode, and for the evidence, the density of the data under the prior:
+          ``posterior_["posterior"].attrs["log_evidence"]``, in nats, with its standard error
           ``"log_evidence_error"`` from two chains on.
 
         ``posterior_["posterior"].attrs["sampler"]`` names the one that made the draws.
@@ -212,8 +213,9 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         An interrupt (Ctrl-C) while chains are sampled ends sampling and keeps the draws so far:
         the fit is whole but for its length, as many draws of each chain that has begun, marked by
         ``posterior_["posterior"].attrs["complete"] = 0``. An interrupt after that, while they are
-        relabelled and checked, is put off, once. Before there are four draws, or with ``sampler="laplace"``, "vi" or "smc", which have no draws before the
-        end, it raises KeyboardInterrupt, and the estimator is as it was.
+        relabelled and checked, is put off, once. Before there are four draws, or with
+        ``sampler="laplace"``, "vi" or "smc", which have no draws before the end, it raises
+        KeyboardInterrupt, and the estimator is as it was.
         """
         refuse_keywords("BayesianGaussianMixture.fit", other, OF_FIT)
         self._validate_params()

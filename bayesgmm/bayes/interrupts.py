@@ -21,7 +21,7 @@ def put_off_once(message: str) -> Iterator[None]:
 
     def pass_over(number: int, frame: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        print(message, file=sys.stderr)
+        sys.stderr.write(f"{message}\n")
 
     signal.signal(signal.SIGINT, pass_over)
     try:
