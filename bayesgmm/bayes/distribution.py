@@ -128,7 +128,9 @@ def _mixture_logprob(
     *weights: Any, **kwargs: Any,
 ) -> TensorVariable:  # fmt: skip
     [value] = values
-    if op.univariate:
+    if not op.univariate:
+        _check_equal("columns", mu=mu.type.shape[-1], **{"the data": value.type.shape[-1]})
+    else:
         value, mu, scale = value[..., None], mu[..., None], scale[..., None]
     log_density = _log_density(op.kind, value, w, mu, scale)
     return weights[0] * log_density if weights else log_density
@@ -273,6 +275,13 @@ class MvNormalMixture(Continuous):
                 "of shape (K, 1)."
             )
         n_components = mu.type.shape[0 if univariate else -2]
+        if not univariate and n_components != w.type.shape[-1] == mu.type.shape[-1] is not None:
+            raise ValueError(
+                "MvNormalMixture's parameters need the same number of components: w has "
+                f"{w.type.shape[-1]}, mu has {n_components}, its shape being (K, D). For a mean "
+                "for each row, of data that are numbers, give mu[..., None] of shape (N, K, 1), "
+                "sigma of shape (K, 1) and data of shape (N, 1)."
+            )
         _check_equal("components", w=w.type.shape[-1], mu=n_components)
         if name == "sigma":
             kind, scale = "diagonal", _fit_sigma(scale, mu)

@@ -14,6 +14,7 @@ import numpy as np
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
+from pymc.pytensorf import rvs_in_graph
 
 from bayesgmm.bayes.covariances import Covariances
 from bayesgmm.core.covariance import CovarianceFamily
@@ -135,6 +136,14 @@ class UserPrior:
         found = _shape(tensor)
         if found != shape:
             raise DataError(f"{self.name} {what} of shape {letters} = {shape}, got shape {found}.")
+        strangers = rvs_in_graph(tensor) - set(pm.modelcontext(None).basic_RVs)
+        if strangers:
+            kind = next(iter(strangers)).owner.op.name
+            raise DataError(
+                f"{self.name} returns what depends on a random variable ({kind}) that is no part "
+                "of the model: give it a name there, as in pm.Normal('location', 0.0, 1.0), rather "
+                "than take it from pm.Normal.dist(...)."
+            )
         if tensor.dtype not in ("float32", "float64"):
             tensor = tensor.astype("float64")
         return tensor

@@ -105,20 +105,53 @@ def _fixed(
         )
     if prior.scale is None:
         scatter = summary.covariance / n_components ** (2.0 / d)
+        if not _is_positive(scatter, family):
+            raise DataError(
+                "the default scale of InverseWishart follows the covariance of the data, which is "
+                "not positive definite where columns are constant or collinear: give scale=..., or "
+                "drop those columns."
+            )
     else:
-        scale = np.asarray(prior.scale, dtype=float)
-        scatter = scale if scale.shape == (d, d) else np.diag(_sized(scale, d, "the scale"))
-    if not _is_positive(scatter, family):
-        raise DataError(
-            "the scale of InverseWishart must be symmetric and positive definite; the default is "
-            "not when columns are constant or collinear: give scale=..., or drop those columns."
-        )
+        scatter = _given_scale(np.asarray(prior.scale, dtype=float), d, family)
     if family.structure == "diagonal":
         dof = dof - d + 1.0
         scatter = np.diag(scatter).copy()
         if family.isotropic:
             scatter = np.asarray(scatter.mean())
     return ResolvedPriors(dof=dof, scatter=scatter, **common)
+
+
+def _given_scale(scale: np.ndarray, d: int, family: CovarianceFamily) -> np.ndarray:
+    """The scale of an inverse-Wishart prior as a matrix (D, D)."""
+    rule = "InverseWishart(scale=...) must be"
+    if scale.shape not in ((), (d,), (d, d)):
+        raise DataError(
+            f"{rule} a number, {d} of them, or a matrix of shape ({d}, {d}), one row a column of "
+            f"the data; got shape {scale.shape}."
+        )
+    if scale.shape != (d, d):
+        scale = np.diag(np.broadcast_to(scale, (d,)))
+    apart = np.abs(scale - scale.T)
+    if not np.allclose(scale, scale.T):
+        i, j = np.unravel_index(np.argmax(apart), apart.shape)
+        raise DataError(
+            f"{rule} symmetric, got {scale[i, j]:g} in row {i}, column {j} and {scale[j, i]:g} in "
+            f"row {j}, column {i}."
+        )
+    if not _is_positive(scale, family):
+        raise DataError(
+            f"{rule} positive definite, got {_why_not_positive(scale)}; a number or {d} positive "
+            "ones, for its diagonal, always are."
+        )
+    return scale
+
+
+def _why_not_positive(scale: np.ndarray) -> str:
+    variances = np.diag(scale)
+    if not np.all(variances > 0):
+        i = int(np.argmin(variances))
+        return f"{variances[i]:g} in place {i} of its diagonal"
+    return f"an eigenvalue of {np.linalg.eigvalsh(scale)[0]:.3g}"
 
 
 def _is_positive(scatter: np.ndarray, family: CovarianceFamily) -> bool:

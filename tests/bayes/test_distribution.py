@@ -359,8 +359,20 @@ def test_arguments_that_do_not_fit(arguments, message):
 
 def test_data_with_another_number_of_columns():
     rv = MvNormalMixture.dist(W, MU, chol=CHOL)
-    with pytest.raises(ValueError, match="number of columns"):
+    with pytest.raises(ValueError, match="number of columns: mu has 2, the data has 3"):
         logp(rv, np.zeros((4, 3)))
+
+
+def test_means_of_rows_have_an_axis_for_the_columns():
+    """Of a mixture of regressions: as many components as weights, one mean for each row."""
+    mu = np.arange(8.0).reshape(4, 2)
+    sigma, w = np.array([0.5, 2.0]), [0.3, 0.7]
+    with pytest.raises(ValueError, match=r"give mu\[..., None\] of shape \(N, K, 1\)"):
+        MvNormalMixture.dist(w, mu, sigma=sigma)
+    y = np.array([0.2, 2.5, 5.5, 6.0])
+    rv = MvNormalMixture.dist(w, mu[..., None], sigma=sigma[:, None])
+    expected = np.log(w @ norm(mu, sigma).pdf(y[:, None]).T)
+    np.testing.assert_allclose(logp(rv, y[:, None]), expected)
 
 
 # --- compiled (slow) -------------------------------------------------------------------------

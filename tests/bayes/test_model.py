@@ -427,6 +427,8 @@ def two_weights(n_components, n_features):
          "positive definite"),
         ("covariances", returning(Covariances(sd=[1.0, np.inf, 2.0])), "spherical",
          "positive definite"),
+        ("means", returning(lambda: 2.0 * pm.Normal.dist(shape=(3, 2))), "full",
+         r"a random variable \(normal\) that is no part of the model: give it a name"),
         ("means", failing, "full",
          r"Priors\(means=failing\) failed when called with n_components=3 and n_features=2: "
          "IndexError"),
