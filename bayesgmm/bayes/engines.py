@@ -8,11 +8,12 @@ import numpy as np
 
 from bayesgmm.bayes.checkpoint import Checkpoint, fingerprint
 from bayesgmm.bayes.coordinates import LogPosterior
-from bayesgmm.bayes.modes import find_modes, unvisited
+from bayesgmm.bayes.modes import find_modes, modes_with, unvisited
 from bayesgmm.bayes.polish import polished
 from bayesgmm.bayes.samplers import (
     SAMPLERS,
     Importance,
+    Sampler,
     chosen,
     function_at,
     has_conditionals,
@@ -20,6 +21,7 @@ from bayesgmm.bayes.samplers import (
 from bayesgmm.core import threads
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.estimator import MAX_PASSES
+from bayesgmm.em.loop import run_accelerated
 from bayesgmm.em.problem import Problem
 from bayesgmm.em.runs import Settings
 from bayesgmm.em.search import search
@@ -158,11 +160,23 @@ def draw_posterior(
             f"sampler='{sampler}' draws each part from its conditional, which LKJ correlations do "
             "not have in closed form; use sampler='nuts', or covariances=InverseWishart()."
         )
+    return _sample_density(X, n_components, covariance_type, priors, places, options)
+
+
+def _sample_density(
+    X: np.ndarray,
+    n_components: int,
+    covariance_type: str,
+    priors: Priors,
+    places: Sampler,
+    options: dict[str, Any],
+) -> EngineResult:
+    """Find the modes by EM, and sample the compiled density from there."""
     resolved = resolve(priors, X, n_components, covariance_type)
     problem = Problem(X, covariance_type, priors=resolved)
     for_em = replace(problem, priors=resolved.for_em())
     settings = Settings(n_components, "auto", "mixed", None, MAX_PASSES)
-    found = search(for_em, settings, rng)
+    found = search(for_em, settings, options["rng"])
     near = [run for run in found.others if run.objective > found.run.objective - NEAR]
     optima = [(run.mixture, for_em.hyper(run.mixture)) for run in (found.run, *near)]
     fits = [found.run.mixture, *(run.mixture for run in found.others)]
@@ -170,11 +184,17 @@ def draw_posterior(
     if resolved.is_lkj:
         optima = polished(posterior, optima)
         fits = [mixture for mixture, _ in optima]
-    draw = function_at(places.on_density)
+    draw, chains = function_at(places.on_density), options["chains"] * places.starts_at_modes
     # Chains run side by side, and each has small matrices to multiply.
     with threads.single_blas():
         modes = find_modes(posterior, optima)
         drawn = draw(posterior, modes, **options)
+        if not places.starts_at_modes:
+            lp = drawn.sample_stats["lp"]
+            best = drawn.mixture[np.unravel_index(lp.argmax(), lp.shape)]
+            run = run_accelerated(for_em, best, MAX_PASSES)
+            reached = find_modes(posterior, [(run.mixture, for_em.hyper(run.mixture))])
+            modes = modes_with(modes, reached)
     return EngineResult(
         drawn.mixture,
         drawn.hyper,
@@ -186,7 +206,7 @@ def draw_posterior(
         log_evidence=drawn.log_evidence,
         complete=drawn.complete,
         better_fit=_better_fit(X, fits),
-        unvisited=unvisited(modes, drawn.mixture, chains if places.starts_at_modes else 0),
+        unvisited=unvisited(modes, drawn.mixture, chains),
     )
 
 

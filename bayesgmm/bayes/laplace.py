@@ -84,7 +84,7 @@ def sample_laplace(
     warnings.warn(
         f"sampler='laplace' does not do for these data ({reason}); NUTS was run instead.",
         PosteriorWarning,
-        stacklevel=4,  # the caller of fit
+        stacklevel=5,  # the caller of fit
     )
     return sample_nuts(
         posterior,

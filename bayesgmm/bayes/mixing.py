@@ -14,6 +14,8 @@ from bayesgmm.core.mixture import Mixture
 THIN = 10
 # ... if that takes less than this many rows x components x (features^2 + 20): a few seconds.
 AFFORDABLE = 2e10
+# Draws should be worth so many times what diagnostics ask for: they look at more quantities.
+_MARGIN = 1.5
 
 
 def should_run_longer(
@@ -41,5 +43,6 @@ def should_run_longer(
     quantities = [sample_stats["lp"], *invariants(mixture).values(), *np.moveaxis(ordered, -1, 0)]
     rhat, ess = rhat_and_ess(np.stack(quantities, axis=-1))
     chains, n = sample_stats["lp"].shape
-    enough = chains * min(MIN_ESS_PER_CHAIN, n // 2)  # few draws are never worth more
+    # Few draws are never worth more.
+    enough = chains * min(_MARGIN * MIN_ESS_PER_CHAIN, n // 2)
     return bool(np.any(rhat > MAX_RHAT) or not np.all(ess >= enough))

@@ -116,20 +116,33 @@ def proposal_of(modes: Sequence[Mode]) -> "Proposal":
 def unvisited(modes: Sequence[Mode], draws: Mixture, chains: int) -> float:
     """How much of the posterior modes hold at which there is no draw and none of ``chains`` began.
 
-    A draw is at the mode whose log densities of the data differ least from its own, in sum of
-    squares: about the distance in standard deviations, squared, and the same for all labels.
+    A draw is at the mode that is nearest. Labels make no difference.
     """
-    if len(modes) == 1:
-        return 0.0
-    X = modes[0].posterior.problem.X
-    rows = np.asarray(X[:: -(-len(X) // _MAX_ROWS)], dtype=float)
-    mixtures, _ = modes[0].posterior.unpack(np.array([mode.place for mode in modes]))
-    at_draws, at_modes = draws.thin(_MAX_DRAWS).log_density(rows), mixtures.log_density(rows)
+    at_draws, at_modes = _signature(modes, draws.thin(_MAX_DRAWS)), _signature(modes)
     away = ((at_draws[:, None] - at_modes) ** 2).sum(axis=-1)
     held = shares(modes)
     held[allot(held, chains)] = 0.0
     held[away.argmin(axis=1)] = 0.0
     return float(held.sum())
+
+
+def modes_with(modes: Sequence[Mode], others: Sequence[Mode]) -> list[Mode]:
+    """Modes, and those others that differ from them by more than labels."""
+    away = ((_signature(others)[:, None] - _signature(modes)) ** 2).sum(axis=-1)
+    new = (away > _SAME**2).all(axis=1)
+    return [*modes, *(mode for mode, is_new in zip(others, new, strict=True) if is_new)]
+
+
+def _signature(modes: Sequence[Mode], draws: Mixture | None = None) -> np.ndarray:
+    """Log densities of rows (n, rows) at modes, or at draws, whatever their labels.
+
+    The sum of squares of a difference is about the squared distance in standard deviations.
+    """
+    X = modes[0].posterior.problem.X
+    rows = np.asarray(X[:: -(-len(X) // _MAX_ROWS)], dtype=float)
+    if draws is None:
+        draws, _ = modes[0].posterior.unpack(np.array([mode.place for mode in modes]))
+    return draws.log_density(rows)
 
 
 def shares(modes: Sequence[Mode]) -> np.ndarray:

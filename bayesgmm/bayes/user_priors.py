@@ -14,7 +14,9 @@ import numpy as np
 import pymc as pm
 import pytensor
 import pytensor.tensor as pt
-from pymc.pytensorf import rvs_in_graph
+from pymc.distributions.distribution import SymbolicRandomVariable
+from pytensor.graph.traversal import ancestors
+from pytensor.tensor.random.op import RandomVariable
 
 from bayesgmm.bayes.covariances import Covariances
 from bayesgmm.core.covariance import CovarianceFamily
@@ -136,9 +138,9 @@ class UserPrior:
         found = _shape(tensor)
         if found != shape:
             raise DataError(f"{self.name} {what} of shape {letters} = {shape}, got shape {found}.")
-        strangers = rvs_in_graph(tensor) - set(pm.modelcontext(None).basic_RVs)
-        if strangers:
-            kind = next(iter(strangers)).owner.op.name
+        strange = _random_outside(pm.modelcontext(None), tensor)
+        if strange is not None:
+            kind = strange.owner.op.name or type(strange.owner.op).__name__
             raise DataError(
                 f"{self.name} returns what depends on a random variable ({kind}) that is no part "
                 "of the model: give it a name there, as in pm.Normal('location', 0.0, 1.0), rather "
@@ -147,6 +149,16 @@ class UserPrior:
         if tensor.dtype not in ("float32", "float64"):
             tensor = tensor.astype("float64")
         return tensor
+
+
+def _random_outside(model: pm.Model, tensor: Any) -> Any | None:
+    """Return a random variable that the tensor is made of and that the model does not hold."""
+    for variable in ancestors([tensor], blockers=model.basic_RVs):
+        if variable in model.basic_RVs or variable.owner is None:
+            continue
+        if isinstance(variable.owner.op, RandomVariable | SymbolicRandomVariable):
+            return variable
+    return None
 
 
 def _short(value: Any) -> str:
