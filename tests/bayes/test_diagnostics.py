@@ -159,6 +159,22 @@ def test_a_mode_that_fits_better_than_the_highest_is_told(rng):
     assert found.ok
 
 
+@pytest.mark.parametrize(
+    ("illness", "limit", "told"),
+    [
+        ("unvisited", verdicts.FEW_UNVISITED, "No draw is at modes that hold about"),
+        ("evidence_error", verdicts.MAX_EVIDENCE_ERROR, "The populations of particles disagree"),
+    ],
+)
+def test_what_samplers_know_to_be_missing_is_told(illness, limit, told, rng):
+    found = diagnosed(*chains(rng), **{illness: 1.1 * limit})
+    assert not found.ok
+    [message] = found.messages
+    assert message.startswith(told)
+    assert f"{1.1 * limit:.0%}" in message or f"{1.1 * limit:.2f} nats" in message
+    assert diagnosed(*chains(rng), **{illness: limit}).ok
+
+
 def test_names_given_at_random_say_nothing_of_separated_components(rng):
     found = diagnosed(*chains(rng), switched=0.4)
     assert found.ok

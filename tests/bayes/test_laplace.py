@@ -127,6 +127,15 @@ def test_few_overlapping_rows_go_to_nuts_with_a_message(monkeypatch):
     assert np.isfinite(model.diagnostics_.max_rhat)
 
 
+def test_a_component_of_few_rows_goes_to_nuts():
+    """Where the weights say nothing: no proposal is where the component is empty."""
+    X = np.r_[np.random.default_rng(0).normal(size=(40, 1)), [[500.0], [501.0], [502.5]]]
+    priors = Priors(means=ConjugateMeans(loc=0.0, strength=1e-4), covariances=InverseWishart(9.0))
+    with pytest.warns(PosteriorWarning, match=r"a component has 3\.\d rows, 10 are wanted"):
+        found = draw(X, 2, "diag", priors, sampler="laplace", draws=100, chains=2)
+    assert found.sampler == "nuts"
+
+
 def test_far_clusters_are_sampled_and_judged_by_the_weights():
     fit = BayesianGaussianMixture(2, sampler="laplace", random_state=0, progressbar=False)
     fit.fit(clusters(300))

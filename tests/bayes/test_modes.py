@@ -7,8 +7,11 @@ import pytest
 from posterior_problems import draw, posterior_of, standard_errors_away
 from scipy.special import betaln, gammaln
 
-from bayesgmm.bayes.modes import Mode, find_modes, proposal_of, shares
-from bayesgmm.priors import ConjugateMeans, Dirichlet, InverseWishart, Priors
+from bayesgmm import GaussianMixture as EM
+from bayesgmm.bayes.coordinates import LogPosterior
+from bayesgmm.bayes.modes import Mode, find_modes, modes_with, proposal_of, shares, unvisited
+from bayesgmm.em.problem import Problem
+from bayesgmm.priors import ConjugateMeans, Dirichlet, InverseWishart, Priors, resolve
 
 DOF, SCATTER, STRENGTH = 4.0, 1.0, 0.05
 
@@ -93,6 +96,58 @@ def test_an_optimum_that_comes_twice_is_one_mode():
     place, _ = posterior.centre(np.zeros(posterior.sizes.n_coordinates), 20)
     optimum = posterior.unpack(place)
     assert len(find_modes(posterior, [optimum, optimum])) == 1
+
+
+def two_modes():
+    """Of the three groups: either two of them are one cluster, the first or the last two."""
+    x = three_groups()[:, None]
+    priors = resolve(groups_priors(), x, 2, "full")
+    posterior = LogPosterior(Problem(x, "full", priors=priors), 2)
+    starts = [
+        ([1 / 3, 2 / 3], [-30.0, 15.0], [1.0, 250.0]),
+        ([2 / 3, 1 / 3], [-15.0, 31.0], [225.0, 1.0]),
+    ]
+    optima = []
+    for weights, means, variances in starts:
+        em = EM(
+            2, priors=groups_priors(), weights_init=weights, means_init=np.reshape(means, (2, 1)),
+            precisions_init=1.0 / np.reshape(variances, (2, 1, 1)),
+        )  # fmt: skip
+        optima.append((em.fit(x).mixture_, None))
+    return [find_modes(posterior, [optimum])[0] for optimum in optima]
+
+
+def draws_at(*modes, n=50):
+    rng = np.random.default_rng(0)
+    thetas = [
+        [m.place + m.basis @ rng.standard_normal(len(m.place)) for _ in range(n)] for m in modes
+    ]
+    return modes[0].posterior.unpack(np.array(thetas))[0]
+
+
+def test_a_mode_counts_as_visited_where_a_draw_or_a_chain_is():
+    modes = two_modes()
+    held = shares(modes)
+    assert held.min() > 0.01
+    assert unvisited(modes, draws_at(*modes), 0) == 0.0
+    for i in range(2):
+        draws = draws_at(modes[i])
+        assert unvisited(modes, draws, 0) == pytest.approx(held[1 - i])
+        # Other names for the components are no other place.
+        renamed = draws.permute(np.broadcast_to([1, 0], (*draws.batch_shape, 2)))
+        assert unvisited(modes, renamed, 0) == pytest.approx(held[1 - i])
+    assert unvisited(modes, draws_at(modes[0]), 100) == 0.0
+
+
+def test_only_modes_that_differ_by_more_than_names_are_added():
+    first, second = two_modes()
+    mixture, hyper = first.posterior.unpack(first.place)
+    [renamed] = find_modes(first.posterior, [(mixture.permute(np.array([1, 0])), hyper)])
+    assert first.distance(renamed.place) > 1.0
+    found = modes_with([first], [renamed, second])
+    assert len(found) == 2
+    assert found[0] is first
+    assert found[1] is second
 
 
 def test_labellings_are_modes_where_they_weigh_differently():

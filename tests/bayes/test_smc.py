@@ -59,6 +59,21 @@ def test_evidence_of_one_component_is_the_closed_form(family, X):
     assert found.log_evidence == pytest.approx([expected], abs=0.25)  # its error is 0.05
 
 
+@pytest.mark.parametrize(
+    ("log_evidence", "expected"),
+    [
+        ([0.0, 0.0], [8, 8]),
+        (np.log([1.0, 3.0]), [4, 12]),
+        ([-1000.0, -2000.0], [16, 0]),
+    ],
+)
+def test_populations_give_draws_in_proportion_to_their_evidence(log_evidence, expected):
+    kept = smc._kept(np.array(log_evidence), 20, 8)
+    assert kept.shape == (2, 8)
+    assert np.all(np.diff(kept.ravel()) > 0)  # relatives stay neighbours, and none comes twice
+    np.testing.assert_array_equal(np.bincount(kept.ravel() // 20, minlength=2), expected)
+
+
 def test_far_clusters_count_once_for_each_labelling():
     """Two allocations have all of the evidence, and the weights are Dirichlet given them."""
     rng = np.random.default_rng(0)
@@ -150,7 +165,9 @@ def test_the_tree_has_the_evidence_and_files_keep_it(X, tmp_path, capfd):
     assert 0.0 < error < 0.2
     assert abs(attributes["log_evidence"] - log_evidence(X, "full")) < 5 * error + 0.05
     save(fit, tmp_path / "fit.nc")
-    assert load(tmp_path / "fit.nc").posterior_["posterior"].attrs == attributes
+    loaded = load(tmp_path / "fit.nc")
+    assert loaded.posterior_["posterior"].attrs == attributes
+    assert loaded.diagnostics_.evidence_error == fit.diagnostics_.evidence_error == error
 
 
 def test_progress_is_on_standard_error(X, capfd, monkeypatch):
