@@ -1,7 +1,7 @@
 """PSIS-LOO and WAIC of a posterior, for any number of rows."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ import numpy as np
 from bayesgmm.core import criteria
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.exceptions import DataError
+from bayesgmm.progress import Progress
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,7 +25,7 @@ MIN_DRAWS = 25
 LogLikelihood = Callable[[slice], np.ndarray]
 
 
-def row_blocks(n_rows: int, n_draws: int) -> Iterator[slice]:
+def row_blocks(n_rows: int, n_draws: int) -> list[slice]:
     """Slices of rows, of about one length, whose pointwise log-likelihoods fit in memory together.
 
     No slice is a single row if that can be helped: ArviZ takes such a one for a mistake.
@@ -32,7 +33,7 @@ def row_blocks(n_rows: int, n_draws: int) -> Iterator[slice]:
     largest = max(1, _BLOCK_BYTES // (8 * n_draws))
     n_blocks = -(-n_rows // largest)
     edges = [n_rows * i // n_blocks for i in range(n_blocks + 1)]
-    return (slice(start, stop) for start, stop in pairwise(edges))
+    return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
 def pointwise(mixture: Mixture, X: np.ndarray) -> LogLikelihood:
@@ -40,7 +41,9 @@ def pointwise(mixture: Mixture, X: np.ndarray) -> LogLikelihood:
     return lambda rows: mixture.log_density(X[rows])
 
 
-def waic(log_likelihood: LogLikelihood, n_rows: int, n_draws: int) -> criteria.WAIC:
+def waic(
+    log_likelihood: LogLikelihood, n_rows: int, n_draws: int, progressbar: bool = False
+) -> criteria.WAIC:
     """WAIC, block by block.
 
     Parameters
@@ -49,11 +52,16 @@ def waic(log_likelihood: LogLikelihood, n_rows: int, n_draws: int) -> criteria.W
         From a slice of rows to (chain, draw, rows).
     n_rows, n_draws : int
         ``n_draws`` over all chains.
+    progressbar : bool, default False
+        Where there is more than one block.
     """
     parts = []
-    for rows in row_blocks(n_rows, n_draws):
-        values = log_likelihood(rows)
-        parts.append(criteria.waic(values.reshape(-1, values.shape[-1])))
+    blocks = row_blocks(n_rows, n_draws)
+    with Progress(progressbar and len(blocks) > 1, len(blocks)) as advance:
+        for rows in blocks:
+            advance("WAIC")
+            values = log_likelihood(rows)
+            parts.append(criteria.waic(values.reshape(-1, values.shape[-1])))
     rows_elpd = np.concatenate([part.pointwise for part in parts])
     elpd, se = criteria.total_and_error(rows_elpd)
     return criteria.WAIC(
@@ -65,7 +73,12 @@ def waic(log_likelihood: LogLikelihood, n_rows: int, n_draws: int) -> criteria.W
     )
 
 
-def loo(log_likelihood: LogLikelihood, n_rows: int, posterior: "xr.Dataset") -> "ELPDData":
+def loo(
+    log_likelihood: LogLikelihood,
+    n_rows: int,
+    posterior: "xr.Dataset",
+    progressbar: bool = False,
+) -> "ELPDData":
     """PSIS-LOO by ArviZ, block by block, with pointwise values.
 
     ``mixture=True`` of ``arviz.loo`` is never asked for: it is for draws from a mixture of
@@ -78,6 +91,8 @@ def loo(log_likelihood: LogLikelihood, n_rows: int, posterior: "xr.Dataset") -> 
     n_rows : int
     posterior : xarray.Dataset
         The draws, from which ArviZ takes their relative efficiency.
+    progressbar : bool, default False
+        Where there is more than one block.
 
     Raises
     ------
@@ -94,14 +109,17 @@ def loo(log_likelihood: LogLikelihood, n_rows: int, posterior: "xr.Dataset") -> 
             f"importance weights, but there are {n_draws}; fit again with more (draws=)."
         )
     parts = []
-    for rows in row_blocks(n_rows, n_draws):
-        values = log_likelihood(rows)
-        group = xr.Dataset(
-            {"X": (("chain", "draw", "observation"), values)},
-            {"observation": np.arange(n_rows)[rows]},
-        )
-        tree = xr.DataTree.from_dict({"log_likelihood": group, "posterior": posterior})
-        parts.append(az.loo(tree, pointwise=True))
+    blocks = row_blocks(n_rows, n_draws)
+    with Progress(progressbar and len(blocks) > 1, len(blocks)) as advance:
+        for rows in blocks:
+            advance("Leave-one-out")
+            values = log_likelihood(rows)
+            group = xr.Dataset(
+                {"X": (("chain", "draw", "observation"), values)},
+                {"observation": np.arange(n_rows)[rows]},
+            )
+            tree = xr.DataTree.from_dict({"log_likelihood": group, "posterior": posterior})
+            parts.append(az.loo(tree, pointwise=True))
     return parts[0] if len(parts) == 1 else _combine(parts)
 
 

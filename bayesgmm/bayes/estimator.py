@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
 from numbers import Integral, Real
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
     from bayesgmm.bayes.engines import EngineResult
 
+# Densities of rows under components and draws that take a few seconds.
+_SECONDS = 5e8
 _NOT_NOW = "The draws are made, and are being relabelled and checked. Another interrupt loses them."
 
 
@@ -271,11 +274,19 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         -------
         (N, K) array, or three of them: mean, lower and upper bound
         """
-        if interval is None:
-            return super().predict_proba(X)
-        if not isinstance(interval, Real) or not 0.0 < interval < 1.0:
+        if interval is not None and not (isinstance(interval, Real) and 0.0 < interval < 1.0):
             raise DataError(f"interval must be between 0 and 1, such as 0.9, got {interval!r}.")
-        return self.mixture_.responsibility_interval(self._new_rows(X), interval)
+        rows = self._new_rows(X)
+        with self._averaging("Memberships", rows):
+            if interval is None:
+                return self.mixture_.mean_responsibilities(rows)
+            return self.mixture_.responsibility_interval(rows, interval)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """Log density of each row in nats under the posterior predictive, (N,)."""
+        rows = self._new_rows(X)
+        with self._averaging("Densities", rows):
+            return self.mixture_.predictive_log_density(rows)
 
     def loo(self) -> "ELPDData":
         """Leave-one-out expected log predictive density, by Pareto-smoothed importance sampling.
@@ -285,7 +296,7 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         """
         check_is_fitted(self)
         posterior = self.posterior_["posterior"].to_dataset()
-        return elpd.loo(self._log_likelihood(), self._n_rows, posterior)
+        return elpd.loo(self._log_likelihood(), self._n_rows, posterior, self.progressbar)
 
     def waic(self) -> WAIC:
         """Widely applicable information criterion, as expected log predictive density.
@@ -293,9 +304,8 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         Higher is better, in nats. Prefer :meth:`loo`, which has the smaller error.
         """
         check_is_fitted(self)
-        return elpd.waic(
-            self._log_likelihood(), self._n_rows, int(np.prod(self.mixture_.batch_shape))
-        )
+        n_draws = len(self.mixture_.flatten())
+        return elpd.waic(self._log_likelihood(), self._n_rows, n_draws, self.progressbar)
 
     @cached_property
     def model_(self) -> "pm.Model":
@@ -314,6 +324,11 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         # PyMC's models cannot all be pickled; this one is built again when it is asked for.
         state: Any = super().__getstate__()
         return {name: value for name, value in state.items() if name != "model_"}
+
+    def _averaging(self, what: str, rows: np.ndarray) -> AbstractContextManager[None]:
+        """Say what goes on where it takes seconds."""
+        n_values = len(rows) * self.mixture_.weights.size
+        return working(f"{what} under each draw", self.progressbar and n_values > _SECONDS)
 
     @property
     def _n_rows(self) -> int:

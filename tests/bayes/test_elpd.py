@@ -6,6 +6,7 @@ import pytest
 import xarray as xr
 from scipy.special import logsumexp
 
+from bayesgmm import BayesianGaussianMixture
 from bayesgmm.bayes import elpd
 from bayesgmm.core import criteria
 from bayesgmm.exceptions import DataError
@@ -93,3 +94,32 @@ def test_loo_of_a_normal_mean_is_near_the_exact_one(rng):
     assert elpd.waic(lambda rows: values[..., rows], 40, 16_000).elpd == pytest.approx(
         exact, abs=0.1
     )
+
+
+@pytest.mark.parametrize("criterion", ["loo", "waic"])
+def test_many_blocks_show_progress_unless_asked_not_to(criterion, capfd, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(elpd, "_BLOCK_BYTES", 8 * 1200 * 20)
+    X = np.random.default_rng(0).normal(size=(30, 1))
+    fit = BayesianGaussianMixture(1, draws=300, random_state=0, progressbar=False).fit(X)
+    getattr(fit, criterion)()
+    assert capfd.readouterr() == ("", "")
+    fit.progressbar = True
+    getattr(fit, criterion)()
+    out, shown = capfd.readouterr()
+    assert out == ""
+    assert {"loo": "Leave-one-out", "waic": "WAIC"}[criterion] in shown
+
+
+def test_predictions_under_many_draws_say_what_goes_on(capfd, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr("bayesgmm.bayes.estimator._SECONDS", 0)
+    X = np.random.default_rng(0).normal(size=(30, 1))
+    fit = BayesianGaussianMixture(1, draws=300, random_state=0, progressbar=False).fit(X)
+    for predict in (fit.predict, fit.score_samples, lambda X: fit.predict_proba(X, interval=0.5)):
+        fit.progressbar = False
+        predict(X)
+        assert capfd.readouterr() == ("", "")
+        fit.progressbar = True
+        predict(X)
+        assert "under each draw" in capfd.readouterr().err
