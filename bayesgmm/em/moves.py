@@ -1,4 +1,4 @@
-"""Moves: starts made from a fit, by taking one component away and putting it elsewhere.
+"""Moves: starts made from a fit, by putting a component elsewhere or giving it other rows.
 
 EM cannot carry a component across a gap between clusters. A fit with two components in one cluster
 and one across two others is therefore left behind more often by a move than by a new start.
@@ -12,6 +12,8 @@ from bayesgmm.em.starts import clustering_rows, from_responsibilities
 
 # Least and largest part of a component that a relocated one takes over.
 PART = (0.1, 0.6)
+# Largest share of the rows that are shifted.
+SHIFTED = 0.3
 
 
 class Moves:
@@ -47,6 +49,23 @@ class Moves:
         taken = np.cumsum(r[near, donor])
         near = near[taken <= max(rng.uniform(*PART) * taken[-1], taken[0])]
         r[near, moved], r[near, donor] = r[near, donor], 0.0
+        return from_responsibilities(rows, r)
+
+    def shift(self, mixture: Mixture) -> Mixture:
+        """Give the neighbourhood of a random row to a random component.
+
+        A smaller step than to relocate one, between the many optima of few rows in many dimensions.
+        """
+        rows, rng = self._rows, self._rng
+        joint = self._log_joint(mixture)
+        r = np.exp(joint - joint.max(axis=1, keepdims=True))
+        r /= r.sum(axis=1, keepdims=True)
+        centre = int(rng.choice(rows.n, p=rows.probability))
+        distance = np.sum((rows.scaled - rows.scaled[centre]) ** 2, axis=1)
+        n_near = max(1, int(rng.uniform(0.0, SHIFTED) * rows.n))
+        near = np.argsort(distance, kind="stable")[:n_near]
+        r[near] = 0.0
+        r[near, rng.integers(mixture.n_components)] = 1.0
         return from_responsibilities(rows, r)
 
     def _log_joint(self, mixture: Mixture) -> np.ndarray:

@@ -22,12 +22,14 @@ from bayesgmm.priors import Priors, resolve
 # Starts of n_init="auto", of which the share below are moves where moves are made.
 N_STARTS = 45
 MOVES = 2 / 3
-# Moves go on until as many as that in a row found nothing better, but not beyond these.
-MAX_MOVES = 90
-# Fewer starts and moves will do where the first starts all end at the same place; where this share
-# of them does, moves do not go on for longer than one round.
+# Fewer starts and moves will do where the first starts all end at the same place ...
 N_AGREEING, N_MOVES_AGREEING = 8, 8
+# ... and where less than this share of them does, there are moves of both kinds, until so many
+# rounds of them in a row found nothing better, but not beyond so many rounds.
 AT_ODDS = 0.5
+IDLE_ROUNDS, MAX_ROUNDS = 3, 20
+# The share of moves that shift rows.
+SHIFTS = 0.5
 # Where fewer of the starts than that are sound, so many more begin from a regularised fit, after so
 # many passes, and so do all moves.
 FEW = 0.1
@@ -48,11 +50,11 @@ def search(
 
     With ``n_init="auto"`` all starts run to the end on small problems; on large ones they race on a
     subsample and the leaders finish on all rows. A number means that many full runs. Of mixed
-    starts two thirds are moves on the best fit so far; those of "auto" go on until as many find
-    nothing better, before the best fit is improved by split-merge moves; they are few where the
-    starts agree. Where hardly any start is sound, EM under a weak prior prepares more of them.
-    ``given`` are the parts of a start that the user gives; where they are all of it, there is one
-    run.
+    starts two thirds are moves on the best fit so far. Those of "auto" are few where the starts
+    agree; where they are at odds they go on until many in a row find nothing better, and the best
+    fit is improved by split-merge moves at last. Where hardly any start is sound, EM under a weak
+    prior prepares more of them. ``given`` are the parts of a start that the user gives; where they
+    are all of it, there is one run.
     """
     runs = Runs(problem, settings, watch)
     # Clusterings of a few thousand rows lose more by waking threads than they gain.
@@ -141,18 +143,17 @@ def _try_moves(
     n_moves: int,
     prepare: Callable[[Mixture], Mixture] | None,
 ) -> None:
-    """Move on the best fit until so many moves in a row find nothing better, or just so many."""
-    most, are_at_odds = n_moves, False
-    if runs.settings.n_init == "auto":
-        share = runs.share_at_best
-        are_at_odds = share < AT_ODDS
-        most = MAX_MOVES if are_at_odds else N_MOVES_AGREEING if share == 1.0 else n_moves
+    """Move on the best fit: so many times, or until nothing better is found."""
+    share = runs.share_at_best if runs.settings.n_init == "auto" else AT_ODDS
+    are_at_odds = share < AT_ODDS
+    most = MAX_ROUNDS * n_moves if are_at_odds else N_MOVES_AGREEING if share == 1.0 else n_moves
     moves, idle = Moves(runs.problem, rng), 0
     for _ in range(most):
-        start = moves.relocate(runs.best.run.mixture)
+        move = moves.shift if are_at_odds and rng.random() < SHIFTS else moves.relocate
+        start = move(runs.best.run.mixture)
         found_better = runs.add_move(start if prepare is None else prepare(start))
         idle = 0 if found_better else idle + 1
-        if idle == n_moves:
+        if idle == IDLE_ROUNDS * n_moves:
             break
     best = runs.best.run
     # A run that max_iter stopped is where the user wants it.
