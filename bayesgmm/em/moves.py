@@ -40,12 +40,9 @@ class Moves:
         moved = int(rng.integers(k))
         joint = self._log_joint(mixture).copy()
         joint[:, moved] = -np.inf
-        r = np.exp(joint - joint.max(axis=1, keepdims=True))
-        r /= r.sum(axis=1, keepdims=True)
-        centre = int(rng.choice(rows.n, p=rows.probability))
-        donor = int(rng.choice(k, p=r[centre] / r[centre].sum()))
-        distance = np.sum((rows.scaled - rows.scaled[centre]) ** 2, axis=1)
-        near = np.argsort(distance, kind="stable")
+        r = _memberships(joint)
+        near = self._around_a_row()
+        donor = int(rng.choice(k, p=r[near[0]]))
         taken = np.cumsum(r[near, donor])
         near = near[taken <= max(rng.uniform(*PART) * taken[-1], taken[0])]
         r[near, moved], r[near, donor] = r[near, donor], 0.0
@@ -57,19 +54,26 @@ class Moves:
         A smaller step than to relocate one, between the many optima of few rows in many dimensions.
         """
         rows, rng = self._rows, self._rng
-        joint = self._log_joint(mixture)
-        r = np.exp(joint - joint.max(axis=1, keepdims=True))
-        r /= r.sum(axis=1, keepdims=True)
-        centre = int(rng.choice(rows.n, p=rows.probability))
-        distance = np.sum((rows.scaled - rows.scaled[centre]) ** 2, axis=1)
-        n_near = max(1, int(rng.uniform(0.0, SHIFTED) * rows.n))
-        near = np.argsort(distance, kind="stable")[:n_near]
+        r = _memberships(self._log_joint(mixture))
+        near = self._around_a_row()[: max(1, int(rng.uniform(0.0, SHIFTED) * rows.n))]
         r[near] = 0.0
         r[near, rng.integers(mixture.n_components)] = 1.0
         return from_responsibilities(rows, r)
+
+    def _around_a_row(self) -> np.ndarray:
+        """All rows, by their distance from a random one."""
+        rows = self._rows
+        centre = int(self._rng.choice(rows.n, p=rows.probability))
+        distance = np.sum((rows.scaled - rows.scaled[centre]) ** 2, axis=1)
+        return np.argsort(distance, kind="stable")
 
     def _log_joint(self, mixture: Mixture) -> np.ndarray:
         """Of the rows, (N, K); the same fit is moved on many times."""
         if self._last is None or self._last[0] is not mixture:
             self._last = mixture, mixture.log_joint(self._rows.problem.X)
         return self._last[1]
+
+
+def _memberships(log_joint: np.ndarray) -> np.ndarray:
+    r = np.exp(log_joint - log_joint.max(axis=1, keepdims=True))
+    return r / r.sum(axis=1, keepdims=True)
