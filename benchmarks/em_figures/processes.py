@@ -15,9 +15,11 @@ def run_apart(child: Path, *arguments: object, **environment: str) -> str:
     """Run a script in a process of its own, and return what it prints."""
     # The child finds the package where this process did.
     root = str(Path(package).parents[1])
+    # And modules that an earlier child compiled, as in an installed package.
+    keep = {"PYTHONDONTWRITEBYTECODE": ""}
     done = subprocess.run(
         [sys.executable, child, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": root, **environment},
+        env={**os.environ, "PYTHONPATH": root, **keep, **environment},
         check=True,
         stdout=subprocess.PIPE,
         text=True,
