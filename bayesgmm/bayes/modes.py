@@ -116,13 +116,16 @@ def proposal_of(modes: Sequence[Mode]) -> "Proposal":
 def unvisited(modes: Sequence[Mode], draws: Mixture, chains: int) -> float:
     """How much of the posterior modes hold at which there is no draw and none of ``chains`` began.
 
-    A draw is at the mode that is nearest. Labels make no difference.
+    A draw is at the mode that is nearest, and at all that are no farther than draws commonly are
+    from theirs: modes lie close together where components are empty. Labels make no difference.
     """
     at_draws, at_modes = _signature(modes, draws.thin(_MAX_DRAWS)), _signature(modes)
     away = ((at_draws[:, None] - at_modes) ** 2).sum(axis=-1)
     held = shares(modes)
     held[allot(held, chains)] = 0.0
-    held[away.argmin(axis=1)] = 0.0
+    nearest = away.min(axis=1)
+    common = np.maximum(nearest, np.median(nearest))
+    held[(away <= common[:, None]).any(axis=0)] = 0.0
     return float(held.sum())
 
 

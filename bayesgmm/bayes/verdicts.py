@@ -24,6 +24,8 @@ MIN_AGREEMENT = 0.9
 FEW_UNVISITED = 0.05
 # Standard error of the log evidence, in nats, above which hardly more than one population counts.
 MAX_EVIDENCE_ERROR = 0.5
+# Components without a row in the average draw, from which on they are spoken of.
+MOSTLY_EMPTY = 0.5
 # Divergences rarer than this matter little.
 FEW_DIVERGENCES = 1e-3
 
@@ -115,8 +117,8 @@ def messages(found: "Diagnostics", n_wanted: int | None = None) -> tuple[str, ..
     if found.unvisited > FEW_UNVISITED:
         out.append(
             f"No draw is at modes that hold about {found.unvisited:.0%} of the posterior, by their "
-            "normal approximations: they are missing from all averages. Use another sampler "
-            "(sampler='hmc' jumps between modes), or more chains (chains=)."
+            "normal approximations: they are missing from all averages. Run more chains (chains=); "
+            "sampler='hmc' jumps between modes."
         )
     if found.evidence_error > MAX_EVIDENCE_ERROR:
         out.append(
@@ -239,6 +241,11 @@ def _components(found: "Diagnostics") -> list[str]:
     elif n_separated:
         parts.append(
             f"{n_separated} of {k} components {'is' if n_separated == 1 else 'are'} separated"
+        )
+    occupied = found.table.loc[found.table["kind"] == "count", "mean"]
+    if len(occupied) and occupied.iloc[0] < k - MOSTLY_EMPTY:
+        parts.append(
+            f"on average only {occupied.iloc[0]:.1f} of {k} components are the likeliest of any row"
         )
     if groups:
         names = [joined(group, quote=False) for group in groups]

@@ -285,6 +285,15 @@ def test_counts_are_listed_and_tell_chains_apart_but_have_no_say_in_r_hat(rng):
     assert found.chains["mode"].tolist() == [0, 0, 0, 1]
 
 
+def test_components_that_are_mostly_empty_are_told(rng):
+    counts = np.full((CHAINS, DRAWS), 2)
+    counts[:, : DRAWS // 4] = 1
+    assert "likeliest" not in diagnosed(*chains(rng), n_occupied=counts).verdict
+    counts[:, : 3 * DRAWS // 4] = 1
+    found = diagnosed(*chains(rng), n_occupied=counts).verdict
+    assert "; on average only 1.2 of 2 components are the likeliest of any row" in found
+
+
 def test_other_functionals_are_judged(rng):
     mixture, log_likelihood = chains(rng)
     together = rng.uniform(size=(CHAINS, DRAWS))

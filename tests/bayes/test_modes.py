@@ -139,6 +139,15 @@ def test_a_mode_counts_as_visited_where_a_draw_or_a_chain_is():
     assert unvisited(modes, draws_at(modes[0]), 100) == 0.0
 
 
+def test_modes_as_close_as_draws_commonly_are_count_as_visited():
+    first, second = two_modes()
+    near = Mode(first.place + 0.1 * first.basis[:, 0], first.basis, first.posterior)
+    thetas = first.place - np.array([1.0, 1.0, 0.0])[:, None] * first.basis[:, 0]
+    draws = first.posterior.unpack(thetas)[0]
+    assert unvisited([first, near], draws, 0) == 0.0
+    assert unvisited([first, second], draws, 0) > 0.1
+
+
 def test_only_modes_that_differ_by_more_than_names_are_added():
     first, second = two_modes()
     mixture, hyper = first.posterior.unpack(first.place)
