@@ -242,6 +242,23 @@ class LogPosterior:
         )
         return mixture, np.exp(theta[..., end:]) * self._hyper_units
 
+    def permute(self, theta: np.ndarray, order: np.ndarray) -> np.ndarray:
+        """The places (..., P) at which component ``order[j]`` goes by the name j.
+
+        The map is linear, so offsets are taken to where they lead from there.
+        """
+        sizes, batch = self.sizes, theta.shape[:-1]
+        k = sizes.n_components
+        log_odds = np.concatenate([theta[..., : k - 1], np.zeros((*batch, 1))], axis=-1)[..., order]
+        parts, first = [log_odds[..., :-1] - log_odds[..., -1:]], k - 1
+        n_lengths = [(k, sizes.n_features), (sizes.n_factors, sizes.factor_length)]
+        for n, length in n_lengths:
+            lines = theta[..., first : first + n * length].reshape(*batch, n, length)
+            first += n * length
+            own = order if n == k else np.arange(n)
+            parts.append(lines[..., own, :].reshape(*batch, -1))
+        return np.concatenate([*parts, theta[..., first:]], axis=-1)
+
     def information(self, theta: np.ndarray) -> np.ndarray:
         """Minus the second derivatives at theta, (P, P), by differences of the gradient."""
         steps = _STEP * np.eye(len(theta))

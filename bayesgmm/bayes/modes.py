@@ -22,7 +22,7 @@ OVERDISPERSION = 2.0
 # The first chain starts closer, but not at the mode: nutpie takes a slope of zero for an error.
 FIRST_DISPERSION = 0.1
 N_HALVINGS = 20
-# So many modes are looked at at most, and so many where each has labellings that weigh differently.
+# So many modes are looked at at most, and so many labellings of each where they weigh differently.
 _MAX_MODES, _MAX_LABELLINGS = 8, 24
 # Modes nearer to each other than this, in standard deviations, are one.
 _SAME = 1.0
@@ -76,20 +76,30 @@ def find_modes(posterior: LogPosterior, optima: Sequence[Optimum]) -> list[Mode]
 
     Under a Dirichlet prior with different numbers labellings are modes of their own.
     """
-    optima, n = optima[:_MAX_MODES], factorial(posterior.n_components)
-    if np.ptp(posterior.priors.concentration) > 0.0 and n <= _MAX_LABELLINGS:
-        orders = list(permutations(range(posterior.n_components)))
-        optima = [
-            (mixture.permute(np.array(order)), hyper)
-            for mixture, hyper in optima[: _MAX_LABELLINGS // n]
-            for order in orders
-        ]
-    modes: list[Mode] = []
-    for optimum in optima:
+    k, modes = posterior.n_components, []
+    has_labellings = np.ptp(posterior.priors.concentration) > 0.0
+    orders = [np.arange(k)]
+    if has_labellings and factorial(k) <= _MAX_LABELLINGS:
+        orders = list(map(np.array, permutations(range(k))))
+    for optimum in optima[:_MAX_MODES]:
         place, basis = posterior.centre(posterior.pack(*optimum))
         if all(mode.distance(place) > _SAME for mode in modes):
             modes.append(Mode(place, basis, posterior))
+            modes += [_renamed(posterior, place, basis, order) for order in orders[1:]]
     return sorted(modes, key=lambda mode: -mode.log_mass)
+
+
+def _renamed(
+    posterior: LogPosterior, place: np.ndarray, basis: np.ndarray, order: np.ndarray
+) -> Mode:
+    """A mode under other names, moved on by one Newton step as the prior tells names apart."""
+    place = posterior.permute(place, order)
+    basis = np.ascontiguousarray(posterior.permute(basis.T, order).T)
+    value, slope = posterior.value_and_gradient(place)
+    ahead = place + basis @ (basis.T @ slope)
+    return Mode(
+        ahead if posterior.value_and_gradient(ahead)[0] > value else place, basis, posterior
+    )
 
 
 def spread_starts(modes: Sequence[Mode], chains: int, rng: np.random.Generator) -> np.ndarray:

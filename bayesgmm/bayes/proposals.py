@@ -8,8 +8,8 @@ import numpy as np
 from bayesgmm.bayes import complete_data, frames, log_posterior
 from bayesgmm.bayes.complete_data import Centre, to_phi, to_theta
 from bayesgmm.bayes.coordinates import INFORMATION_FLOOR, LogPosterior
-from bayesgmm.bayes.frames import theta_at, z_at
-from bayesgmm.core.kernels.compiling import KERNEL_SOURCES, Compiler
+from bayesgmm.bayes.frames import theta_at
+from bayesgmm.core.kernels.compiling import ANY_ORDER, KERNEL_SOURCES, Compiler
 from bayesgmm.core.kernels.random_stream import uniform
 
 SOURCES = complete_data.__file__, frames.__file__, log_posterior.__file__, __file__
@@ -18,6 +18,8 @@ njit, inner = compiler.njit, compiler.inner
 
 # For differences: phi is of the order of one.
 _STEP = 1e-3
+# Normals whose log density is lower than the others' together by more than this are left out.
+_NEGLIGIBLE = 40.0
 
 
 class Normal(NamedTuple):
@@ -148,15 +150,33 @@ def propose(z, m, proposal, sizes, theta):
 @inner(error_model="numpy")
 def log_probability(theta, proposal, sizes):
     """The log of the mixture's density at theta (P,), up to the same constant."""
-    phi, z = np.empty(theta.shape[0]), np.empty(theta.shape[0])
+    phi = np.empty(theta.shape[0])
     total = -np.inf
     for m in range(proposal.shares.shape[0]):
         normal = _normal(proposal, m)
         log_volume = to_phi(theta, normal.centre, sizes, phi)
-        z_at(phi, normal.origin, normal.inverse, z)
-        part = proposal.log_heights[m] - _half_square(z) - log_volume
+        height = proposal.log_heights[m] - log_volume
+        part = height - _half_square_at(phi, normal, height - total + _NEGLIGIBLE)
         high, low = max(total, part), min(total, part)
         total = high if low == -np.inf else high + np.log1p(np.exp(low - high))
+    return total
+
+
+@inner(fastmath=ANY_ORDER, error_model="numpy")
+def _half_square_at(phi, normal, most):
+    """Half the square of the z at phi, or, where it is more than ``most``, so much or more."""
+    away = np.empty(phi.shape[0])
+    for j in range(away.shape[0]):
+        away[j] = phi[j] - normal.origin[j]
+    total = 0.0
+    # The directions in which the normal is narrowest are last, and soon tell that it is far off.
+    for i in range(away.shape[0] - 1, -1, -1):
+        z = 0.0
+        for j in range(away.shape[0]):
+            z += normal.inverse[i, j] * away[j]
+        total += 0.5 * z * z
+        if total > most:
+            break
     return total
 
 
