@@ -73,6 +73,7 @@ def assemble(
     # Plots of ArviZ look for divergences, also where a sampler has none.
     sample_stats = {"diverging": np.zeros(mixture.batch_shape, dtype=bool)} | drawn.sample_stats
     tree = build_tree(mixture, others, sample_stats, X, kept, names, attributes, drawn.constants)
+    visits = drawn.visits()
     diagnostics = diagnose(
         drawn.draws,
         relabelled,
@@ -88,7 +89,8 @@ def assemble(
         n_wanted=n_wanted,
         importance=drawn.importance,
         better_fit=drawn.better_fit,
-        unvisited=drawn.unvisited,
+        unvisited=visits.missing,
+        places=visits.places,
         evidence_error=float(attributes.get("log_evidence_error", 0.0)),
     )
     return mixture, tree, diagnostics

@@ -72,6 +72,9 @@ class Diagnostics:
     unvisited : float
         How much of the posterior is held, by their normal approximations, by modes that EM found
         and at which there is no draw and no chain began. Zero where a function is among the priors.
+    places : tuple of float
+        Shares of the draws at modes that hardly any draw is between, the largest first; one where
+        there are none, or a function is among the priors. Numbers by component average over them.
     evidence_error : float
         Standard error of the log of the evidence, in nats, by the differences between populations;
         zero for samplers that do not estimate it, and for one population.
@@ -91,6 +94,7 @@ class Diagnostics:
     can_diverge: bool = True
     better_fit: float = 0.0
     unvisited: float = 0.0
+    places: tuple[float, ...] = (1.0,)
     evidence_error: float = 0.0
 
     @property
@@ -154,6 +158,7 @@ def diagnose(
     importance: Importance | None = None,
     better_fit: float = 0.0,
     unvisited: float = 0.0,
+    places: tuple[float, ...] = (1.0,),
     evidence_error: float = 0.0,
 ) -> Diagnostics:
     """Diagnose draws.
@@ -182,6 +187,7 @@ def diagnose(
     importance : Importance, optional
         Of draws that are no chains.
     better_fit, unvisited, evidence_error : float, default 0
+    places : tuple of float, default (1,)
         As in :class:`Diagnostics`.
     """
     import pandas as pd
@@ -224,6 +230,7 @@ def diagnose(
         can_diverge=diverging is not None,
         better_fit=better_fit,
         unvisited=unvisited,
+        places=places,
         evidence_error=evidence_error,
     )
     return replace(found, messages=verdicts.messages(found, n_wanted))

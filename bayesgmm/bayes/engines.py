@@ -1,6 +1,7 @@
 """From data and priors to draws: which sampler runs, and on what."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from bayesgmm.bayes.checkpoint import Checkpoint, fingerprint
 from bayesgmm.bayes.coordinates import LogPosterior
-from bayesgmm.bayes.modes import find_modes, modes_with, unvisited
+from bayesgmm.bayes.modes import Visits, find_modes, modes_with, visits
 from bayesgmm.bayes.polish import polished
 from bayesgmm.bayes.samplers import (
     SAMPLERS,
@@ -67,8 +68,10 @@ class EngineResult:
         Data containers that a user's priors registered.
     complete : bool
         False if sampling was interrupted, and these are the draws so far.
-    better_fit, unvisited : float
+    better_fit : float
         As in :class:`~bayesgmm.bayes.diagnostics.Diagnostics`.
+    visits : callable
+        Looks at which modes the draws are.
     """
 
     draws: Mixture
@@ -83,7 +86,7 @@ class EngineResult:
     constants: "xr.Dataset | None" = None
     complete: bool = True
     better_fit: float = 0.0
-    unvisited: float = 0.0
+    visits: Callable[[], Visits] = Visits
 
 
 def draw_posterior(
@@ -184,17 +187,22 @@ def _sample_density(
     if resolved.is_lkj:
         optima = polished(posterior, optima)
         fits = [mixture for mixture, _ in optima]
-    draw, chains = function_at(places.on_density), options["chains"] * places.starts_at_modes
+    draw = function_at(places.on_density)
     # Chains run side by side, and each has small matrices to multiply.
     with threads.single_blas():
         modes = find_modes(posterior, optima)
         drawn = draw(posterior, modes, **options)
-        if not places.starts_at_modes:
-            lp = drawn.sample_stats["lp"]
-            best = drawn.mixture[np.unravel_index(lp.argmax(), lp.shape)]
+
+    def look() -> Visits:
+        if places.starts_at_modes:
+            return visits(modes, drawn.mixture, options["chains"])
+        lp = drawn.sample_stats["lp"]
+        best = drawn.mixture[np.unravel_index(lp.argmax(), lp.shape)]
+        with threads.single_blas():
             run = run_accelerated(for_em, best, MAX_PASSES)
             reached = find_modes(posterior, [(run.mixture, for_em.hyper(run.mixture))])
-            modes = modes_with(modes, reached)
+        return visits(modes_with(modes, reached), drawn.mixture, 0)
+
     return EngineResult(
         drawn.mixture,
         drawn.hyper,
@@ -206,7 +214,7 @@ def _sample_density(
         log_evidence=drawn.log_evidence,
         complete=drawn.complete,
         better_fit=_better_fit(X, fits),
-        unvisited=unvisited(modes, drawn.mixture, chains),
+        visits=look,
     )
 
 

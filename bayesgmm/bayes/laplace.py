@@ -16,7 +16,7 @@ from bayesgmm.bayes import log_posterior as density_module
 from bayesgmm.bayes.complete_data import LEAST_ROWS
 from bayesgmm.bayes.coordinates import LogPosterior
 from bayesgmm.bayes.log_posterior import log_density_at
-from bayesgmm.bayes.modes import Mode, allot, proposal_of
+from bayesgmm.bayes.modes import Mode, allot, proposal_of, shares
 from bayesgmm.bayes.nuts import sample_nuts
 from bayesgmm.bayes.proposals import Proposal, propose_all
 from bayesgmm.bayes.samplers import Importance, PosteriorDraws
@@ -28,6 +28,8 @@ njit = Compiler(*KERNEL_SOURCES, density_module.__file__, __file__).njit
 
 # k-hat needs a tail to look at.
 MIN_PROPOSALS = 1000
+# A mode that holds less of the posterior than this is not asked for its rows.
+_MATTERS = 0.01
 # The logarithm of a relative weight that is nothing beside the others, but still a number.
 _NO_WEIGHT = -700.0
 
@@ -60,7 +62,7 @@ def sample_laplace(
     -----
     PosteriorWarning
         If k-hat is 0.7 or more (less where there are few draws), or the draws are worth fewer than
-        100 independent ones a chain, or than half their number, or a component of the mode has
+        100 independent ones a chain, or than half their number, or a component of a mode has
         fewer than ten rows, whose tails are the prior's; NUTS then takes over.
 
     Notes
@@ -73,10 +75,11 @@ def sample_laplace(
     """
     label = "Laplace, with importance weights"
     enough = min(MIN_ESS_PER_CHAIN * chains, draws * chains // 2)
-    proposal = proposal_of(modes)
-    reason = _too_few_rows(modes[0])
+    reason = _too_few_rows(modes)
     if not reason:
-        drawn = weigh(posterior, proposal, draws, chains, rng, progressbar, "laplace", label)
+        drawn = weigh(
+            posterior, proposal_of(modes), draws, chains, rng, progressbar, "laplace", label
+        )
         assert drawn.importance is not None
         reason = _why_not(drawn.importance, max(draws * chains, MIN_PROPOSALS), enough)
         if not reason:
@@ -181,9 +184,10 @@ def _resample(weights: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np
     return rng.permutation(kept), float(ess)
 
 
-def _too_few_rows(mode: Mode) -> str:
+def _too_few_rows(modes: Sequence[Mode]) -> str:
     """Of a component that its prior rules, or nothing: no weight is seen where no draw gets to."""
-    fewest = mode.normal.centre.rows.min()
+    that_matter = [mode for mode, held in zip(modes, shares(modes), strict=True) if held > _MATTERS]
+    fewest = min(mode.normal.centre.rows.min() for mode in that_matter)
     if fewest < LEAST_ROWS:
         return f"a component has {fewest:.1f} rows, {LEAST_ROWS:.0f} are wanted"
     return ""

@@ -15,7 +15,6 @@ import pymc as pm
 import pytensor
 import pytensor.tensor as pt
 from pymc.distributions.distribution import SymbolicRandomVariable
-from pytensor.graph.traversal import ancestors
 from pytensor.tensor.random.op import RandomVariable
 
 from bayesgmm.bayes.covariances import Covariances
@@ -152,13 +151,30 @@ class UserPrior:
 
 
 def _random_outside(model: pm.Model, tensor: Any) -> Any | None:
-    """Return a random variable that the tensor is made of and that the model does not hold."""
-    for variable in ancestors([tensor], blockers=model.basic_RVs):
-        if variable in model.basic_RVs or variable.owner is None:
+    """Return a random variable that the tensor depends on and that the model does not hold."""
+    left, seen = [tensor], set()
+    while left:
+        variable = left.pop()
+        if variable in seen or variable.owner is None:
             continue
-        if isinstance(variable.owner.op, RandomVariable | SymbolicRandomVariable):
+        seen.add(variable)
+        if _is_random(variable) and variable not in model.basic_RVs:
             return variable
+        left += _parameters(variable)
     return None
+
+
+def _parameters(variable: Any) -> list[Any]:
+    """Inputs, those of what a truncated, censored or mixed distribution is made from included."""
+    inputs = variable.owner.inputs
+    if not isinstance(variable.owner.op, SymbolicRandomVariable):
+        return inputs
+    return [p for part in inputs for p in (_parameters(part) if _is_random(part) else [part])]
+
+
+def _is_random(variable: Any) -> bool:
+    op = None if variable.owner is None else variable.owner.op
+    return isinstance(op, RandomVariable | SymbolicRandomVariable)
 
 
 def _short(value: Any) -> str:

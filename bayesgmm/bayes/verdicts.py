@@ -35,6 +35,12 @@ def verdict(found: "Diagnostics") -> str:
     parts = [_chains(found)]
     if _many_diverged(found):
         parts.append(f"{found.n_divergences} of {found.n_draws} draws diverged")
+    if len(found.places) > 1:
+        held = joined([f"{share:.0%}" for share in found.places], quote=False)
+        parts.append(
+            f"the posterior has {len(found.places)} separate modes ({held} of the draws), and "
+            "numbers by component average over them"
+        )
     parts += _components(found)
     if not found.complete:
         n_chains = len(found.chains)

@@ -128,6 +128,7 @@ def _groups(fit: BayesianGaussianMixture) -> "dict[str, xr.Dataset]":
                 "can_diverge": int(found.can_diverge),
                 "better_fit": float(found.better_fit),
                 "unvisited": float(found.unvisited),
+                "places": json.dumps(found.places),
                 "evidence_error": float(found.evidence_error),
                 "importance": json.dumps(found.importance and asdict(found.importance)),
             },
@@ -184,6 +185,7 @@ def _diagnostics(group: "xr.Dataset") -> Diagnostics:
         can_diverge=bool(about.get("can_diverge", True)),
         better_fit=float(about.get("better_fit", 0.0)),
         unvisited=float(about.get("unvisited", 0.0)),
+        places=tuple(json.loads(about.get("places", "[1.0]"))),
         evidence_error=float(about.get("evidence_error", 0.0)),
     )
 

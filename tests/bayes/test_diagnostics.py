@@ -285,6 +285,12 @@ def test_counts_are_listed_and_tell_chains_apart_but_have_no_say_in_r_hat(rng):
     assert found.chains["mode"].tolist() == [0, 0, 0, 1]
 
 
+def test_modes_that_draws_are_at_are_told(rng):
+    found = diagnosed(*chains(rng), places=(0.65, 0.35))
+    assert found.ok
+    assert "; the posterior has 2 separate modes (65% and 35% of the draws)" in found.verdict
+
+
 def test_components_that_are_mostly_empty_are_told(rng):
     counts = np.full((CHAINS, DRAWS), 2)
     counts[:, : DRAWS // 4] = 1

@@ -13,7 +13,7 @@ from bayesgmm.bayes.modes import find_modes
 from bayesgmm.bayes.samplers import Importance
 from bayesgmm.em.problem import Problem
 from bayesgmm.exceptions import PosteriorWarning
-from bayesgmm.priors import ConjugateMeans, InverseWishart, resolve
+from bayesgmm.priors import ConjugateMeans, Dirichlet, InverseWishart, resolve
 
 
 def clusters(n, separation=8.0, seed=5):
@@ -133,6 +133,20 @@ def test_a_component_of_few_rows_goes_to_nuts():
     priors = Priors(means=ConjugateMeans(loc=0.0, strength=1e-4), covariances=InverseWishart(9.0))
     with pytest.warns(PosteriorWarning, match=r"a component has 3\.\d rows, 10 are wanted"):
         found = draw(X, 2, "diag", priors, sampler="laplace", draws=100, chains=2)
+    assert found.sampler == "nuts"
+
+
+def test_few_rows_at_any_mode_that_matters_go_to_nuts():
+    """Of three groups the last is a cluster alone at one mode, and part of one at the highest."""
+    rng = np.random.default_rng(0)
+    X = np.concatenate([c + rng.normal(size=n) for c, n in ((-20, 11), (0, 7), (110, 3))])
+    priors = Priors(
+        weights=Dirichlet(2.0),
+        means=ConjugateMeans(loc=0.0, strength=0.005),
+        covariances=InverseWishart(dof=4.0, scale=1.0),
+    )
+    with pytest.warns(PosteriorWarning, match=r"a component has [34]\.\d rows, 10 are wanted"):
+        found = draw(X[:, None], 2, "full", priors, sampler="laplace", draws=100, chains=2)
     assert found.sampler == "nuts"
 
 

@@ -429,6 +429,11 @@ def two_weights(n_components, n_features):
          "positive definite"),
         ("means", returning(lambda: 2.0 * pm.Normal.dist(shape=(3, 2))), "full",
          r"a random variable \(normal\) that is no part of the model: give it a name"),
+        ("means", returning(lambda: pm.Normal("m", pm.Normal.dist(), 1.0, shape=(3, 2))), "full",
+         r"a random variable \(normal\) that is no part of the model: give it a name there, as"),
+        ("means", returning(lambda: pm.Truncated("m", pm.Normal.dist(pm.HalfNormal.dist()), 0.0,
+                                                 shape=(3, 2))), "full",
+         r"a random variable \(halfnormal\) that is no part of the model: give it a name"),
         ("means", failing, "full",
          r"Priors\(means=failing\) failed when called with n_components=3 and n_features=2: "
          "IndexError"),

@@ -10,7 +10,7 @@ from scipy.special import betaln, gammaln, logsumexp
 
 from bayesgmm import GaussianMixture as EM
 from bayesgmm.bayes.coordinates import LogPosterior
-from bayesgmm.bayes.modes import Mode, find_modes, modes_with, proposal_of, shares, unvisited
+from bayesgmm.bayes.modes import Mode, Visits, find_modes, modes_with, proposal_of, shares, visits
 from bayesgmm.bayes.proposals import log_probability, mixture_of
 from bayesgmm.em.problem import Problem
 from bayesgmm.priors import ConjugateMeans, Dirichlet, InverseWishart, Priors, resolve
@@ -72,10 +72,31 @@ def test_chains_jump_between_modes_as_often_as_the_posterior_says():
     evenness = (found.draws.weights**2).sum(axis=-1)
     assert standard_errors_away(evenness, first) < 4.5
     assert standard_errors_away(evenness**2, second) < 4.5
-    assert found.unvisited == 0.0
+    assert found.visits().missing == 0.0
+    places = found.visits().places
+    assert len(places) == 2
     # Every chain has been in both: the lower group alone, and the upper one.
     upper = found.draws.means.max(axis=-2)[..., 0] > 25.0
     assert np.all(upper.any(axis=1) & ~upper.all(axis=1))
+    assert sorted(places) == pytest.approx(sorted([upper.mean(), 1 - upper.mean()]), abs=0.08)
+
+
+def test_densities_alike_are_two_places_where_other_rows_go_together():
+    """Three overlapping groups, two components of one shape: which two groups are one?"""
+    rng = np.random.default_rng(1)
+    group = rng.integers(0, 3, 300)
+    X = np.array([[0, 0], [2, 0], [0, 2]])[group] + rng.normal(size=(300, 2))
+    found = draw(np.c_[X, group], 2, "tied", Priors(), sampler="hmc")
+    second = found.draws.means[..., 2].min(axis=-1)
+    apart = np.mean(second > 0.2)
+    assert 0.2 < apart < 0.8
+    assert sorted(found.visits().places) == pytest.approx(sorted([apart, 1 - apart]), abs=0.08)
+
+
+def test_draws_of_one_cluster_are_at_one_place():
+    X = np.random.default_rng(3).normal(size=(60, 3))
+    found = draw(X, 5, "full", Priors(), sampler="hmc", draws=300)
+    assert found.visits() == Visits(0.0, (1.0,))
 
 
 @pytest.mark.parametrize("sampler", ["hmc", "laplace", pytest.param("smc", marks=pytest.mark.slow)])
@@ -113,7 +134,7 @@ def test_under_an_uneven_prior_all_clusterings_count_under_all_names():
     lowest = found.draws.means.min(axis=-2)[..., 0]
     assert standard_errors_away((lowest > -50.0).astype(float), p[0] / p.sum()) < 4.5
     assert 0.2 < p[0] / p.sum() < 0.8
-    assert found.unvisited == 0.0
+    assert found.visits().missing == 0.0
 
 
 @pytest.mark.parametrize("sampler", ["hmc", "laplace"])
@@ -123,7 +144,7 @@ def test_labellings_that_tie_are_one_place(sampler):
     priors = Priors(weights=Dirichlet([2.0, 2.0, 5.0]))
     found = draw(X, 3, "diag", priors, sampler=sampler, draws=200)
     assert found.sampler == sampler
-    assert found.unvisited == 0.0
+    assert found.visits().missing == 0.0
 
 
 @pytest.mark.parametrize("kind", ["default", "hierarchical", "uneven", "learned concentration"])
@@ -199,18 +220,22 @@ def draws_at(*modes, n=50):
     return modes[0].posterior.unpack(np.array(thetas))[0]
 
 
+def missing(modes, draws, chains):
+    return visits(modes, draws, chains).missing
+
+
 def test_a_mode_counts_as_visited_where_a_draw_or_a_chain_is():
     modes = two_modes()
     held = shares(modes)
     assert held.min() > 0.01
-    assert unvisited(modes, draws_at(*modes), 0) == 0.0
+    assert missing(modes, draws_at(*modes), 0) == 0.0
     for i in range(2):
         draws = draws_at(modes[i])
-        assert unvisited(modes, draws, 0) == pytest.approx(held[1 - i])
+        assert missing(modes, draws, 0) == pytest.approx(held[1 - i])
         # Other names for the components are no other place.
         renamed = draws.permute(np.broadcast_to([1, 0], (*draws.batch_shape, 2)))
-        assert unvisited(modes, renamed, 0) == pytest.approx(held[1 - i])
-    assert unvisited(modes, draws_at(modes[0]), 100) == 0.0
+        assert missing(modes, renamed, 0) == pytest.approx(held[1 - i])
+    assert missing(modes, draws_at(modes[0]), 100) == 0.0
 
 
 def test_modes_as_close_as_draws_commonly_are_count_as_visited():
@@ -218,8 +243,8 @@ def test_modes_as_close_as_draws_commonly_are_count_as_visited():
     near = Mode(first.place + 0.1 * first.basis[:, 0], first.basis, first.posterior)
     thetas = first.place - np.array([1.0, 1.0, 0.0])[:, None] * first.basis[:, 0]
     draws = first.posterior.unpack(thetas)[0]
-    assert unvisited([first, near], draws, 0) == 0.0
-    assert unvisited([first, second], draws, 0) > 0.1
+    assert missing([first, near], draws, 0) == 0.0
+    assert missing([first, second], draws, 0) > 0.1
 
 
 def test_only_modes_that_differ_by_more_than_names_are_added():

@@ -248,12 +248,16 @@ def test_collinear_columns_have_no_default_scale_for_the_others(family, unit, X)
         (Priors(covariances=InverseWishart(scale=[1.0, -2.0])), "got -2 in place 1 of its diag"),
         (Priors(covariances=InverseWishart(scale=[[1, 2], [2, 1]])), "got an eigenvalue of -1"),
         (Priors(covariances=InverseWishart(scale=[[1, 0.5], [0, 1]])), "0.5 in row 0, column 1"),
+        (
+            Priors(covariances=InverseWishart(scale=[[1e-10, 5e-11], [0, 1e-10]])),
+            "must be symmetric",
+        ),
         (Priors(covariances=InverseWishart(scale=np.ones((3, 3)))), r"got shape \(3, 3\)"),
         (Priors(covariances=GammaScale(hyper_rate=[1.0] * 3)), r"or 2 of them"),
         (Priors(weights=lambda k, d: None), "need a PyMC model"),
         (Priors.default(np.random.default_rng(0).normal(size=(9, 5))), "with 5 columns, got 2"),
     ],
-    ids=[f"case{i}" for i in range(11)],
+    ids=[f"case{i}" for i in range(12)],
 )
 def test_what_cannot_be_resolved_is_said(priors, message, X):
     with pytest.raises(DataError, match=message):
