@@ -30,7 +30,7 @@ from bayesgmm.data.validate import (
 )
 from bayesgmm.exceptions import DataError, PosteriorWarning
 from bayesgmm.prediction import MixturePredictor
-from bayesgmm.priors import Priors, resolve, warn_of_ties
+from bayesgmm.priors import Priors, improprieties, resolve
 from bayesgmm.progress import working
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ if TYPE_CHECKING:
 
 # Densities of rows under components and draws that take a few seconds.
 _SECONDS = 5e8
-_NOT_NOW = "The draws are made, and are being relabelled and checked. Another interrupt loses them."
+_NOT_NOW = (
+    "The draws are made, and are being relabelled and checked; after that the fit ends. Another "
+    "interrupt loses them."
+)
 
 
 class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
@@ -123,6 +126,9 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         the concentration is learned: that under its prior mean, or under one if that is below.
     diagnostics_ : Diagnostics
         R-hat, effective sample sizes, divergences, label switching, in numbers and in words.
+    interrupted_ : bool
+        Whether Ctrl-C came during the fit, which a loop over fits may want to know. The draws may
+        be all that were asked for: see Notes of :meth:`fit`.
     priors_ : ResolvedPriors or Priors
         The priors as numbers; as given, where a slot holds a function.
     model_ : pymc.Model
@@ -216,9 +222,9 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         An interrupt (Ctrl-C) while chains are sampled ends sampling and keeps the draws so far:
         the fit is whole but for its length, as many draws of each chain that has begun, marked by
         ``posterior_["posterior"].attrs["complete"] = 0``. An interrupt after that, while they are
-        relabelled and checked, is put off, once. Before there are four draws, or with
-        ``sampler="laplace"``, "vi" or "smc", which have no draws before the end, it raises
-        KeyboardInterrupt, and the estimator is as it was.
+        relabelled and checked, is put off, once; ``interrupted_`` tells of both. Before there are
+        four draws, or with ``sampler="laplace"``, "vi" or "smc", which have no draws before the
+        end, it raises KeyboardInterrupt, and the estimator is as it was.
         """
         refuse_keywords("BayesianGaussianMixture.fit", other, OF_FIT)
         self._validate_params()
@@ -229,9 +235,12 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         if self.priors is None:
             check_not_degenerate(data.values, family.name, data.feature_names)
         priors = Priors() if self.priors is None else self.priors
+        improper: tuple[str, ...] = ()
         if priors.is_ours:
             resolved = resolve(priors, data.values, self.n_components, family.name)
-            warn_of_ties(resolved, data.values, self.n_components, data.feature_names)
+            improper = improprieties(resolved, data.values, self.n_components, data.feature_names)
+            for message in improper:
+                warnings.warn(message, PosteriorWarning, stacklevel=2)
         # After the checks, whose errors need not wait for a compiler to be loaded.
         from bayesgmm.bayes.engines import draw_posterior
         from bayesgmm.core.kernels.compiling import announced
@@ -252,11 +261,12 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
                 checkpoint=self.checkpoint,
             )
             doing = "Relabelling and checking the draws"
-            with working(doing, show=self.progressbar), put_off_once(_NOT_NOW):
-                self._keep(result, data.values, names)
+            with working(doing, show=self.progressbar), put_off_once(_NOT_NOW) as is_put_off:
+                self._keep(result, data.values, names, improper)
+        self.interrupted_ = is_put_off() or not result.complete
         self._keep_features(data.n_features, data.feature_names)
-        if self.diagnostics_.messages:
-            warnings.warn(" ".join(self.diagnostics_.messages), PosteriorWarning, stacklevel=2)
+        if found := self.diagnostics_.messages[len(improper) :]:
+            warnings.warn(" ".join(found), PosteriorWarning, stacklevel=2)
         return self
 
     def predict_proba(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -341,8 +351,15 @@ class BayesianGaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         X = self.posterior_["observed_data"].to_dataset()["X"].values
         return elpd.pointwise(self.mixture_, X)
 
-    def _keep(self, drawn: "EngineResult", X: np.ndarray, names: tuple[str, ...]) -> None:
+    def _keep(
+        self,
+        drawn: "EngineResult",
+        X: np.ndarray,
+        names: tuple[str, ...],
+        improper: tuple[str, ...],
+    ) -> None:
         mixture, tree, diagnostics = assemble(drawn, X, names, n_wanted=self.chains * self.draws)
+        diagnostics = replace(diagnostics, messages=(*improper, *diagnostics.messages))
         # All at once, so that an interruption leaves nothing half-done.
         self.__dict__.pop("model_", None)
         self.posterior_, self.mixture_, self.diagnostics_ = tree, mixture, diagnostics

@@ -139,7 +139,8 @@ def messages(found: "Diagnostics", n_wanted: int | None = None) -> tuple[str, ..
             "longer (draws=)."
         )
     name, rhat, ess = found.worst("component")
-    if rhat > MAX_RHAT or ess < enough:
+    is_rough, unsure = rhat > MAX_RHAT or ess < enough, found.agreement < MIN_AGREEMENT
+    if is_rough:
         # One chain has no R-hat.
         worst = f"R-hat {rhat:.3f} for {name}, " if np.isfinite(rhat) else ""
         # Whether WAIC and LOO hold, single rows decide as well.
@@ -148,27 +149,23 @@ def messages(found: "Diagnostics", n_wanted: int | None = None) -> tuple[str, ..
             f"Components are not stable from draw to draw ({worst}least effective sample size "
             f"{ess:.0f}): {hold}read component-wise numbers as rough."
         )
-    # Samplers that begin everywhere give names at random; that says something of overlap only.
-    if found.switched > MANY_SWITCHES and found.overlapping:
+    # Names as sampled say nothing where the new ones hold, or components are separated: samplers
+    # that begin everywhere give them at random.
+    if (is_rough or unsure) and found.switched > MANY_SWITCHES and found.overlapping:
         out.append(
             f"Labels switched in {100 * found.switched:.0f}% of the draws: the components "
             "overlap. They were relabelled; quantities that no labelling changes are not affected."
         )
-    if found.agreement < MIN_AGREEMENT:
+    if unsure:
         out.append(
             f"Methods of relabelling agree on only {100 * found.agreement:.0f}% of the draws: "
             "component-wise numbers depend on which is used."
         )
-    if found.n_divergences:
+    if _many_diverged(found):
         out.append(
             f"{found.n_divergences} of {found.n_draws} draws diverged: the sampler could not enter "
-            "a narrow region"
-            + (
-                "; its share of the posterior may be missing. Use fewer components or a "
-                "stronger prior on the covariances."
-                if _many_diverged(found)
-                else ". So few matter little."
-            )
+            "a narrow region; its share of the posterior may be missing. Use fewer components or a "
+            "stronger prior on the covariances."
         )
     return tuple(out)
 

@@ -80,6 +80,7 @@ def from_tree(tree: "xr.DataTree") -> BayesianGaussianMixture:
     fit.map_ = _mixture(of_map, of_map["whitening"].values, family, names)
     fit.priors_ = restored_resolved(json.loads(ours.attrs["priors"]))
     fit.diagnostics_ = _diagnostics(_group(tree, _DIAGNOSTICS))
+    fit.interrupted_ = not fit.diagnostics_.complete
     fit._keep_features(len(names), names if ours.attrs["has_feature_names"] else None)
     fit.posterior_ = _without_ours(tree)
     return fit

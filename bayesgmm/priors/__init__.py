@@ -17,6 +17,7 @@ __all__ = [
     "NormalMeans",
     "Priors",
     "ResolvedPriors",
+    "improprieties",
     "resolve",
     "warn_of_ties",
 ]
@@ -32,6 +33,6 @@ from bayesgmm.priors.choices import (
     NormalMeans,
     Priors,
 )
-from bayesgmm.priors.propriety import warn_of_ties
+from bayesgmm.priors.propriety import improprieties, warn_of_ties
 from bayesgmm.priors.resolved import ResolvedPriors
 from bayesgmm.priors.scaling import resolve

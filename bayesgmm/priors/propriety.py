@@ -91,34 +91,42 @@ def impropriety(priors: ResolvedPriors, X: np.ndarray, n_components: int) -> Tie
     return worst
 
 
+def improprieties(
+    priors: ResolvedPriors,
+    X: np.ndarray,
+    n_components: int,
+    feature_names: tuple[str, ...] | None,
+) -> tuple[str, ...]:
+    """Say where ties make the posterior improper; the arguments as above, and names of columns."""
+    found = []
+    if priors.eta is not None and priors.family.name == "full":
+        is_conjugate = priors.scale is None
+        flat = crowded_flat(X, priors.eta, n_components, is_conjugate=is_conjugate)
+        if flat is not None:
+            found.append(
+                "LKJ leaves the posterior improper for these data: "
+                f"{flat.describe(feature_names)} ({flat.limit:g} are too many with "
+                f"eta = {priors.eta:g}), and a component can shrink onto them without end; draws "
+                "may do so at any time. Use a larger eta, or InverseWishart(), which is proper for "
+                "any data."
+            )
+    ties = impropriety(priors, X, n_components)
+    if ties is not None:
+        found.append(
+            "GammaScale leaves the posterior improper for these data: "
+            f"{ties.describe(feature_names)}, and a component can shrink onto them without end "
+            "while the scale follows; draws may do so at any time. Use InverseWishart(), whose "
+            "scale is fixed."
+        )
+    return tuple(found)
+
+
 def warn_of_ties(
     priors: ResolvedPriors,
     X: np.ndarray,
     n_components: int,
     feature_names: tuple[str, ...] | None,
 ) -> None:
-    """Warn if ties make the posterior improper; the arguments as above, and names of columns."""
-    if priors.eta is not None and priors.family.name == "full":
-        is_conjugate = priors.scale is None
-        flat = crowded_flat(X, priors.eta, n_components, is_conjugate=is_conjugate)
-        if flat is not None:
-            warnings.warn(
-                "LKJ leaves the posterior improper for these data: "
-                f"{flat.describe(feature_names)} ({flat.limit:g} are too many with "
-                f"eta = {priors.eta:g}), and a component can shrink onto them without end; draws "
-                "may do so at any time. Use a larger eta, or InverseWishart(), which is proper for "
-                "any data.",
-                PosteriorWarning,
-                stacklevel=3,
-            )
-    ties = impropriety(priors, X, n_components)
-    if ties is None:
-        return
-    warnings.warn(
-        "GammaScale leaves the posterior improper for these data: "
-        f"{ties.describe(feature_names)}, and a component can shrink onto them without end while "
-        "the scale follows; draws may do so at any time. Use InverseWishart(), whose scale is "
-        "fixed.",
-        PosteriorWarning,
-        stacklevel=3,
-    )
+    """Warn of improprieties."""
+    for message in improprieties(priors, X, n_components, feature_names):
+        warnings.warn(message, PosteriorWarning, stacklevel=3)

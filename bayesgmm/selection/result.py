@@ -55,7 +55,7 @@ class SelectionResult:
     feature_names : tuple of str
     data_name : str or None
     random_state : int
-        The seed from which every fit's own was derived.
+        The seed of every fit.
     seconds : float
         For the whole sweep.
     """

@@ -47,15 +47,13 @@ class _Settings:
     n_init: int | str
 
     def estimator(self, engine: str, covariance_type: str, n_components: int) -> Estimator:
-        # A fit's seed depends on what it is, not on what else the sweep holds.
-        place = [ENGINES.index(engine), list(FAMILIES).index(covariance_type), n_components]
-        seed = int(np.random.SeedSequence([self.seed, *place]).generate_state(1)[0])
+        # All with the same seed: what a sweep finds is what a fit on its own does.
         if engine == "em":
             return GaussianMixture(
                 n_components,
                 covariance_type=covariance_type,
                 n_init=self.n_init,
-                random_state=seed,
+                random_state=self.seed,
             )
         return BayesianGaussianMixture(
             n_components,
@@ -63,7 +61,7 @@ class _Settings:
             priors=self.priors,
             draws=self.draws,
             chains=self.chains,
-            random_state=seed,
+            random_state=self.seed,
             progressbar=False,
         )
 
@@ -206,7 +204,7 @@ class _Collected:
         if isinstance(fit, GaussianMixture):
             row = _em_row(fit, settings)
         else:
-            if not fit.diagnostics_.complete:
+            if fit.interrupted_:
                 raise KeyboardInterrupt  # was meant for the sweep
             loo, waic = fit.loo(), fit.waic()
             self.loo[covariance_type, k], self.waic[covariance_type, k] = loo, waic

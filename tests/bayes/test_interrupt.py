@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from bayesgmm import BayesianGaussianMixture
-from bayesgmm.bayes import assembly, nutpie_adapter, nuts
+from bayesgmm import BayesianGaussianMixture, select_components
+from bayesgmm.bayes import assembly, engines, nutpie_adapter, nuts
 from bayesgmm.bayes.interrupts import put_off_once
 from bayesgmm.bayes.labels import relabel
 from bayesgmm.bayes.modes import find_modes
@@ -151,12 +151,30 @@ def test_an_interrupt_while_draws_are_relabelled_is_put_off_once(n, monkeypatch,
     fit = BayesianGaussianMixture(1, draws=500, random_state=0, progressbar=False)
     if n == 1:
         assert fit.fit(X).diagnostics_.complete
+        assert fit.interrupted_
     else:
         with pytest.raises(KeyboardInterrupt):
             fit.fit(X)
         assert not hasattr(fit, "posterior_")
     assert capsys.readouterr().err.startswith("The draws are made")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("where", ["relabel", "visits"])
+def test_an_interrupt_that_is_put_off_ends_a_sweep(where, monkeypatch):
+    """Also while modes are looked at, and where there is no console to say so."""
+    module = {"relabel": assembly, "visits": engines}[where]
+    original = getattr(module, where)
+
+    def interrupted(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        return original(*arguments)
+
+    monkeypatch.setattr(module, where, interrupted)
+    monkeypatch.setattr(sys, "stderr", None)
+    X = np.random.default_rng(0).normal(size=(30, 1))
+    with pytest.raises(KeyboardInterrupt):
+        select_components(X, [1, 2], engines=("bayes",), draws=50, progressbar=False)
 
 
 def test_interrupts_that_others_handle_are_left_to_them():
