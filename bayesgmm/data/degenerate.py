@@ -70,6 +70,8 @@ def check_not_degenerate(
     if constant.all() if covariance_type == "spherical" else constant.any():
         _refuse_constant(np.flatnonzero(constant), low, covariance_type, feature_names)
     if covariance_type in {"full", "tied"} and values.shape[1] > 1:
+        if len(values) <= values.shape[1]:
+            _refuse_few_rows(values, used, covariance_type)
         correlation, sd = _correlation(values, used, low, spread)
         relations = _linear_relations(correlation, (rounding / sd) ** 2)
         if relations:

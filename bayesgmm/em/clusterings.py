@@ -42,7 +42,12 @@ class Rows:
         """The rows in coordinates that are uncorrelated, as many as their rank; or as scaled."""
         if self.problem.family.isotropic:
             return self.scaled
-        values, vectors = np.linalg.eigh(self.covariance)
+        if self.n < self.scaled.shape[1]:
+            root = self.problem.covariance_root / self.problem.scale[:, None]
+            values, vectors = np.linalg.eigh(root.T @ root)
+            vectors = root @ (vectors / np.sqrt(np.maximum(values, 1e-300)))
+        else:
+            values, vectors = np.linalg.eigh(self.covariance)
         kept = values > 1e-10 * values[-1]
         return self.scaled @ (vectors[:, kept] / np.sqrt(values[kept]))
 

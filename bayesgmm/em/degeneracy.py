@@ -68,7 +68,7 @@ def find_spikes(mixture: Mixture, problem: Problem) -> list[Spike]:
     if is_flat.any():
         few = n_rows < MANY * (problem.n_features + 1)
         # What share of a component's variance the ridge is in some direction.
-        share = _largest_share(mixture, np.diag(np.sqrt(problem.ridge)))
+        share = _largest_share(mixture, np.sqrt(problem.ridge))
         is_flat &= few | (share > HELD)
     is_spike = (n_rows < enough) | (relative < LOST) | is_flat
     return [
@@ -98,12 +98,19 @@ def flatness(mixture: Mixture, problem: Problem) -> np.ndarray:
 
 
 def _largest_share(mixture: Mixture, root: np.ndarray) -> np.ndarray:
-    """Largest eigenvalue of ``Sigma_k^-1 root root'`` of each component, (K,)."""
+    """Largest eigenvalue of ``Sigma_k^-1 root root'`` of each component, (K,).
+
+    A root (D,) is that of a diagonal matrix.
+    """
     whitening = mixture.kernel_factors
     if mixture.family.structure == "diagonal":
+        if root.ndim == 1:
+            return np.max((whitening * root) ** 2, axis=-1)
         relative = whitening[..., None] * root
     else:
-        relative = whitening @ root
+        relative = whitening * root if root.ndim == 1 else whitening @ root
+    if root.shape[-1] < len(root):
+        relative = relative.mT
     return np.linalg.eigvalsh(relative @ relative.mT)[:, -1]
 
 

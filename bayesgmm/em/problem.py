@@ -68,8 +68,13 @@ class Problem:
 
     @cached_property
     def covariance_root(self) -> np.ndarray:
-        """A (D, D) array R with ``R R'`` the covariance of all rows, which may be singular."""
-        covariance = self.centre_and_covariance[1]
+        """An array R, (D, D) or (D, N), with ``R R'`` the covariance of all rows, if singular."""
+        centre, covariance = self.centre_and_covariance
+        if len(self.X) < self.n_features:
+            share = np.full(len(self.X), 1.0 / len(self.X))
+            if self.sample_weight is not None:
+                share = self.sample_weight / self.n
+            return (self.X - centre).T * np.sqrt(share)
         sd = lengths(np.diag(covariance))
         # In units of the standard deviations, so that columns of very different scale do no harm.
         values, vectors = np.linalg.eigh(covariance / np.outer(sd, sd))

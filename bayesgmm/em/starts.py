@@ -88,10 +88,8 @@ def from_responsibilities(rows: Rows, responsibilities: np.ndarray) -> Mixture:
     r = responsibilities if weight is None else responsibilities * weight[:, None]
     counts = r.sum(axis=0)
     n, k, d = *r.shape, X.shape[1]
-    floor = rows.covariance / k ** (2.0 / d)
     is_diagonal = problem.family.structure == "diagonal"
-    if is_diagonal:
-        floor = np.diag(floor)
+    floor = (np.diag(rows.covariance) if is_diagonal else rows.covariance) / k ** (2.0 / d)
     means, scatter = np.empty((k, d)), np.empty((k, *floor.shape))
     step = 1 + STEP // (n * d)
     for j in range(0, k, step):

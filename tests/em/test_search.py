@@ -413,3 +413,32 @@ def test_a_run_that_has_collapsed_is_left_early(monkeypatch):
     assert len(caught) == 1
     assert fit.starts_.all_collapsed
     assert max(passes) < 300
+
+
+@pytest.mark.parametrize("weights", [None, np.linspace(0.5, 2.0, 12)])
+@pytest.mark.parametrize("family", ["diag", "spherical", "full"])
+def test_flatness_of_wide_data_is_that_of_their_singular_covariance(family, weights, rng):
+    """Fewer rows than columns, of different units: by the definition, in any case."""
+    X = rng.normal(size=(12, 30)) * np.logspace(-3, 3, 30) + 5.0
+    problem = Problem(X, family, sample_weight=weights, reg_covar=1e-4)
+    means = X[:2]
+    covariances = {
+        "diag": rng.uniform(0.5, 2.0, size=(2, 30)) * X.var(axis=0),
+        "spherical": np.array([0.5, 2.0]),
+        "full": np.stack([np.diag(s * X.var(axis=0)) for s in (0.3, 2.0)]),
+    }[family]
+    mixture = Mixture.from_covariances([0.5, 0.5], means, covariances, family)
+    share = np.full(12, 1 / 12) if weights is None else weights / weights.sum()
+    offsets = X - share @ X
+    whole = offsets.T @ (share[:, None] * offsets)
+    expected = [
+        1.0 / np.linalg.eigvals(np.linalg.solve(own, whole)).real.max()
+        for own in mixture.covariances
+    ]
+    np.testing.assert_allclose(flatness(mixture, problem), expected, rtol=1e-6)
+
+
+def test_wide_rows_are_whitened(rng):
+    rows = Rows(Problem(rng.normal(size=(12, 30)) * np.logspace(-3, 3, 30), "diag"))
+    assert rows.whitened.shape == (12, 11)
+    np.testing.assert_allclose(np.cov(rows.whitened.T, bias=True), np.eye(11), atol=1e-8)
