@@ -130,7 +130,7 @@ def messages(found: "Diagnostics", n_wanted: int | None = None) -> tuple[str, ..
         out.append(
             "The populations of particles disagree on the evidence (standard error of its "
             f"logarithm {found.evidence_error:.2f} nats, {MAX_EVIDENCE_ERROR} at most is wanted), "
-            "so that nearly all draws come from one of them, and better modes may be missing "
+            "so that most draws come from one or two of them, and better modes may be missing "
             "still: trust neither the evidence nor the draws. Take more particles (draws=)."
         )
     if ess < enough:
@@ -219,6 +219,8 @@ def _chains(found: "Diagnostics") -> str:
             f"unweighted ones (k-hat {found.importance.pareto_k:.2f}, below {MAX_PARETO_K:.2f} is "
             "wanted)"
         )
+    if found.evidence_error > MAX_EVIDENCE_ERROR:
+        return f"{n_chains} populations of particles disagree on the evidence"
     if found.chains["mode"].to_numpy().any():
         return f"{n_chains} chains sit in different modes: {chains_by_mode(found)}"
     if rhat > MAX_RHAT:

@@ -171,6 +171,8 @@ def test_what_samplers_know_to_be_missing_is_told(illness, limit, told, rng):
     assert not found.ok
     [message] = found.messages
     assert message.startswith(told)
+    if illness == "evidence_error":
+        assert found.verdict.startswith("4 populations of particles disagree on the evidence")
     assert f"{1.1 * limit:.0%}" in message or f"{1.1 * limit:.2f} nats" in message
     assert diagnosed(*chains(rng), **{illness: limit}).ok
 
