@@ -71,7 +71,7 @@ class Diagnostics:
         function is among the priors.
     unvisited : float
         How much of the posterior is held, by their normal approximations, by modes that EM found
-        and at which there is no draw and no chain began. Zero where a function is among the priors.
+        and at which there is no draw. Zero where a function is among the priors.
     places : tuple of float
         Shares of the draws at modes that hardly any draw is between, the largest first; one where
         there are none, or a function is among the priors. Numbers by component average over them.

@@ -195,13 +195,13 @@ def _sample_density(
 
     def look() -> Visits:
         if places.starts_at_modes:
-            return visits(modes, drawn.mixture, options["chains"])
+            return visits(modes, drawn.mixture)
         lp = drawn.sample_stats["lp"]
         best = drawn.mixture[np.unravel_index(lp.argmax(), lp.shape)]
         with threads.single_blas():
             run = run_accelerated(for_em, best, MAX_PASSES)
             reached = find_modes(posterior, [(run.mixture, for_em.hyper(run.mixture))])
-        return visits(modes_with(modes, reached), drawn.mixture, 0)
+        return visits(modes_with(modes, reached), drawn.mixture)
 
     return EngineResult(
         drawn.mixture,

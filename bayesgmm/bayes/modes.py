@@ -137,7 +137,7 @@ class Visits(NamedTuple):
     Attributes
     ----------
     missing : float
-        How much of the posterior modes hold at which there is no draw and no chain began.
+        How much of the posterior modes hold at which there is no draw.
     places : tuple of float
         Shares of the draws at modes, or groups of modes, that hardly any draw is between, the
         largest first; those below a twentieth are left out.
@@ -147,8 +147,8 @@ class Visits(NamedTuple):
     places: tuple[float, ...] = (1.0,)
 
 
-def visits(modes: Sequence[Mode], draws: Mixture, chains: int) -> Visits:
-    """Look where draws are, of ``chains`` that began at modes by their shares.
+def visits(modes: Sequence[Mode], draws: Mixture) -> Visits:
+    """Look at which modes draws are.
 
     A draw is at the mode that is nearest, and at all that are no farther than draws commonly are
     from theirs: modes lie close together where components are empty. Labels make no difference.
@@ -158,7 +158,6 @@ def visits(modes: Sequence[Mode], draws: Mixture, chains: int) -> Visits:
     some = draws.thin(_MAX_DRAWS)
     away = _squared_distances(_signature(modes, some), _signature(modes))
     held, nearest = shares(modes), away.min(axis=1)
-    held[allot(held, chains)] = 0.0
     common = np.maximum(nearest, np.median(nearest))
     held[(away <= common[:, None]).any(axis=0)] = 0.0
     return Visits(float(held.sum()), _places(modes, some))

@@ -220,22 +220,17 @@ def draws_at(*modes, n=50):
     return modes[0].posterior.unpack(np.array(thetas))[0]
 
 
-def missing(modes, draws, chains):
-    return visits(modes, draws, chains).missing
-
-
-def test_a_mode_counts_as_visited_where_a_draw_or_a_chain_is():
+def test_a_mode_counts_as_visited_where_a_draw_is():
     modes = two_modes()
     held = shares(modes)
     assert held.min() > 0.01
-    assert missing(modes, draws_at(*modes), 0) == 0.0
+    assert visits(modes, draws_at(*modes)).missing == 0.0
     for i in range(2):
         draws = draws_at(modes[i])
-        assert missing(modes, draws, 0) == pytest.approx(held[1 - i])
+        assert visits(modes, draws).missing == pytest.approx(held[1 - i])
         # Other names for the components are no other place.
         renamed = draws.permute(np.broadcast_to([1, 0], (*draws.batch_shape, 2)))
-        assert missing(modes, renamed, 0) == pytest.approx(held[1 - i])
-    assert missing(modes, draws_at(modes[0]), 100) == 0.0
+        assert visits(modes, renamed).missing == pytest.approx(held[1 - i])
 
 
 def test_modes_as_close_as_draws_commonly_are_count_as_visited():
@@ -243,8 +238,8 @@ def test_modes_as_close_as_draws_commonly_are_count_as_visited():
     near = Mode(first.place + 0.1 * first.basis[:, 0], first.basis, first.posterior)
     thetas = first.place - np.array([1.0, 1.0, 0.0])[:, None] * first.basis[:, 0]
     draws = first.posterior.unpack(thetas)[0]
-    assert missing([first, near], draws, 0) == 0.0
-    assert missing([first, second], draws, 0) > 0.1
+    assert visits([first, near], draws).missing == 0.0
+    assert visits([first, second], draws).missing > 0.1
 
 
 def test_only_modes_that_differ_by_more_than_names_are_added():
