@@ -325,10 +325,30 @@ def test_select_warns_of_the_chosen_fit_and_names_others_with_remarks(run):
     warned = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
     assert len(warned) == 1
     assert warned[0].startswith("warning: bayes, full, 2 components: ")
-    others = "fits with remarks, none of them chosen: bayes full 1 and bayes full 3; the table (-o)"
-    assert others in result.stderr
+    for size in (1, 3):
+        assert f"bayes full {size}, not chosen: " in result.stderr
+    kept = run("select", *words, "--max-components", 3, "-o", "t.csv")
+    others = (
+        "fits with remarks, none of them chosen: bayes full 1 and bayes full 3; the table (t.csv)"
+    )
+    assert others in kept.stderr
     quiet = run("select", *words, "--max-components", 3, "--quiet")
     assert quiet.stderr.splitlines() == warned
+
+
+def test_select_explains_criteria_that_are_missing(run, folder):
+    x = np.random.default_rng(0).normal(size=(120, 2)) + np.repeat([0, 5], 60)[:, None]
+    x[60:, 1] = 3.0
+    pd.DataFrame(x, columns=["a", "b"]).to_csv("stuck.csv", index=False)
+    words = ("select", "stuck.csv", "--engines", "em", "--max-components")
+    explained = "\n-: every start collapsed, so the likelihood has no bound; not compared\n"
+    assert explained not in run(*words, 1).stdout
+    two = run(*words, 2)
+    assert explained in two.stdout
+    assert "em diag 2, not chosen: Every start collapsed: component" in two.stderr
+    assert "column 'b' is always 3 there" in two.stderr
+    many = run(*words, 5)
+    assert "diag 5; the table (-o) has them" in many.stderr
 
 
 def test_select_tells_what_failed(run, folder):
