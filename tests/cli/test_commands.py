@@ -162,6 +162,22 @@ def test_report_and_select_make_the_same_fits_by_default():
         assert report[name] == select[name]
 
 
+def test_columns_that_may_be_codes_are_told(run, folder):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"height": rng.normal(size=60), "smoker": rng.permutation(60) % 2})
+    table["grade"], table["halves"] = rng.permutation(60) % 5 + 1.0, rng.permutation(60) % 3 / 2
+    table["many"] = rng.permutation(60) % 6
+    table.to_csv("codes.csv", index=False)
+    table[:29].to_csv("short.csv", index=False)
+    words = ("-k", 1, "--family", "diag")
+    said = "few different values, all whole numbers: 'smoker' (2) and 'grade' (5); codes of groups"
+    assert said in run("fit", "codes.csv", *words).stderr
+    every = ",".join(table.columns)
+    for quiet in (["--quiet"], ["--columns", every]):
+        assert "few different" not in run("fit", "codes.csv", *words, *quiet).stderr
+    assert "few different" not in run("fit", "short.csv", *words).stderr
+
+
 def test_columns_are_taken_as_asked(run, folder, measurements):
     result = run("fit", "data.csv", "-k", 1, "--columns", "weight, id", "-o", "fit.json")
     assert result.exit_code == 0
