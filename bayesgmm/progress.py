@@ -1,11 +1,26 @@
-"""Progress on standard error: of long loops of fits, and of what has no known length."""
+"""Progress on standard error, to those who watch: of loops, and of what has no known length."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def watched_console(show: bool) -> "Console | None":
+    """Standard error, if progress is to be shown and it is a terminal or a notebook's."""
+    if not show:
+        return None
+    from rich.console import Console
+
+    # Elsewhere rich leaves an empty line for each bar that is gone.
+    console = Console(stderr=True)
+    return console if console.is_terminal or console.is_jupyter else None
 
 
 class Progress:
-    """A progress bar on standard error, or nothing.
+    """A progress bar on standard error, or nothing where it is neither terminal nor notebook.
 
     As a context manager it gives a function to be told what begins now, or, at the end, that
     nothing is left: whatever began before is then done.
@@ -18,15 +33,14 @@ class Progress:
     """
 
     def __init__(self, show: bool, total: int):
-        self.show, self.total = show, total
+        self.console, self.total = watched_console(show), total
 
     def __enter__(self) -> Callable[[str], None]:
-        if not self.show:
+        if self.console is None:
             return lambda _: None
-        from rich.console import Console
         from rich.progress import Progress
 
-        self.bar = Progress(console=Console(stderr=True), transient=True)
+        self.bar = Progress(console=self.console, transient=True)
         self.bar.start()
         task = self.bar.add_task("", total=self.total)
         started = iter([0])
@@ -37,17 +51,13 @@ class Progress:
         return advance
 
     def __exit__(self, *_: object) -> None:
-        if self.show:
+        if self.console is not None:
             self.bar.stop()
 
 
 @contextmanager
 def working(what: str, show: bool) -> Iterator[None]:
     """Show that something is under way, for as long as it is, or nothing."""
-    if not show:
-        yield
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(what):
+    console = watched_console(show)
+    with nullcontext() if console is None else console.status(what):
         yield

@@ -7,6 +7,7 @@ from threading import Event
 
 from bayesgmm.bayes import raw_draws
 from bayesgmm.core import threads
+from bayesgmm.progress import watched_console
 
 
 def run_in_threads(
@@ -66,12 +67,12 @@ def run_in_threads(
 
 @contextmanager
 def _progress(total: int, what: str, progressbar: bool) -> Iterator[Callable[[int], None]]:
-    if not progressbar:
+    console = watched_console(progressbar)
+    if console is None:
         yield lambda done: None
         return
-    from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with Progress(console=console, transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.advance(task, done)

@@ -25,8 +25,16 @@ from pytensor.tensor.variable import TensorVariable
 from bayesgmm.bayes import rewrites  # noqa: F401 (registers the rewrites)
 from bayesgmm.bayes.numba_kernels import scale_ndim
 from bayesgmm.bayes.ops import MixtureLogDensity, log_density_graph
+from bayesgmm.data.wording import did_you_mean
 
 __all__ = ["MvNormalMixture", "component_index"]
+
+# PyMC's own arguments of distributions, some of which it refuses itself.
+_OF_PYMC = {"shape", "size", "rng", "return_next_rng", "dims", "initval"}
+_OURS = ("chol", "cov", "tau", "sigma", "whitening", "weights")
+_ELSEWHERE = {"sd": "sigma", "lower": "chol", "covariances": "cov", "prec": "tau"}
+# A first axis of means this many times as long as the weights may be one of rows.
+_FAR_MORE = 5
 
 
 class MvNormalMixtureRV(SymbolicRandomVariable):
@@ -129,7 +137,13 @@ def _mixture_logprob(
 ) -> TensorVariable:  # fmt: skip
     [value] = values
     if not op.univariate:
-        _check_equal("columns", mu=mu.type.shape[-1], **{"the data": value.type.shape[-1]})
+        columns = value.type.shape[-1]
+        if value.ndim == mu.type.shape[-1] == 1 and columns not in (None, 1):
+            raise ValueError(
+                "MvNormalMixture's data need an axis of columns where mu has shape (K, 1), got "
+                f"shape ({columns},): give y[:, None], or mu and sigma of shape (K,)."
+            )
+        _check_equal("columns", mu=mu.type.shape[-1], **{"the data": columns})
     else:
         value, mu, scale = value[..., None], mu[..., None], scale[..., None]
     log_density = _log_density(op.kind, value, w, mu, scale)
@@ -205,6 +219,8 @@ class MvNormalMixture(Continuous):
     ValueError
         If not exactly one of ``chol``, ``cov``, ``tau``, ``sigma`` and ``whitening`` is given, or
         the shapes do not fit.
+    TypeError
+        If there is no such argument.
 
     Notes
     -----
@@ -244,6 +260,9 @@ class MvNormalMixture(Continuous):
         **kwargs: Any,
     ) -> TensorVariable:
         """Return a variable with this distribution that belongs to no model."""
+        for unknown in sorted(kwargs.keys() - _OF_PYMC):
+            near = did_you_mean(unknown, [*_OURS, *_ELSEWHERE], _ELSEWHERE)
+            raise TypeError(f"MvNormalMixture has no argument {unknown!r}{near}.")
         given = {
             name: pt.as_tensor(value).astype("float64")
             for name, value in [
@@ -275,14 +294,16 @@ class MvNormalMixture(Continuous):
                 "of shape (K, 1)."
             )
         n_components = mu.type.shape[0 if univariate else -2]
-        if not univariate and n_components != w.type.shape[-1] == mu.type.shape[-1] is not None:
+        n_weights = w.type.shape[-1]
+        is_by_row = not univariate and n_weights == mu.type.shape[-1] is not None
+        if is_by_row and n_components is not None and n_components > _FAR_MORE * n_weights:
             raise ValueError(
                 "MvNormalMixture's parameters need the same number of components: w has "
-                f"{w.type.shape[-1]}, mu has {n_components}, its shape being (K, D). For a mean "
+                f"{n_weights}, mu has {n_components}, its shape being (K, D). For a mean "
                 "for each row, of data that are numbers, give mu[..., None] of shape (N, K, 1), "
                 "sigma of shape (K, 1) and data of shape (N, 1)."
             )
-        _check_equal("components", w=w.type.shape[-1], mu=n_components)
+        _check_equal("components", w=n_weights, mu=n_components)
         if name == "sigma":
             kind, scale = "diagonal", _fit_sigma(scale, mu)
         else:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# So few different whole numbers in so many rows are more likely codes than measurements.
+_FEW_VALUES, _MANY_ROWS = 5, 30
+
+
 @dataclass(frozen=True)
 class Table:
     """The columns to work on, all numbers.
@@ -78,10 +82,30 @@ def read_data(
     if left_out:
         reasons = ", ".join(f"{column} ({reason})" for column, reason in left_out.items())
         screen.note(f"left out: {reasons}")
+    if columns is None:
+        _tell_codes(frame, screen)
     name, title, units = stem_of(Path(data)), None, {}
     if data in DATASETS:
         name, title, units = data, DATASETS[data].title, DATASETS[data].units
     return Table(frame, name, title, units, left_out, incomplete)
+
+
+def _tell_codes(frame: "pd.DataFrame", screen: Screen) -> None:
+    """Say which columns may hold codes of groups, which are as numbers as measurements are."""
+    from bayesgmm.data.wording import joined
+
+    if len(frame) < _MANY_ROWS:
+        return
+    few = [
+        f"{column!r} ({values.nunique()})"
+        for column, values in frame.items()
+        if 1 < values.nunique() <= _FEW_VALUES and (values % 1 == 0).all()
+    ]
+    if few:
+        screen.note(
+            f"few different values, all whole numbers: {joined(few, quote=False)}; codes of groups "
+            "are no measurements: choose columns with --columns where they are such"
+        )
 
 
 def read_rows(

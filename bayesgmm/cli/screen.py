@@ -11,12 +11,16 @@ from bayesgmm.cli.wording import in_options
 from bayesgmm.progress import working
 
 
-def warn(text: str) -> None:
-    """Say something that the user should not miss."""
+def in_own_words(text: str) -> str:
+    """A message of the library in terms of the options of the command that runs."""
     # There is none in a thread, as where the fits of a pool warn.
     context = click.get_current_context(silent=True)
-    text = text if context is None else in_options(text, context.command)
-    click.echo(f"warning: {text}", err=True)
+    return text if context is None else in_options(text, context.command)
+
+
+def warn(text: str) -> None:
+    """Say something that the user should not miss."""
+    click.echo(f"warning: {in_own_words(text)}", err=True)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import click
 
 from bayesgmm.cli import options
 from bayesgmm.cli.inputs import read_data
-from bayesgmm.cli.screen import Screen, warn
+from bayesgmm.cli.screen import Screen, in_own_words, warn
 from bayesgmm.cli.tables import aligned, fixed
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from bayesgmm.selection.result import SelectionResult
 
+# As many remarks on fits that were not chosen are told where nothing keeps them.
+_FEW = 4
 _EM = {"log-lik.": "log_likelihood", "BIC": "bic", "ICL": "icl", "AIC": "aic"}
 _BAYES = {
     "elpd LOO": "elpd_loo",
@@ -101,7 +103,7 @@ def select(
             progressbar=screen.has_bars,
             data_name=table.name,
         )
-    tell_troubles(result, screen, f"the table ({'-o' if output is None else output})")
+    tell_troubles(result, screen, None if output is None else f"the table ({output})")
     click.echo("\n".join(_summary(result)))
     if output is not None:
         with replacing(output) as part:
@@ -109,27 +111,40 @@ def select(
         screen.note(f"the table is in {output}")
 
 
-def tell_troubles(result: "SelectionResult", screen: Screen, place: str) -> None:
-    """Say which fits failed, what is to be said of the chosen ones, and where to read of others."""
+def tell_troubles(result: "SelectionResult", screen: Screen, place: str | None) -> None:
+    """Say which fits failed, what is to be said of the chosen ones, and where to read of others.
+
+    Parameters
+    ----------
+    result : SelectionResult
+    screen : Screen
+    place : str or None
+        What keeps all remarks; where nothing does, a few are told here.
+    """
     from bayesgmm.data.wording import joined, plural
 
     table = result.table
     chosen = result.best_row[["covariance_type", "n_components"]]
     is_chosen = (table[["covariance_type", "n_components"]] == chosen).all(axis=1)
-    others = []
+    others: dict[str, str] = {}
     for row in table.assign(is_chosen=is_chosen).query("status != 'ok'").to_dict("records"):
         size = plural(row["n_components"], "component")
         model = f"{row['engine']}, {row['covariance_type']}, {size}"
         note = " ".join(str(row["note"]).split())
+        # The gravest; the table and the report have the others.
+        first = f"{note.split('. ')[0].removesuffix('.')}."
         if row["status"] == "failed":
             warn(f"{model}: failed: {note}")
         elif row["is_chosen"]:
-            # The first sentence is the gravest; the table and the report have the others.
-            warn(f"{model}: {note.split('. ')[0].removesuffix('.')}.")
+            warn(f"{model}: {first}")
         else:
-            others.append(f"{row['engine']} {row['covariance_type']} {row['n_components']}")
-    if others:
+            others[f"{row['engine']} {row['covariance_type']} {row['n_components']}"] = first
+    if place is None and len(others) <= _FEW:
+        for fit, first in others.items():
+            screen.note(f"{fit}, not chosen: {in_own_words(first)}")
+    elif others:
         fits = joined(others, quote=False)
+        place = place or "the table (-o)"
         screen.note(f"fits with remarks, none of them chosen: {fits}; {place} has them")
 
 
@@ -145,7 +160,12 @@ def _summary(result: "SelectionResult") -> list[str]:
     ):
         part = table.loc[(table["engine"] == engine) & (table["status"] != "failed")]
         if len(part):
-            lines += [title, _criteria(part, shown), ""]
+            lines += [title, _criteria(part, shown)]
+            if engine == "em" and part["bic"].isna().any():
+                lines.append(
+                    "-: every start collapsed, so the likelihood has no bound; not compared"
+                )
+            lines.append("")
     evidence = Evidence(result)
     choice = Context(evidence, result.data_name or "data").choice
     sentences = (

@@ -1,8 +1,11 @@
 """Rows of low density: anomaly detection with a promised rate."""
 
 import warnings
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin, clone
@@ -10,7 +13,9 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm.core.random_state import as_generator
+from bayesgmm.data.arguments import refuse_keywords
 from bayesgmm.data.validate import as_data
+from bayesgmm.data.wording import did_you_mean
 from bayesgmm.em.estimator import GaussianMixture
 from bayesgmm.exceptions import DataError, DegeneracyWarning
 from bayesgmm.prediction import MixturePredictor
@@ -21,6 +26,16 @@ N_SIMULATED = 50_000
 FALSE_ALARM_RATE = 0.01
 # Without an estimator, EM with up to this many components competes by BIC.
 MAX_COMPONENTS = 5
+# Arguments of the estimators.
+_GIVE = "give estimator={}GaussianMixture(2{}) or the like"
+_OF_ESTIMATORS = {
+    **{name: _GIVE.format("", f", {name}=...") for name in GaussianMixture._get_param_names()},
+    **{
+        name: _GIVE.format("Bayesian", f", {name}=...")
+        for name in ("priors", "sampler", "draws", "tune", "chains", "checkpoint")
+    },
+    "n_components": _GIVE.format("", ""),
+}
 
 
 class _Ours(HasMethods):
@@ -34,6 +49,24 @@ class _Ours(HasMethods):
             "a GaussianMixture or BayesianGaussianMixture of bayesgmm, "
             "such as bayesgmm.GaussianMixture(2),"
         )
+
+
+def _refusing_others[Init: Callable[..., None]](init: Init) -> Init:
+    """Refuse arguments that ``init`` does not have, and leave it the signature that it has."""
+    known = [name for name in signature(init).parameters if name != "self"]
+
+    @wraps(init)
+    def checked(self: Any, *arguments: Any, **named: Any) -> None:
+        for name in named:
+            if name in known:
+                continue
+            if name in _OF_ESTIMATORS:
+                refuse_keywords("GaussianMixtureOutlierDetector", [name], _OF_ESTIMATORS)
+            near = did_you_mean(name, known)
+            raise TypeError(f"GaussianMixtureOutlierDetector has no argument {name!r}{near}.")
+        init(self, *arguments, **named)
+
+    return cast(Init, checked)
 
 
 class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
@@ -62,6 +95,11 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
     n_features_in_ : int
     feature_names_in_ : (D,) array of str
         Set when the data name their columns.
+
+    Raises
+    ------
+    TypeError
+        For arguments that belong to the estimator, or to nothing; the message says where.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -71,6 +109,7 @@ class GaussianMixtureOutlierDetector(OutlierMixin, BaseEstimator):
         "random_state": ["random_state", np.random.Generator],
     }
 
+    @_refusing_others
     def __init__(
         self,
         estimator: Any = None,

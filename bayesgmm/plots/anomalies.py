@@ -13,7 +13,7 @@ from bayesgmm.plots.density import draw_contours
 from bayesgmm.plots.density_1d import draw_density_1d
 from bayesgmm.plots.labels import label_outlines, label_strip
 from bayesgmm.plots.marks import thin_rows
-from bayesgmm.plots.scene import feature_pair, mixture_of, read_scene
+from bayesgmm.plots.scene import feature_pair, mixture_of, note_on_choice, read_scene
 from bayesgmm.plots.style import KeyEntry, axes_or_new, describe, key, palette_of
 
 _MASSES = (0.5, 0.9, 0.99)
@@ -107,7 +107,7 @@ def plot_anomalies(
         found += f", the lowest {len(numbered)} numbered"
     entries.append((rings, found))
     ax.set_xlabel(view.labels[0])
-    key(ax, entries, palette, note)
+    key(ax, entries, palette, note, note_on_choice(scene, 2, features))
     describe(ax, f"{found}, by {' and '.join(view.labels)}.")
     return ax
 

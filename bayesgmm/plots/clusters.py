@@ -18,6 +18,7 @@ from bayesgmm.plots.scene import (
     check_prob,
     feature_pair,
     mixture_of,
+    note_on_choice,
     read_scene,
     rows_in_doubt,
 )
@@ -65,8 +66,8 @@ def plot_clusters(
         An EM fit to draw over a posterior. Its components need not be in the same order.
     features : two names or positions, optional
         Features to draw; by default the two in which the components differ most, by the share of
-        variance between components. Ellipses are those of the marginal mixture; memberships use
-        all features.
+        variance between components; the key says so. Ellipses are those of the marginal mixture;
+        memberships use all features.
     prob : float, default 0.9
         Content of an ellipse: the share of its own component's rows that it holds.
     n_draws : int, default 40
@@ -101,7 +102,7 @@ def plot_clusters(
     )
     ax.set_xlabel(view.labels[0])
     ax.set_ylabel(view.labels[1])
-    key(ax, entries, palette_of(ax), note)
+    key(ax, entries, palette_of(ax), note, note_on_choice(scene, 2, features))
     describe(ax, _sentence(view, memberships, prob))
     return ax
 

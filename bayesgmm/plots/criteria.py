@@ -53,7 +53,8 @@ _FAMILY_LOOKS = {
 }
 # What is worse than the best by this many times the median distance would flatten all the rest.
 _OFF_SCALE = 4.0
-_DODGE = 0.09
+# How far lines with bars stand apart at each K, at most, and all of them together.
+_DODGE, _DODGED = 0.2, 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +115,8 @@ def plot_criteria(
     )
     limits = _limits(lines)
     # Bars on each other could not be told apart; lines can, and keep their true place.
-    dodge = _DODGE if wanted[0].higher_is_better else 0.0
+    apart = min(_DODGE, _DODGED / max(1, len(lines) - 1))
+    dodge = apart if wanted[0].higher_is_better else 0.0
     for i, line in enumerate(lines):
         shift = (i - (len(lines) - 1) / 2) * dodge
         _draw_line(ax, line, shift, chosen_family, palette)

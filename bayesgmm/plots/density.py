@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from bayesgmm.plots.density_1d import plot_density_1d
 from bayesgmm.plots.geometry import GRID_DRAWS, density_levels, grid
 from bayesgmm.plots.marks import thin_rows
-from bayesgmm.plots.scene import Scene, check_prob, feature_pair, read_scene
+from bayesgmm.plots.scene import Scene, check_prob, feature_pair, note_on_choice, read_scene
 from bayesgmm.plots.style import NBSP, axes_or_new, describe, halo, key, palette_of, percent
 
 _WIDTHS = (1.8, 1.3, 0.9)
@@ -37,7 +37,7 @@ def plot_density(
         Rows to draw as dots; of more than 2000 a random 2000.
     features : two names or positions, optional
         Features to draw, whose marginal mixture this is; by default the two in which the
-        components differ most.
+        components differ most, by the share of variance between components; the key says so.
     masses : sequence of float, default (0.5, 0.9, 0.99)
         Shares enclosed.
     ax : matplotlib Axes, optional
@@ -65,7 +65,7 @@ def plot_density(
             *view.values[shown].T, s=8, color=palette.muted, alpha=0.5, linewidths=0, gid="rows"
         )
     draw_contours(ax, view, masses)
-    key(ax, [], palette, note)
+    key(ax, [], palette, note, note_on_choice(scene, 2, features))
     ax.set_xlabel(view.labels[0])
     ax.set_ylabel(view.labels[1])
     kind = "posterior predictive density" if view.mixture.batch_shape else "density"

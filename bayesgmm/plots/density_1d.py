@@ -10,7 +10,14 @@ from matplotlib.patches import Patch
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.data.wording import plural
 from bayesgmm.plots.geometry import GRID_DRAWS, grid
-from bayesgmm.plots.scene import Scene, check_prob, feature_index, most_separating, read_scene
+from bayesgmm.plots.scene import (
+    Scene,
+    check_prob,
+    feature_index,
+    most_separating,
+    note_on_choice,
+    read_scene,
+)
 from bayesgmm.plots.style import (
     EM_DASHES,
     KeyEntry,
@@ -49,8 +56,9 @@ def plot_density_1d(
     X : (N, D) array-like or frame, optional
         Rows for the histogram.
     feature : name or position, optional
-        By default the feature in which the components differ most. With several features the
-        density is that of the marginal mixture.
+        By default the feature in which the components differ most, by the share of its variance
+        between components; the key says so. With several features the density is that of the
+        marginal mixture.
     prob : float, default 0.9
         Content of the band.
     ax : matplotlib Axes, optional
@@ -67,7 +75,7 @@ def plot_density_1d(
     ax = axes_or_new(ax)
     view = scene.restrict((chosen,))
     entries = draw_density_1d(ax, view, prob)
-    key(ax, entries, palette_of(ax))
+    key(ax, entries, palette_of(ax), note_on_choice(scene, 1, feature))
     # The labels of the peaks stand above them.
     ax.set_ylim(0.0, 1.05 * ax.get_ylim()[1])
     ax.set_xlabel(view.labels[0])

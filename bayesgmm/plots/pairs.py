@@ -16,6 +16,7 @@ from bayesgmm.plots.scene import (
     check_prob,
     feature_index,
     most_separating,
+    note_on_choice,
     read_scene,
     rows_in_doubt,
 )
@@ -111,8 +112,7 @@ def plot_pairs(
                 ax.set_ylabel(_wrapped(view.labels[-1]))
     in_doubt = int(rows_in_doubt(memberships).sum())
     notes.add(f"{in_doubt} of {len(memberships)} rows in doubt")
-    if n < scene.mixture.n_features and features is None:
-        notes.add(f"the {n} of {scene.mixture.n_features} features that differ most")
+    notes.add(note_on_choice(scene, n, features))
     _key(figure, scene.mixture, entries, sorted(notes - {""}))
     return figure
 

@@ -147,6 +147,14 @@ def most_separating(mixture: Mixture, n: int) -> list[int]:
     return [int(j) for j in order[:n]]
 
 
+def note_on_choice(scene: Scene, n: int, features: Any) -> str:
+    """How ``n`` of more features were chosen, unless the caller did."""
+    if features is not None or n >= scene.mixture.n_features:
+        return ""
+    number, verb = ("one", "differs") if n == 1 else (n, "differ")
+    return f"the {number} of {scene.mixture.n_features} features that {verb} most"
+
+
 def rows_in_doubt(memberships: np.ndarray) -> np.ndarray:
     """Which rows have no membership of 90 % or more, (N,) bool."""
     return memberships.max(axis=1) < SURE

@@ -168,16 +168,15 @@ def halo(palette: Palette, width: float = 3.0) -> list[AbstractPathEffect]:
 
 
 def key(
-    ax: Axes, entries: Sequence[KeyEntry], palette: Palette, note: str = "", *, above: float = 0.0
+    ax: Axes, entries: Sequence[KeyEntry], palette: Palette, *notes: str, above: float = 0.0
 ) -> None:
     """A frameless key above the Axes, in as many columns as their width allows.
 
     Where a title is wanted too, give it room with ``ax.set_title(..., pad=30)``; the key goes with
     ``ax.get_legend().remove()``. ``above`` is room to leave under it, in lines.
     """
-    entries = list(entries)
-    if note:
-        entries.append((Line2D([], [], linestyle="none"), note))
+    unmarked = Line2D([], [], linestyle="none")
+    entries = [*entries, *((unmarked, note) for note in notes if note)]
     if not entries:
         return
     handles, labels = zip(*entries, strict=True)

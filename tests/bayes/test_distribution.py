@@ -1,5 +1,7 @@
 """MvNormalMixture as a PyMC distribution: log-density, draws, models, errors; backends (slow)."""
 
+import re
+
 import cloudpickle
 import numpy as np
 import pymc as pm
@@ -363,13 +365,42 @@ def test_data_with_another_number_of_columns():
         logp(rv, np.zeros((4, 3)))
 
 
+def test_numbers_under_means_of_one_column_need_a_column_too():
+    y = X[:, 0]
+    with pm.Model() as model:
+        MvNormalMixture("y", W, MU[:, :1], sigma=SD[:, :1], observed=y)
+    with pytest.raises(ValueError, match=r"got shape \(60,\): give y\[:, None\]"):
+        model.logp()
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("sd", " (did you mean 'sigma'?)"), ("chool", " (did you mean 'chol'?)"), ("qqqqq", "")],
+)
+def test_unknown_arguments_are_named(name, near):
+    with pytest.raises(TypeError, match=re.escape(f"no argument '{name}'{near}.")):
+        MvNormalMixture.dist(W, MU, **{name: SD})
+
+
+def test_components_may_be_known_to_the_model_only():
+    with pm.Model(coords={"c": range(2)}):
+        x, y = pm.Normal("x", dims="c"), pm.Normal("y", dims="c")
+        mu = pt.stack([x, y], axis=-1)
+        MvNormalMixture("rows", W[:2] * 2, mu, sigma=1.0, observed=X)
+
+
+def test_a_forgotten_weight_is_no_mean_for_each_row():
+    with pytest.raises(ValueError, match=r"components: w has 2, mu has 3\.$"):
+        MvNormalMixture.dist([0.3, 0.7], MU, chol=CHOL)
+
+
 def test_means_of_rows_have_an_axis_for_the_columns():
     """Of a mixture of regressions: as many components as weights, one mean for each row."""
-    mu = np.arange(8.0).reshape(4, 2)
+    mu = np.arange(24.0).reshape(12, 2)
     sigma, w = np.array([0.5, 2.0]), [0.3, 0.7]
     with pytest.raises(ValueError, match=r"give mu\[..., None\] of shape \(N, K, 1\)"):
         MvNormalMixture.dist(w, mu, sigma=sigma)
-    y = np.array([0.2, 2.5, 5.5, 6.0])
+    y = mu[:, 0] + np.linspace(-1, 2, 12)
     rv = MvNormalMixture.dist(w, mu[..., None], sigma=sigma[:, None])
     expected = np.log(w @ norm(mu, sigma).pdf(y[:, None]).T)
     np.testing.assert_allclose(logp(rv, y[:, None]), expected)

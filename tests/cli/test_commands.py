@@ -162,6 +162,22 @@ def test_report_and_select_make_the_same_fits_by_default():
         assert report[name] == select[name]
 
 
+def test_columns_that_may_be_codes_are_told(run, folder):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"height": rng.normal(size=60), "smoker": rng.permutation(60) % 2})
+    table["grade"], table["halves"] = rng.permutation(60) % 5 + 1.0, rng.permutation(60) % 3 / 2
+    table["many"] = rng.permutation(60) % 6
+    table.to_csv("codes.csv", index=False)
+    table[:29].to_csv("short.csv", index=False)
+    words = ("-k", 1, "--family", "diag")
+    said = "few different values, all whole numbers: 'smoker' (2) and 'grade' (5); codes of groups"
+    assert said in run("fit", "codes.csv", *words).stderr
+    every = ",".join(table.columns)
+    for quiet in (["--quiet"], ["--columns", every]):
+        assert "few different" not in run("fit", "codes.csv", *words, *quiet).stderr
+    assert "few different" not in run("fit", "short.csv", *words).stderr
+
+
 def test_columns_are_taken_as_asked(run, folder, measurements):
     result = run("fit", "data.csv", "-k", 1, "--columns", "weight, id", "-o", "fit.json")
     assert result.exit_code == 0
@@ -325,10 +341,30 @@ def test_select_warns_of_the_chosen_fit_and_names_others_with_remarks(run):
     warned = [line for line in result.stderr.splitlines() if line.startswith("warning: ")]
     assert len(warned) == 1
     assert warned[0].startswith("warning: bayes, full, 2 components: ")
-    others = "fits with remarks, none of them chosen: bayes full 1 and bayes full 3; the table (-o)"
-    assert others in result.stderr
+    for size in (1, 3):
+        assert f"bayes full {size}, not chosen: " in result.stderr
+    kept = run("select", *words, "--max-components", 3, "-o", "t.csv")
+    others = (
+        "fits with remarks, none of them chosen: bayes full 1 and bayes full 3; the table (t.csv)"
+    )
+    assert others in kept.stderr
     quiet = run("select", *words, "--max-components", 3, "--quiet")
     assert quiet.stderr.splitlines() == warned
+
+
+def test_select_explains_criteria_that_are_missing(run, folder):
+    x = np.random.default_rng(0).normal(size=(120, 2)) + np.repeat([0, 5], 60)[:, None]
+    x[60:, 1] = 3.0
+    pd.DataFrame(x, columns=["a", "b"]).to_csv("stuck.csv", index=False)
+    words = ("select", "stuck.csv", "--engines", "em", "--max-components")
+    explained = "\n-: every start collapsed, so the likelihood has no bound; not compared\n"
+    assert explained not in run(*words, 1).stdout
+    two = run(*words, 2)
+    assert explained in two.stdout
+    assert "em diag 2, not chosen: Every start collapsed: component" in two.stderr
+    assert "column 'b' is always 3 there" in two.stderr
+    many = run(*words, 5)
+    assert "diag 5; the table (-o) has them" in many.stderr
 
 
 def test_select_tells_what_failed(run, folder):

@@ -201,6 +201,20 @@ def test_impossible_arguments_are_refused(normal_rows, arguments):
         GaussianMixtureOutlierDetector(**arguments).fit(normal_rows)
 
 
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("n_components", "takes no n_components=: give estimator=GaussianMixture(2) or"),
+        ("covariance_type", "give estimator=GaussianMixture(2, covariance_type=...) or"),
+        ("draws", "give estimator=BayesianGaussianMixture(2, draws=...) or"),
+        ("contaminaton", "no argument 'contaminaton' (did you mean 'contamination'?)."),
+    ],
+)
+def test_arguments_of_the_estimator_are_told_where_they_belong(argument, said):
+    with pytest.raises(TypeError, match=re.escape(said)):
+        GaussianMixtureOutlierDetector(**{argument: 2})
+
+
 # By the default, a false-alarm rate, the three blobs of the checks need not hold an outlier.
 @parametrize_with_checks(
     [GaussianMixtureOutlierDetector(GaussianMixture(1), contamination=0.1, random_state=0)]

@@ -326,7 +326,8 @@ def test_an_interrupt_leaves_the_fit_as_it_was(X, fit, monkeypatch):
     assert vars(fit) == before
 
 
-def test_progress_is_told_on_standard_error_when_asked(X, fit, capfd):
+def test_progress_is_told_on_standard_error_when_asked(X, fit, capfd, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
     refit_sds(fit, X, "weighted", 4)
     assert capfd.readouterr() == ("", "")
     refit_sds(fit, X, "weighted", 4, progressbar=True)

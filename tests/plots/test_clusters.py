@@ -1,3 +1,5 @@
+from functools import partial
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -5,7 +7,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from bayesgmm.exceptions import DataError
-from bayesgmm.plots import LIGHT, plot_clusters, plot_pairs
+from bayesgmm.plots import LIGHT, plot_anomalies, plot_clusters, plot_density, plot_pairs
 from bayesgmm.plots.geometry import ellipse
 
 from .conftest import by_gid, draws_around, key_texts
@@ -158,6 +160,10 @@ def test_several_features_are_drawn_by_their_marginals_with_all_memberships(wide
     (lines,) = by_gid(ax, "ellipses-em")
     expected = ellipse(mixture.means[:, [0, 2]], np.stack([np.eye(2)] * 2), 0.9)
     np.testing.assert_allclose([path.vertices for path in lines.get_paths()], expected)
+    for plot in (plot_clusters, plot_density, partial(plot_anomalies, threshold=-9.0)):
+        assert "the 2 of 3 features that differ most" in key_texts(plot(mixture, X))
+        told = key_texts(plot(mixture, X, features=["a", "b"]))
+        assert not any("features" in text for text in told)
     ax = plot_clusters(mixture, X, features=["a", "b"])
     assert drawn_rows(ax, 1) + drawn_rows(ax, 2) == 80, "no doubt when feature c counts"
 

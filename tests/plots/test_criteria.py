@@ -210,3 +210,18 @@ def test_axes_are_used(table, plt):
     _, ax = plt.subplots()
     assert plot_criteria(table, ax=ax) is ax
     assert plt.get_fignums() == [ax.figure.number]
+
+
+def test_marks_with_bars_stand_clear_of_each_other(table):
+    """At the size of the panel, with a line for each family and for the second criterion."""
+    more = [table.assign(covariance_type=table.covariance_type.map(str)), table]
+    more[0].covariance_type = more[0].covariance_type.replace({"full": "diag", "tied": "spherical"})
+    for shown in (table, pd.concat(more, ignore_index=True)):
+        figure = plot_criteria_panel(shown)
+        figure.canvas.draw()
+        ax = figure.axes[1]
+        lines = [line for line in ax.lines if (line.get_gid() or "").startswith("elpd_")]
+        at_two = [ax.transData.transform((line.get_xdata()[1], 0.0))[0] for line in lines]
+        size = lines[0].get_markersize() * figure.dpi / 72
+        assert np.diff(np.sort(at_two)).min() > size
+        assert np.ptp([line.get_xdata()[1] for line in lines]) < 0.7, "within the shade of one K"

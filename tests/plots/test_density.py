@@ -95,7 +95,10 @@ def test_feature_by_name_is_the_marginal(em, rows):
         for w, m, c in zip(em.weights, em.means, em.covariances, strict=True)
     )
     np.testing.assert_allclose(y, expected)
-    assert plot_density_1d(em).get_xlabel() == "length", "where the components differ most"
+    assert key_texts(ax) == ["rows", "density"]
+    chosen = plot_density_1d(em)
+    assert chosen.get_xlabel() == "length", "where the components differ most"
+    assert key_texts(chosen)[-1] == "the one of 2 features that differs most"
 
 
 def test_anomalies_are_the_rows_below_the_threshold(em, rows):

@@ -290,7 +290,8 @@ def test_a_killed_process_loses_nothing_that_was_written(clusters, tmp_path):
     same(resumed, bootstrap_lrt(clusters, 2, n_boot=n_boot, **QUICK))
 
 
-def test_progress_is_told_on_standard_error_when_asked(clusters, capfd):
+def test_progress_is_told_on_standard_error_when_asked(clusters, capfd, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
     bootstrap_lrt(clusters, 2, n_boot=1, **QUICK)
     assert capfd.readouterr() == ("", "")
     bootstrap_lrt(clusters, 2, n_boot=1, progressbar=True, **QUICK)

@@ -247,9 +247,12 @@ def test_silent_without_a_progress_bar(frame, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_progress_is_told_on_standard_error(frame, capfd):
+def test_progress_is_told_on_standard_error(frame, capfd, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
     em_sweep(frame, progressbar=True)
-    assert capfd.readouterr().out == ""
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err != ""
 
 
 def test_defaults(frame):
