@@ -341,10 +341,13 @@ def _checked_criterion(criterion: str | None, engines: tuple[str, ...]) -> str:
     if criterion is None:
         return "bic" if "em" in engines else "loo"
     if criterion not in CRITERIA:
-        raise DataError(
-            f"criterion must be one of {', '.join(CRITERIA)}, got {criterion!r}"
-            f"{did_you_mean(criterion, CRITERIA)}."
-        )
+        why = did_you_mean(criterion, CRITERIA)
+        if criterion == "evidence":
+            why = (
+                "; the evidence is an attribute of the posterior that "
+                "BayesianGaussianMixture(sampler='smc') draws: log_evidence"
+            )
+        raise DataError(f"criterion must be one of {', '.join(CRITERIA)}, got {criterion!r}{why}.")
     if CRITERIA[criterion][1] not in engines:
         raise DataError(f"criterion={criterion!r} needs {CRITERIA[criterion][1]!r} among engines=.")
     return criterion

@@ -275,6 +275,7 @@ def test_defaults(frame):
         ({"covariance_types": ("round",)}, "round"),
         ({"covariance_types": ()}, "covariance_types must hold at least one"),
         ({"criterion": "dic"}, r"bic, aic, icl, loo, waic, got 'dic' \(did you mean '"),
+        ({"criterion": "evidence"}, r"got 'evidence'; the evidence is .*sampler='smc'\)"),
         ({"criterion": "loo"}, "criterion='loo' needs 'bayes' among engines="),
         ({"criterion": "bic", "engines": ("bayes",)}, "criterion='bic' needs 'em' among engines="),
         ({"posterior_for": "best"}, "'all' or 'leading', got 'best'"),
