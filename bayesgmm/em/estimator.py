@@ -66,11 +66,12 @@ class GaussianMixture(MixturePredictor, DensityMixin, BaseEstimator):
         Most passes over the data in one run of EM. Zero returns the start.
     n_init : int or "auto", default "auto"
         Number of starts. "auto" takes up to fifteen of mixed kinds, and then moves parts of the
-        best fit about until thirty find nothing better (ninety at most), fewer where starts agree.
-        Where they do not, moves that merge and split components come last; where hardly any ends at
-        a sound optimum, more begin from fits under a weak prior. On more than 10,000 rows, or for
-        ten components and more, sixteen race on a subsample, moves that merge and split components
-        improve the leaders, and the best finishes on all rows.
+        best fit about: thirty times, eight where the first starts all agree, and where most do not
+        until sixty in a row find nothing better (300 at most); there moves that merge and split
+        components come last. Where hardly any ends at a sound optimum, more begin from fits under a
+        weak prior. On more than 10,000 rows, or for ten components and more, sixteen race on a
+        subsample, moves that merge and split components improve the leaders, and the best finishes
+        on all rows.
     init_params : str, default "mixed"
         Kind of start: "mixed", "kmeans", "k-means++", "hierarchical" (Ward's, on whitened columns),
         "random" or "random_from_data".

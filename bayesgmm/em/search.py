@@ -27,7 +27,7 @@ N_AGREEING, N_MOVES_AGREEING = 8, 8
 # ... and where less than this share of them does, there are moves of both kinds, until so many
 # rounds of them in a row found nothing better, but not beyond so many rounds.
 AT_ODDS = 0.5
-IDLE_ROUNDS, MAX_ROUNDS = 3, 20
+IDLE_ROUNDS, MAX_ROUNDS = 2, 10
 # The share of moves that shift rows.
 SHIFTS = 0.5
 # Where fewer of the starts than that are sound, so many more begin from a regularised fit, after so

@@ -151,9 +151,9 @@ def test_few_starts_suffice_where_they_agree(family):
 @pytest.mark.parametrize(
     ("n_init", "share", "better", "n"),
     [
-        ("auto", 0.4, set(), 90),
-        ("auto", 0.4, {20, 45}, 135),
-        ("auto", 0.4, set(range(1, 600, 80)), 600),
+        ("auto", 0.4, set(), 60),
+        ("auto", 0.4, {20, 45}, 105),
+        ("auto", 0.4, set(range(1, 300, 50)), 300),
         ("auto", 0.5, {3}, 30),
         ("auto", 1.0, set(), 8),
         (9, 1.0, {3}, 6),
