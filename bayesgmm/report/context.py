@@ -12,7 +12,7 @@ from bayesgmm.report.checks import chains_agree, mean_log_likelihood, run_checks
 from bayesgmm.report.clusters import Fitted, read_model
 from bayesgmm.report.estimates import Estimate, estimates
 from bayesgmm.report.evidence import CRITERIA, Evidence, Model
-from bayesgmm.report.verdicts.agreement import agreement_check
+from bayesgmm.report.verdicts.agreement import agreement_check, other_fit
 from bayesgmm.report.verdicts.choice import Choice, Option, Placement, Prediction, shape_words
 from bayesgmm.report.verdicts.uncompared import comparison_check
 from bayesgmm.report.wording import NBSP, decimals_for, decimals_of
@@ -228,12 +228,28 @@ class Context:
             )
         return found
 
-    def _agreement_check(self) -> Check:
-        worst = max(self.estimates, key=lambda estimate: abs(estimate.shift))
+    @cached_property
+    def other_fit(self) -> str:
+        """That the clusters shown are not those of the EM fit; nothing where they are."""
+        if not self.estimates:
+            return ""
         model = self.evidence.chosen
+        what, shift = self._largest("shift")
         mean = mean_log_likelihood(model.bayes)
-        em = model.value("log_likelihood")
-        return agreement_check(self.full_name(worst), worst.shift, em, mean)
+        return other_fit(what, shift, model.value("log_likelihood"), mean)
+
+    def _agreement_check(self) -> Check:
+        return agreement_check(
+            self._largest("shift"),
+            self._largest("pull"),
+            self.chosen.sure_by_one,
+            len(self.X),
+            self.other_fit,
+        )
+
+    def _largest(self, of: str) -> tuple[str, float]:
+        worst = max(self.estimates, key=lambda estimate: abs(getattr(estimate, of)))
+        return self.full_name(worst), getattr(worst, of)
 
     @cached_property
     def chains_agree(self) -> bool:

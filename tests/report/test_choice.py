@@ -89,6 +89,19 @@ def test_headline_withholds_what_a_check_forbids():
     assert v.headline(TWO, SURE, has_spike=True).startswith("No answer yet: a cluster has shrunk")
 
 
+def test_headline_tells_that_em_and_posterior_differ():
+    other = "but EM and the posterior find different ones"
+    assert v.headline(TWO, SURE, differs=True) == f"Two clusters, {other}"
+    given = Choice(2, (2,), "BIC")
+    assert v.headline(given, SURE, differs=True) == f"Two clusters, as asked, {other}"
+
+
+def test_headline_of_a_number_that_was_given_has_its_commas():
+    assert v.headline(Choice(2, (2,), "BIC"), Placement(100, 30, 9.0)).replace("\xa0", " ") == (
+        "Two clusters, as asked, that overlap: 30 % of the rows are in doubt"
+    )
+
+
 def test_headline_of_one_cluster():
     one = Choice(1, (1, 2), "BIC", rival=Option(2, 8.0))
     assert v.headline(one, None).startswith("No groups found")

@@ -312,15 +312,31 @@ def test_an_em_fit_that_is_not_what_the_posterior_shows_is_told(sweep, tmp_path,
     row = (table["engine"] == "em") & (table["n_components"] == 2)
     table.loc[row, "log_likelihood"] = -1400.0
     changed = dataclasses.replace(sweep, table=table, fits={**sweep.fits, key: fit})
-    _, sections = rendered(changed)
+    report, sections = rendered(changed)
     (share,) = re.findall(
         r"The EM fit puts (\d+)\u00a0% of the rows in another", text_of(sections["clusters"])
     )
     assert int(share) > 5
     checks = {check.name: check for check in sections["checks"].blocks[0].checks}
     assert checks["EM and posterior agree"].level == "fail"
+    assert report.answer.lede[0] == checks["EM and posterior agree"].means
     _save(changed, tmp_path / "fit.json", Screen(quiet=True))
     assert f"the EM fit puts {share}\u00a0% of the rows" in capsys.readouterr().err
+
+
+def test_rows_that_em_alone_is_sure_of_are_counted():
+    """Each draw is sure of every row, but the draws do not agree, and EM is one of them."""
+    from bayesgmm.report.clusters import Fitted
+
+    X = np.linspace(-1.0, 1.0, 20)[:, None]
+    edges = np.linspace(-0.6, 0.6, 200)
+    means = edges[:, None, None] + np.array([[-5.0], [5.0]])
+    draws = Mixture(np.full((200, 2), 0.5), means, np.full((200, 2, 1, 1), 3.0), "full")
+    model = SimpleNamespace(em=object(), bayes=None)
+    by_em, by_posterior = Fitted(model, draws[100], draws, 4, X).sure_by_one
+    assert by_em > 8
+    assert by_posterior == 0
+    assert Fitted(model, draws[100], None, 4, X).sure_by_one == (0, 0)
 
 
 def test_posterior_alone(sweep):

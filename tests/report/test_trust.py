@@ -138,6 +138,7 @@ def test_checks_in_one_line():
     [
         (0.2, "EM and the posterior agree"),
         (-0.58, "EM and the posterior differ a little"),
+        (2.0, "EM and the posterior differ a little"),
         (-3.9, "EM and the posterior differ"),
     ],
 )
@@ -157,19 +158,62 @@ def test_shift_sentence():
     assert small.startswith("No estimate differs by as much as a quarter")
 
 
+def agrees(shift=0.3, pull=0.1, sure_by_one=(0, 0), mean=-106.0, pulled="the spread of x"):
+    what = "the share of cluster 1"
+    different = agreement.other_fit(what, shift, -100.0, mean)
+    return agreement.agreement_check((what, shift), (pulled, pull), sure_by_one, 300, different)
+
+
 @pytest.mark.parametrize(
-    ("shift", "mean", "level", "words"),
+    ("shift", "mean", "words"),
     [
-        (0.3, -106.0, "pass", "same fit"),
-        (-4.9, -106.0, "pass", "same fit"),
-        (-5.1, -106.0, "note", "the share of cluster 1 shifts by \N{MINUS SIGN}5.1 posterior sd"),
-        (0.3, -99.0, "fail", "\N{MINUS SIGN}99.0 nats on average against \N{MINUS SIGN}100.0"),
+        (-5.1, -106.0, "the share of cluster 1 shifts by \N{MINUS SIGN}5.1 posterior sd"),
+        (0.3, -99.0, "\N{MINUS SIGN}99.0 nats on average against \N{MINUS SIGN}100.0"),
     ],
 )
-def test_em_and_posterior_that_are_different_fits_do_not_pass(shift, mean, level, words):
-    check = agreement.agreement_check("the share of cluster 1", shift, -100.0, mean)
-    assert check.level == level
+def test_em_and_posterior_that_are_different_fits_fail(shift, mean, words):
+    check = agrees(shift, mean=mean)
+    assert check.level == "fail"
     assert words in check.means
+    assert "the clusters here" in check.means
+
+
+@pytest.mark.parametrize("shift", [0.3, -1.9])
+def test_em_and_posterior_agree_up_to_two_sds(shift):
+    check = agrees(shift, pull=shift)
+    assert (check.level, check.means) == ("pass", "Both describe the same fit.")
+    assert "decide" not in agreement.prior_sentence("the spread of x", shift)
+
+
+def test_priors_that_decide_a_number_are_told_beside_the_agreement():
+    moved = agrees(-4.9)
+    assert moved.level == "note"
+    assert moved.means == (
+        "The same clusters, but the share of cluster 1 moves by +4.90 posterior sd from EM to the "
+        "mean."
+    )
+    pulled = agrees(0.5, pull=2.1)
+    assert pulled.level == "note"
+    assert pulled.found == "0.50 sd apart at worst, 2.10 from EM to MAP"
+    assert "the priors decide the spread of x: it moves by +2.10" in pulled.means
+    both = agrees(-3.7, pull=3.8, pulled="the share of cluster 1")
+    assert both.means.endswith(
+        "the priors decide the share of cluster 1: it moves by +3.80 posterior sd from EM to MAP, "
+        "by +3.70 to the mean."
+    )
+
+
+def test_rows_that_only_one_is_sure_of_are_no_agreement():
+    assert agrees(sure_by_one=(30, 30)).level == "pass"
+    check = agrees(sure_by_one=(94, 3))
+    assert check.level == "note"
+    assert check.means == (
+        "The estimates agree, the memberships do not. EM is sure of 94 of 300 rows that are in "
+        "doubt under the posterior."
+    )
+    assert "The posterior is sure of 94 of 300 rows that are in doubt by EM." in (
+        agrees(3.0, sure_by_one=(0, 94)).means
+    )
 
 
 def test_rows_that_em_puts_elsewhere_are_told_where_they_are_many():
@@ -184,5 +228,7 @@ def test_pull_of_the_priors():
     assert decides.startswith("The priors decide the spread of x in cluster 2")
     assert agreement.prior_heading(0.1) == "The priors hardly move the fit"
     assert agreement.prior_heading(-0.5) == "The priors move the fit a little"
-    assert agreement.prior_heading(-2.0) == "The priors decide part of the fit"
+    assert agreement.prior_heading(-2.0) == "The priors move the fit"
+    assert agreement.prior_sentence("the spread of x", -2.0).startswith("The priors move the")
+    assert agreement.prior_heading(-2.1) == "The priors decide part of the fit"
     assert agreement.prior_heading(None).startswith("Priors")

@@ -26,7 +26,10 @@ def answer(context: Context, date: str) -> Answer:
         kicker.append(f"{counted(len(context.incomplete), 'row')} with gaps left out")
     kicker.append(date)
     families = len(context.evidence.families)
+    # A choice by elpd is of the posterior, as are the clusters.
+    other_fit = "" if context.evidence.criterion.in_nats else context.other_fit
     lede = [
+        other_fit,
         words.preference(choice),
         words.family_sentence(choice, families),
         words.criteria_sentence(choice),
@@ -44,7 +47,9 @@ def answer(context: Context, date: str) -> Answer:
         lede.append("Use memberships, not labels.")
     return Answer(
         kicker=" · ".join(part for part in kicker if part),
-        headline=words.headline(choice, context.placement, context.chains_agree, spike),
+        headline=words.headline(
+            choice, context.placement, context.chains_agree, spike, bool(other_fit)
+        ),
         lede=tuple(sentence for sentence in lede if sentence),
         facts=tuple(_facts(context)),
         level="fail" if spike or not context.chains_agree or choice.uncompared else "pass",

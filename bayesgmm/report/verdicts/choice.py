@@ -180,8 +180,12 @@ def headline(
     placement: Placement | None,
     chains_agree: bool = True,
     has_spike: bool = False,
+    differs: bool = False,
 ) -> str:
-    """The one line that answers: as sure as the checks and the margin allow, no surer."""
+    """The one line that answers: as sure as the checks and the margin allow, no surer.
+
+    ``differs`` is whether the clusters of the posterior are not those of EM.
+    """
     many = capital(clusters(choice.k))
     if has_spike:
         return "No answer yet: a cluster has shrunk onto a handful of rows"
@@ -209,8 +213,11 @@ def headline(
         return _contradicted(choice, many)
     if placement is None:
         return many
+    if differs:
+        return f"{many}, but EM and the posterior find different ones"
     if placement.overlaps:
-        return f"{many} that overlap: {_overlap_share(placement)}"
+        comma = "," if "," in many else ""
+        return f"{many}{comma} that overlap: {_overlap_share(placement)}"
     joint = ": " if "," in many else ", and "
     return f"{many}{joint}{placed_rows(placement)} placed with confidence"
 
