@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from scipy.stats import skew
 
 from bayesgmm.data.wording import unit_beside, with_unit
 from bayesgmm.report.blocks import Check
@@ -19,6 +20,8 @@ from bayesgmm.report.wording import NBSP, decimals_for, decimals_of
 
 # Numbers in the list of all rows; more would fill the file.
 _MAX_LISTED = 60_000
+# Skewness of a column above which components may be there to describe it.
+_SKEWED = 2.0
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,18 @@ class Context:
         """Whether the report holds every row: of several clusters, and not too many."""
         n, d = self.X.shape
         return self.chosen.k > 1 and n * (d + sum(self.fitted)) <= _MAX_LISTED
+
+    @cached_property
+    def skewed(self) -> tuple[str, ...]:
+        """The positive columns that are strongly skewed, and by their logarithms are not."""
+        found = []
+        for name, column in zip(self.names, self.X.T, strict=True):
+            if column.min() <= 0:
+                continue
+            skewness = float(skew(column))
+            if skewness > _SKEWED and abs(float(skew(np.log(column)))) < skewness / 2.0:
+                found.append(name)
+        return tuple(found)
 
     @cached_property
     def placement(self) -> Placement | None:

@@ -281,3 +281,13 @@ def test_so_for_several_clusters():
     assert v.headline(four, SURE) == "Two clusters by BIC, but four predict new rows better"
     one = replace(TWO, prediction=Prediction(1, 90.0, 10.0))
     assert v.headline(one, SURE) == "Two clusters by BIC, but one predicts new rows better"
+
+
+def test_columns_that_are_skewed_are_named():
+    assert v.skew_sentence(3, ["income"]) == (
+        "income is positive and strongly skewed: some components may describe that and no groups. "
+        "The logarithm may need fewer."
+    )
+    assert "income and price are positive" in v.skew_sentence(3, ["income", "price"])
+    assert v.skew_sentence(3, []) == ""
+    assert v.skew_sentence(1, ["income"]) == ""

@@ -16,6 +16,8 @@ from bayesgmm.cli.screen import Screen
 from bayesgmm.cli.select import _summary
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.report.content import build_report
+from bayesgmm.report.context import Context
+from bayesgmm.report.evidence import Evidence
 from bayesgmm.report.html import to_html
 from bayesgmm.report.markdown import to_markdown
 
@@ -146,6 +148,17 @@ def test_checks_name_rows_by_those_numbers(sweep):
     assert any("LOO leans on row 6 " in check.means for check in checks)
     assert any("co-clustering of rows 6 and 13." in check.means for check in checks)
     assert "co-clustering of rows 6 and 13." in report.answer.lede[0]
+
+
+def test_a_column_that_only_its_logarithm_makes_symmetric_is_told(em_sweep):
+    rng = np.random.default_rng(0)
+    income, age = np.exp(rng.normal(10, 1, 300)), rng.normal(45, 5, 300)
+    # Neither of these is mended by a logarithm: one reaches zero, one is two far groups.
+    counts, far = income - income.min(), np.where(np.arange(300) < 30, 1e6, 1.0) + age / 1e3
+    frame = pd.DataFrame({"income": income, "age": age, "counts": counts, "far": far})
+    assert Context(Evidence(em_sweep(frame, [1])), "").skewed == ("income",)
+    report, _ = rendered(em_sweep(frame[["income", "age"]], [2]))
+    assert any(text.startswith("income is positive") for text in report.answer.lede)
 
 
 def test_a_failed_fit_is_told(em_sweep, blobs):

@@ -34,6 +34,7 @@ def answer(context: Context, date: str) -> Answer:
         words.family_sentence(choice, families),
         words.criteria_sentence(choice),
         words.edge_sentence(choice),
+        words.skew_sentence(choice.k, context.skewed),
         _rival_starts(context),
     ]
     spike = has_spike(context.chosen)

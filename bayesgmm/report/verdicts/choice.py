@@ -1,5 +1,6 @@
 """How many clusters, by what margin, and what speaks against it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bayesgmm.report.verdicts import uncompared
@@ -353,6 +354,18 @@ def edge_sentence(choice: Choice) -> str:
         return ""
     return (
         f"{choice.k} is the largest number tried. Try more (--max-components) before trusting it."
+    )
+
+
+def skew_sentence(k: int, columns: Sequence[str]) -> str:
+    """That components may stand for the skewness of some columns; empty without such columns."""
+    if k == 1 or not columns:
+        return ""
+    one = len(columns) == 1
+    return (
+        f"{joined(columns)} {'is' if one else 'are'} positive and strongly skewed: some "
+        "components may describe that and no groups. The "
+        f"{'logarithm' if one else 'logarithms'} may need fewer."
     )
 
 
