@@ -285,7 +285,7 @@ def test_so_for_several_clusters():
 
 def test_columns_that_are_skewed_are_named():
     assert v.skew_sentence(3, ["income"]) == (
-        "income is positive and strongly skewed: some components may describe that and no groups. "
+        "income is positive and strongly skewed: some components may describe that rather than groups. "
         "The logarithm may need fewer."
     )
     assert "income and price are positive" in v.skew_sentence(3, ["income", "price"])

@@ -364,7 +364,7 @@ def skew_sentence(k: int, columns: Sequence[str]) -> str:
     one = len(columns) == 1
     return (
         f"{joined(columns)} {'is' if one else 'are'} positive and strongly skewed: some "
-        "components may describe that and no groups. The "
+        "components may describe that rather than groups. The "
         f"{'logarithm' if one else 'logarithms'} may need fewer."
     )
 
