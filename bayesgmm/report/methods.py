@@ -226,8 +226,8 @@ def _others(context: Context) -> list[str]:
     """What the other criteria favoured."""
     choice = context.choice
     others = [f"{_CITED[name]} favoured K{NBSP}={NBSP}{k}" for name, k in choice.others.items()]
-    if choice.prediction is not None:
-        prediction = choice.prediction
+    prediction = choice.heard
+    if prediction is not None:
         found = f"{_CITED['LOO']} favoured K{NBSP}={NBSP}{prediction.k}"
         if prediction.k != choice.k:
             gap = f"{signed(prediction.difference, 1)} nats, SE {fixed(prediction.se, 1)}"

@@ -17,7 +17,7 @@ from bayesgmm.cli.select import _summary
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.report.content import build_report
 from bayesgmm.report.context import Context
-from bayesgmm.report.evidence import Evidence
+from bayesgmm.report.evidence import Evidence, flat_columns
 from bayesgmm.report.html import to_html
 from bayesgmm.report.markdown import to_markdown
 
@@ -351,6 +351,75 @@ def test_rows_that_em_alone_is_sure_of_are_counted():
     assert by_em > 8
     assert by_posterior == 0
     assert Fitted(model, draws[100], None, 4, X).sure_by_one == (0, 0)
+
+
+def test_too_few_rows_decide_nothing(em_sweep):
+    X = np.array([[0.1, 0.3], [-0.6, 0.4], [1.3, 0.9], [0.9, -0.7], [-0.5, -1.3]])
+    report, sections = rendered(em_sweep(X, (2,), covariance_types=("tied",)))
+    assert report.answer.headline.startswith("Nothing is decided: five rows for a model of eight")
+    assert report.answer.level == "fail"
+    (check,) = [c for c in sections["checks"].blocks[0].checks if c.level == "fail"]
+    assert check.found == "5 rows, 8 parameters"
+
+
+def test_a_column_of_three_values_collapses_fits(em_sweep):
+    rng = np.random.default_rng(0)
+    level = np.arange(150) % 3
+    places = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]])[level]
+    frame = pd.DataFrame(rng.normal(size=(150, 2)) + places, columns=["x", "y"])
+    frame["level"] = level
+    report, _ = rendered(em_sweep(frame, (1, 2), covariance_types=("full", "spherical")))
+    (told,) = [text for text in report.answer.lede if "collapsed" in text]
+    assert told.startswith(
+        "The EM fits of full with two clusters collapsed onto rows in which level does not vary "
+        "and are left out of BIC."
+    )
+    assert "The best of the other" not in told
+
+
+def test_columns_that_do_not_vary_in_a_component():
+    X = np.array([[0.0, 1], [1, 1], [2, 1], [3, 1], [10, 3], [11, 4], [12, 5], [13, 3]])
+    means, k = np.array([[1.5, 1.0], [11.5, 4.0]]), np.eye(2)
+    full = Mixture(np.full(2, 0.5), means, np.stack([k, k]), "full")
+    assert flat_columns(full, X) == (1,)
+    # One row more than there are columns is not a handful.
+    assert flat_columns(full, X[[0, 1, 4, 5, 6]]) == ()
+    tied = Mixture(np.full(2, 0.5), means, k, "tied")
+    assert flat_columns(tied, X) == ()
+    X[4:, 1] = 3.0
+    assert flat_columns(tied, X) == (1,)
+    round_ones = Mixture(np.full(2, 0.5), means, np.ones(2), "spherical")
+    assert flat_columns(round_ones, X) == ()
+    X[:4, 0] = 1.0
+    assert flat_columns(round_ones, X) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("k_hats", "flaw", "caution"),
+    [
+        ([0.72], "", "k-hat is over 0.70 for one row, up to 0.72"),
+        ([1.01], "k-hat is over 0.70 for one row, up to 1.01", ""),
+        ([0.72] * 20, "k-hat is over 0.70 for 20 rows, up to 0.72", ""),
+    ],
+)
+def test_high_k_hats_weaken_leave_one_out(sweep, k_hats, flaw, caution):
+    loo = dict(sweep.loo)
+    lead = Evidence(sweep).loo_lead.model
+    key = (lead.covariance_type, lead.n_components)
+    loo[key] = copy.copy(loo[key])
+    loo[key].pareto_k = np.array(loo[key].pareto_k)
+    loo[key].pareto_k[: len(k_hats)] = k_hats
+    prediction = Context(Evidence(dataclasses.replace(sweep, loo=loo)), "").choice.prediction
+    assert (prediction.flaw, prediction.caution) == (flaw, caution)
+
+
+def test_a_posterior_that_has_shrunk_is_no_argument(sweep, monkeypatch):
+    monkeypatch.setattr(Evidence, "flat", lambda self, mixture: ("eruptions",))
+    report, sections = rendered(sweep)
+    told = "Leave-one-out prediction does not count here: with three, eruptions does not vary in a"
+    assert any(told in text for text in report.answer.lede)
+    assert told in text_of(sections["how-many"])
+    assert "PSIS-LOO" not in text_of(sections["methods"])
 
 
 def test_posterior_alone(sweep):

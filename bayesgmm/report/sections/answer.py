@@ -44,6 +44,13 @@ def answer(context: Context, date: str) -> Answer:
         bayes = context.evidence.chosen.bayes
         what = least_agreed(bayes, context.row_numbers)
         lede.insert(0, trust.disagreement_sentence(chains_rhat(bayes), what, modes(bayes)))
+    unanswered = (
+        spike
+        or not context.chains_agree
+        or choice.uncompared
+        or choice.flaw
+        or choice.is_undetermined
+    )
     if context.placement is not None and context.placement.overlaps:
         lede.append("Use memberships, not labels.")
     return Answer(
@@ -53,7 +60,7 @@ def answer(context: Context, date: str) -> Answer:
         ),
         lede=tuple(sentence for sentence in lede if sentence),
         facts=tuple(_facts(context)),
-        level="fail" if spike or not context.chains_agree or choice.uncompared else "pass",
+        level="fail" if unanswered else "pass",
     )
 
 
