@@ -235,6 +235,25 @@ def test_columns_that_make_the_covariance_of_all_rows_singular(em_sweep, blobs):
     assert not report.answer.headline.startswith("No answer")
 
 
+def test_checks_of_the_clusters_do_not_contradict_each_other(sweep):
+    key = ("bayes", "full", 2)
+
+    def checks(**changes):
+        fit = copy.copy(sweep.fits[key])
+        fit.diagnostics_ = dataclasses.replace(fit.diagnostics_, **changes)
+        _, sections = rendered(dataclasses.replace(sweep, fits={**sweep.fits, key: fit}))
+        found = {check.name: check for check in sections["checks"].blocks[0].checks}
+        return found["No label switching"], found["Clusters are separated"]
+
+    switched, separated = checks(switched=0.4)
+    assert (switched.level, separated.level) == ("pass", "pass")
+    assert "by itself" in separated.means
+    switched, separated = checks(switched=0.4, agreement=0.5)
+    assert switched.level == "note"
+    assert "as rough" in switched.means
+    assert "by itself" not in separated.means
+
+
 def test_chains_that_disagree_withhold_the_answer(sweep):
     key = ("bayes", "full", 2)
     fit = copy.copy(sweep.fits[key])
