@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from html_reader import read, requests
 
+from bayesgmm.bayes.samplers import Importance
 from bayesgmm.cli.report import _save
 from bayesgmm.cli.screen import Screen
 from bayesgmm.cli.select import _summary
@@ -289,6 +290,31 @@ def test_a_model_that_leads_by_loo_is_named_though_another_is_shown(sweep):
     assert any("with three of free shape (full), by" in text for text in report.answer.lede)
     assert "with three of free shape (full), by" in text_of(sections["how-many"])
     assert "K = 3 (full, R-hat 1.234)" in text_of(sections["checks"]).replace("\u00a0", " ")
+
+
+def test_independent_draws_are_told_by_where_they_are_drawn_from(sweep):
+    key = ("bayes", "full", 2)
+    fit = copy.copy(sweep.fits[key])
+    fit.posterior_ = {
+        "posterior": SimpleNamespace(attrs={"sampler": "laplace"}),
+        "observed_data": fit.posterior_["observed_data"],
+    }
+    importance = Importance(pareto_k=0.3, ess=1500.0)
+    fit.diagnostics_ = dataclasses.replace(fit.diagnostics_, importance=importance)
+    _, sections = rendered(dataclasses.replace(sweep, fits={**sweep.fits, key: fit}))
+    text = text_of(sections["methods"])
+    assert (
+        "by importance sampling from a mixture of normals, one at each mode, with smoothed weights "
+        "(Vehtari et al., 2024), in 2000 independent draws"
+    ) in text
+    assert "approximation" not in text
+    assert "Pareto smoothed importance sampling." in text
+
+
+def test_jumps_are_told_by_where_they_go(sweep):
+    _, sections = rendered(sweep)
+    text = text_of(sections["methods"])
+    assert "by jumps to draws of a mixture of normals, one at each mode (Tierney, 1994)" in text
 
 
 def test_chains_in_different_modes_withhold_the_answer(sweep):
