@@ -226,6 +226,11 @@ def _choice(context: Context) -> str:
         elif criterion.key == "bic":
             text += f", a difference that Kass and Raftery (1995) would call {_grade(margin)}"
     text += "."
+    if choice.is_undetermined:
+        text += (
+            f" With more parameters ({choice.n_parameters}) than observations ({choice.n_rows}) "
+            "this decides nothing."
+        )
     others = _others(context)
     return f"{text} {joined(others)}." if others else text
 

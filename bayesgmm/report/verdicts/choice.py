@@ -429,10 +429,10 @@ def criteria_sentence(choice: Choice) -> str:
             f"{error}: take {in_words(choice.k)} to name groups, {in_words(prediction.k)} to "
             "describe the density."
         )
-    if not prediction.is_tie:
-        loo += _caution(prediction)
     if prediction.is_rough:
         loo = f"{loo} The chains of that model disagree, so read this as rough."
+    elif not prediction.is_tie:
+        loo += _caution(prediction)
     return f"{text}. {loo}" if text else loo
 
 
