@@ -192,7 +192,8 @@ class Context:
             numbers = {*collapsed.get(family, ()), model.n_components}
             collapsed[family] = tuple(sorted(numbers))
             flat |= dict.fromkeys(evidence.flat(model.em.mixture_))
-        cautions = self._flaws(evidence.chosen, evidence.rival)
+        by_loo = criterion.key == "loo"
+        cautions = self._flaws(evidence.chosen, evidence.rival) if by_loo else ()
         return Choice(
             k=evidence.chosen.n_components,
             tried=evidence.tried,
@@ -209,7 +210,7 @@ class Context:
             collapsed=collapsed,
             flat=tuple(flat),
             flaw=self._flat(evidence.chosen) if criterion.in_nats else "",
-            caution=" ".join(filter(None, cautions)) if criterion.key == "loo" else "",
+            caution="".join(cautions),
         )
 
     def _prediction(self) -> Prediction | None:

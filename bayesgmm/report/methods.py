@@ -242,9 +242,14 @@ def _others(context: Context) -> list[str]:
     prediction = choice.heard
     if prediction is not None:
         found = f"{_CITED['LOO']} favoured K{NBSP}={NBSP}{prediction.k}"
+        told = []
         if prediction.k != choice.k:
             gap = f"{signed(prediction.difference, 1)} nats, SE {fixed(prediction.se, 1)}"
-            found += f" (elpd {gap})"
+            told.append(f"elpd {gap}")
+        if prediction.caution:
+            told.append(prediction.caution)
+        if told:
+            found += f" ({'; '.join(told)})"
         others.append(found)
     return others
 

@@ -333,6 +333,7 @@ def test_leave_one_out_with_few_high_k_hats_is_rough_and_not_in_the_headline():
         "to describe the density. Read this as rough: k-hat is over 0.70 for one row, up to 0.72."
     )
     assert v.headline(rough, SURE) == v.headline(TWO, SURE)
+    assert "density. Read this as rough: k-hat" in v.disagreement(rough)[1]
     disagree = replace(rough, prediction=replace(rough.prediction, is_rough=True))
     assert v.criteria_sentence(disagree).count("rough") == 1
     same = replace(TWO, prediction=Prediction(2, 0.0, 0.0, caution=caution))

@@ -16,6 +16,7 @@ from bayesgmm.cli.report import _save
 from bayesgmm.cli.screen import Screen
 from bayesgmm.cli.select import _summary
 from bayesgmm.core.mixture import Mixture
+from bayesgmm.report.clusters import Fitted
 from bayesgmm.report.content import build_report
 from bayesgmm.report.context import Context
 from bayesgmm.report.evidence import Evidence, flat_columns
@@ -347,8 +348,6 @@ def test_overlapping_clusters_have_the_numbers_of_the_report(sweep):
 
 def test_rows_expected_wrong_lie_in_their_own_interval():
     """Each draw is sure of every row, but the draws do not agree."""
-    from bayesgmm.report.clusters import Fitted
-
     X = np.linspace(-1.0, 1.0, 20)[:, None]
     edges = np.linspace(-0.6, 0.6, 200)
     means = edges[:, None, None] + np.array([[-5.0], [5.0]])
@@ -385,8 +384,6 @@ def test_an_em_fit_that_is_not_what_the_posterior_shows_is_told(sweep, tmp_path,
 
 def test_rows_that_em_alone_is_sure_of_are_counted():
     """Each draw is sure of every row, but the draws do not agree, and EM is one of them."""
-    from bayesgmm.report.clusters import Fitted
-
     X = np.linspace(-1.0, 1.0, 20)[:, None]
     edges = np.linspace(-0.6, 0.6, 200)
     means = edges[:, None, None] + np.array([[-5.0], [5.0]])
@@ -445,6 +442,7 @@ def test_columns_that_do_not_vary_in_a_component():
 @pytest.mark.parametrize(
     ("k_hats", "flaw", "caution"),
     [
+        ([], "", ""),
         ([0.72], "", "k-hat is over 0.70 for one row, up to 0.72"),
         ([1.01], "k-hat is over 0.70 for one row, up to 1.01", ""),
         ([0.72] * 20, "k-hat is over 0.70 for 20 rows, up to 0.72", ""),
@@ -457,8 +455,23 @@ def test_high_k_hats_weaken_leave_one_out(sweep, k_hats, flaw, caution):
     loo[key] = copy.copy(loo[key])
     loo[key].pareto_k = np.array(loo[key].pareto_k)
     loo[key].pareto_k[: len(k_hats)] = k_hats
-    prediction = Context(Evidence(dataclasses.replace(sweep, loo=loo)), "").choice.prediction
+    changed = dataclasses.replace(sweep, loo=loo)
+    prediction = Context(Evidence(changed), "").choice.prediction
     assert (prediction.flaw, prediction.caution) == (flaw, caution)
+    text = text_of(rendered(changed)[1]["methods"])
+    assert ("PSIS-LOO (Vehtari et al., 2017) favoured" in text) is not bool(flaw)
+    assert caution in text
+    by_loo = dataclasses.replace(changed, criterion="loo")
+    first = rendered(by_loo)[0].answer.lede[0]
+    assert first.endswith(f" Read it as rough: {flaw or caution}.") is bool(k_hats)
+
+
+def test_a_cluster_without_rows_is_named(sweep, monkeypatch):
+    monkeypatch.setattr(Fitted, "sizes", np.array([len(sweep.X), 0]))
+    report, _ = rendered(sweep)
+    assert report.answer.headline == (
+        "Two clusters, barely preferred to three; cluster 2 holds no row"
+    )
 
 
 def test_a_posterior_that_has_shrunk_is_no_argument(sweep, monkeypatch):

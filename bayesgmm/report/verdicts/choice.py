@@ -552,7 +552,7 @@ def disagreement(choice: Choice, pair: tuple[int, int] | None = None) -> tuple[s
             advice.append(
                 f"Prediction is better with {which}, by {lead} with a standard "
                 f"error of {error}. Take {in_words(choice.k)} to name groups, "
-                f"{in_words(prediction.k)} to describe the density."
+                f"{in_words(prediction.k)} to describe the density.{_caution(prediction)}"
             )
         if not prediction.is_shown:
             advice.append(
