@@ -285,10 +285,10 @@ def test_so_for_several_clusters():
 
 def test_columns_that_are_skewed_are_named():
     assert v.skew_sentence(3, ["income"]) == (
-        "income is positive and strongly skewed: some components may describe that rather than "
-        "groups. The logarithm may need fewer."
+        "Column income is positive and strongly skewed: some components may describe that rather "
+        "than groups. The logarithm may need fewer."
     )
-    assert "income and price are positive" in v.skew_sentence(3, ["income", "price"])
+    assert "Columns income and price are positive" in v.skew_sentence(3, ["income", "price"])
     assert v.skew_sentence(3, []) == ""
     assert v.skew_sentence(1, ["income"]) == ""
 

@@ -161,7 +161,7 @@ def test_a_column_that_only_its_logarithm_makes_symmetric_is_told(em_sweep):
     frame = pd.DataFrame({"income": income, "age": age, "counts": counts, "far": far})
     assert Context(Evidence(em_sweep(frame, [1])), "").skewed == ("income",)
     report, _ = rendered(em_sweep(frame[["income", "age"]], [2]))
-    assert any(text.startswith("income is positive") for text in report.answer.lede)
+    assert any(text.startswith("Column income is positive") for text in report.answer.lede)
 
 
 def test_a_failed_fit_is_told(em_sweep, blobs):
@@ -378,8 +378,23 @@ def test_an_em_fit_that_is_not_what_the_posterior_shows_is_told(sweep, tmp_path,
     checks = {check.name: check for check in sections["checks"].blocks[0].checks}
     assert checks["EM and posterior agree"].level == "fail"
     assert report.answer.lede[0] == checks["EM and posterior agree"].means
+    assert "the priors decide" not in text_of(sections["priors"]).lower()
+    assert "does not measure the pull of the priors" in text_of(sections["priors"])
     _save(changed, tmp_path / "fit.json", Screen(quiet=True))
     assert f"the EM fit puts {share}\u00a0% of the rows" in capsys.readouterr().err
+
+
+def test_clusters_are_called_by_where_the_report_puts_them(sweep):
+    key = ("em", "full", 2)
+    fit = copy.copy(sweep.fits[key])
+    before = fit.mixture_
+    means = before.means.copy()
+    means[:, 1] = 70.0
+    fit.mixture_ = Mixture.from_covariances(before.weights, means, before.covariances, "full")
+    _, sections = rendered(dataclasses.replace(sweep, fits={**sweep.fits, key: fit}))
+    for card in sections["clusters"].blocks[0].cards:
+        where = "higher" if float(card.table.rows[1][1]) > 65.0 else "lower"
+        assert f"{where} waiting" in card.who
 
 
 def test_rows_that_em_alone_is_sure_of_are_counted():

@@ -11,6 +11,10 @@ _GROSS = 5.0
 _MOVED = 0.05
 # Share of rows that only one of the two is sure of from which it is said.
 _UNSURE = 0.1
+NO_PULL = (
+    "EM and MAP are different fits, so their distance does not measure the pull of the priors: "
+    "these may favour another mode, or EM may have missed one."
+)
 
 
 def shift_heading(largest: float) -> str:

@@ -480,11 +480,14 @@ def skew_sentence(k: int, columns: Sequence[str]) -> str:
     """That components may stand for the skewness of some columns; empty without such columns."""
     if k == 1 or not columns:
         return ""
-    one = len(columns) == 1
+    names = joined(columns)
+    if len(columns) == 1:
+        which, logarithms = f"Column {names} is", "logarithm"
+    else:
+        which, logarithms = f"Columns {names} are", "logarithms"
     return (
-        f"{joined(columns)} {'is' if one else 'are'} positive and strongly skewed: some "
-        "components may describe that rather than groups. The "
-        f"{'logarithm' if one else 'logarithms'} may need fewer."
+        f"{which} positive and strongly skewed: some components may describe that rather than "
+        f"groups. The {logarithms} may need fewer."
     )
 
 
