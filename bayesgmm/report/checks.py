@@ -71,10 +71,16 @@ def _posterior_checks(
     if diagnostics.can_diverge:
         yield trust.divergence_check(int(diagnostics.n_divergences), total)
     if fitted.k > 1:
-        what, rhat, _ = diagnostics.worst("component")
-        yield trust.stability_check(rhat, in_plain_words(what), agree)
-        yield trust.switching_check(float(diagnostics.switched), agree, loo_holds)
-        yield trust.separation_check(fitted.k, fitted.overlapping)
+        what, rhat, ess = diagnostics.worst("component")
+        agreement = float(diagnostics.agreement)
+        rough = trust.is_rough(rhat, ess, fitted.chains, agreement)
+        overlap = bool(fitted.overlapping)
+        yield trust.stability_check(rhat, in_plain_words(what), agree, ess, fitted.chains)
+        switched = float(diagnostics.switched)
+        yield trust.switching_check(switched, agree, rough, agreement, overlap, loo_holds)
+        yield trust.separation_check(
+            fitted.k, fitted.overlapping, rough, len(fitted.in_doubt), len(fitted.X)
+        )
     if loo is not None:
         k_hat = np.ravel(loo.pareto_k)
         high = np.flatnonzero(k_hat > loo.good_k)

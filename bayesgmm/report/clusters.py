@@ -96,6 +96,15 @@ class Fitted:
         return float(np.mean(self.point.responsibilities(self.X).argmax(axis=1) != self.labels))
 
     @cached_property
+    def sure_by_one(self) -> tuple[int, int]:
+        """Rows that are sure by EM and in doubt under the posterior, and the other way round."""
+        if self.model.em is None or self.draws is None:
+            return 0, 0
+        by_em = self.point.responsibilities(self.X).max(axis=1) >= SURE
+        by_posterior = self.memberships.max(axis=1) >= SURE
+        return int(np.sum(by_em & ~by_posterior)), int(np.sum(~by_em & by_posterior))
+
+    @cached_property
     def sizes(self) -> np.ndarray:
         """Rows in each cluster, (K,)."""
         return np.bincount(self.labels, minlength=self.k)

@@ -12,13 +12,26 @@ from bayesgmm.report.checks import chains_agree, mean_log_likelihood, run_checks
 from bayesgmm.report.clusters import Fitted, read_model
 from bayesgmm.report.estimates import Estimate, estimates
 from bayesgmm.report.evidence import CRITERIA, Evidence, Model
-from bayesgmm.report.verdicts.agreement import agreement_check
-from bayesgmm.report.verdicts.choice import Choice, Option, Placement, Prediction, shape_words
+from bayesgmm.report.verdicts.agreement import agreement_check, other_fit
+from bayesgmm.report.verdicts.choice import (
+    Choice,
+    Option,
+    Placement,
+    Prediction,
+    flat_flaw,
+    k_hat_words,
+    shape_words,
+)
+from bayesgmm.report.verdicts.trust import parameters_check
 from bayesgmm.report.verdicts.uncompared import comparison_check
 from bayesgmm.report.wording import NBSP, decimals_for, decimals_of
 
 # Numbers in the list of all rows; more would fill the file.
 _MAX_LISTED = 60_000
+# Share of rows with high k-hats above which leave-one-out is not heard.
+_HIGH = 0.05
+# Skewness of a column above which components may be there to describe it.
+_SKEWED = 2.0
 
 
 @dataclass(frozen=True)
@@ -136,12 +149,25 @@ class Context:
         return self.chosen.k > 1 and n * (d + sum(self.fitted)) <= _MAX_LISTED
 
     @cached_property
+    def skewed(self) -> tuple[str, ...]:
+        """The positive columns that are strongly skewed, and by their logarithms are not."""
+        found = []
+        for name, column in zip(self.names, self.X.T, strict=True):
+            if column.min() <= 0:
+                continue
+            skewness = _skewness(column)
+            if skewness > _SKEWED and abs(_skewness(np.log(column))) < skewness / 2.0:
+                found.append(name)
+        return tuple(found)
+
+    @cached_property
     def placement(self) -> Placement | None:
         """How surely the rows are placed; None for one cluster."""
         fitted = self.chosen
         if fitted.k == 1:
             return None
-        return Placement(len(self.X), len(fitted.in_doubt), fitted.expected_wrong)
+        empty = tuple(int(k) for k in np.flatnonzero(fitted.sizes == 0))
+        return Placement(len(self.X), len(fitted.in_doubt), fitted.expected_wrong, empty)
 
     @cached_property
     def choice(self) -> Choice:
@@ -159,8 +185,15 @@ class Context:
             best = None if other.key == "aic" else evidence.best(other)
             if best is not None:
                 others[other.name] = best.n_components
-        by_loo = len(evidence.known(CRITERIA["loo"])) > 1
-        lead = evidence.loo_lead if by_loo and not criterion.in_nats else None
+        collapsed: dict[str, tuple[int, ...]] = {}
+        flat: dict[str, None] = {}
+        for model in evidence.collapsed:
+            family = evidence.family(model)
+            numbers = {*collapsed.get(family, ()), model.n_components}
+            collapsed[family] = tuple(sorted(numbers))
+            flat |= dict.fromkeys(evidence.flat(model.em.mixture_))
+        by_loo = criterion.key == "loo"
+        cautions = self._flaws(evidence.chosen, evidence.rival) if by_loo else ()
         return Choice(
             k=evidence.chosen.n_components,
             tried=evidence.tried,
@@ -169,19 +202,54 @@ class Context:
             rival=self._option(evidence.rival),
             other_family=self._option(evidence.family_rival),
             others=others,
-            prediction=None
-            if lead is None
-            else Prediction(
-                lead.model.n_components,
-                lead.difference,
-                lead.se,
-                shape=self.shape(lead.model),
-                is_rough=not chains_agree(lead.model.bayes),
-                is_shown=evidence.shows(lead.model),
-            ),
+            prediction=self._prediction(),
             in_nats=criterion.in_nats,
             uncompared=evidence.uncompared,
+            n_parameters=int(evidence.chosen.value("n_parameters") or 0),
+            n_rows=len(self.X),
+            collapsed=collapsed,
+            flat=tuple(flat),
+            flaw=self._flat(evidence.chosen) if criterion.in_nats else "",
+            caution="".join(cautions),
         )
+
+    def _prediction(self) -> Prediction | None:
+        evidence = self.evidence
+        by_loo = len(evidence.known(CRITERIA["loo"])) > 1
+        lead = evidence.loo_lead if by_loo and not evidence.criterion.in_nats else None
+        if lead is None:
+            return None
+        flaw, caution = self._flaws(lead.model, evidence.loo_reference)
+        return Prediction(
+            lead.model.n_components,
+            lead.difference,
+            lead.se,
+            shape=self.shape(lead.model),
+            is_rough=not chains_agree(lead.model.bayes),
+            is_shown=evidence.shows(lead.model),
+            flaw=flaw,
+            caution=caution,
+        )
+
+    def _flaws(self, *models: Model | None) -> tuple[str, str]:
+        """Why leave-one-out says nothing of some models, or if it does, why it is rough."""
+        known = [model for model in models if model is not None]
+        flat = next((text for model in known if (text := self._flat(model))), "")
+        loo = [model.loo for model in known if model.loo is not None]
+        high = {n for found in loo for n in np.flatnonzero(found.pareto_k > found.good_k)}
+        if flat or not high:
+            return flat, ""
+        worst = max(float(np.max(found.pareto_k)) for found in loo)
+        text = k_hat_words(len(high), worst, float(loo[0].good_k))
+        # Above one the weights have no mean.
+        hopeless = worst > 1.0 or len(high) > _HIGH * len(self.X)
+        return (text, "") if hopeless else ("", text)
+
+    def _flat(self, model: Model) -> str:
+        if model.bayes is None:
+            return ""
+        columns = self.evidence.flat(model.bayes.map_)
+        return flat_flaw(columns, model.n_components) if columns else ""
 
     def shape(self, model: Model) -> str:
         """The shape of a model's clusters in words; nothing where only one family was tried."""
@@ -222,21 +290,45 @@ class Context:
         if self.estimates:
             found += (self._agreement_check(),)
         choice = self.choice
+        if choice.is_undetermined:
+            found += (parameters_check(choice.n_parameters, choice.n_rows),)
         if choice.uncompared:
             found += (
                 comparison_check(choice.criterion, choice.k, choice.uncompared, choice.in_nats),
             )
         return found
 
-    def _agreement_check(self) -> Check:
-        worst = max(self.estimates, key=lambda estimate: abs(estimate.shift))
+    @cached_property
+    def other_fit(self) -> str:
+        """That the clusters shown are not those of the EM fit; nothing where they are."""
+        if not self.estimates:
+            return ""
         model = self.evidence.chosen
+        what, shift = self._largest("shift")
         mean = mean_log_likelihood(model.bayes)
-        em = model.value("log_likelihood")
-        return agreement_check(self.full_name(worst), worst.shift, em, mean)
+        return other_fit(what, shift, model.value("log_likelihood"), mean)
+
+    def _agreement_check(self) -> Check:
+        return agreement_check(
+            self._largest("shift"),
+            self._largest("pull"),
+            self.chosen.sure_by_one,
+            len(self.X),
+            self.other_fit,
+        )
+
+    def _largest(self, of: str) -> tuple[str, float]:
+        worst = max(self.estimates, key=lambda estimate: abs(getattr(estimate, of)))
+        return self.full_name(worst), getattr(worst, of)
 
     @cached_property
     def chains_agree(self) -> bool:
         """Whether the posterior of the chosen model can be read; true without one."""
         bayes = self.evidence.chosen.bayes
         return bayes is None or chains_agree(bayes)
+
+
+def _skewness(values: np.ndarray) -> float:
+    centred = values - values.mean()
+    # That of scipy warns of columns that hardly vary.
+    return float(np.mean(centred**3) / max(np.mean(centred**2) ** 1.5, 1e-300))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bayesgmm.core.criteria import total_and_error
+from bayesgmm.core.mixture import Mixture
 
 
 @dataclass(frozen=True)
@@ -206,6 +207,23 @@ class Evidence:
         others = {k for name, _, k in rows if name == engine} - self.known(self.criterion)
         return {k: self._happened(engine, k) for k in sorted(others)}
 
+    @cached_property
+    def collapsed(self) -> tuple[Model, ...]:
+        """Models whose EM fits collapsed and are left out of the criterion, which is of EM fits."""
+        if self.criterion.in_nats or self.uncompared:
+            return ()
+        return tuple(
+            m
+            for m in self.models
+            if m.em is not None
+            and m.em.starts_.all_collapsed
+            and self.cost(m, self.criterion) is None
+        )
+
+    def flat(self, mixture: Any) -> tuple[str, ...]:
+        """The columns that do not vary in a component of a mixture, where it can so collapse."""
+        return tuple(self.feature_names[j] for j in flat_columns(mixture, self.X))
+
     def _happened(self, engine: str, k: int) -> str:
         fits = [fit for key, fit in self.result.fits.items() if key[0] == engine and key[2] == k]
         if not fits:
@@ -292,6 +310,27 @@ class Evidence:
     def has_posterior(self) -> bool:
         """Whether any model has a posterior."""
         return any(m.bayes is not None for m in self.models)
+
+
+def flat_columns(mixture: Mixture, X: np.ndarray) -> tuple[int, ...]:
+    """Columns that are the same in all rows of a component, so that no data bound its density.
+
+    A handful of rows, up to as many as there are columns, are so by chance and do not count. A
+    covariance that all components share is bounded by any of them that varies.
+    """
+    if mixture.n_components == 1:
+        return ()
+    family = mixture.family
+    labels = mixture.responsibilities(X).argmax(axis=1)
+    least = 1 if family.shared else X.shape[1] + 1
+    parts = [X[labels == k] for k in range(mixture.n_components)]
+    flat = np.array([np.ptp(part, axis=0) == 0 for part in parts if len(part) >= least])
+    if not len(flat):
+        return ()
+    if family.isotropic:
+        flat &= flat.all(axis=1, keepdims=True)
+    found = flat.all(axis=0) if family.shared else flat.any(axis=0)
+    return tuple(int(j) for j in np.flatnonzero(found & (np.ptp(X, axis=0) > 0)))
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str, int]:

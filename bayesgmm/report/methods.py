@@ -66,6 +66,10 @@ _WORKS = {
         "folding, and localization: an improved R-hat. Bayesian Anal. 16, 667–718.",
         "10.1214/20-BA1221",
     ),
+    "Vehtari et al., 2024": Reference(
+        "Vehtari A, Simpson D, Gelman A, Yao Y, Gabry J (2024). Pareto smoothed importance "
+        "sampling. J. Mach. Learn. Res. 25 (72), 1–58.",
+    ),
     "Watanabe, 2010": Reference(
         "Watanabe S (2010). Asymptotic equivalence of Bayes cross validation and widely applicable "
         "information criterion in singular learning theory. J. Mach. Learn. Res. 11, 3571–3594.",
@@ -150,6 +154,8 @@ def _posterior(context: Context) -> str:
             "(Papastamoulis and Iliopoulos, 2010). "
         )
     in_chains = f"in {chains} {'chain' if chains == 1 else 'chains'} of {draws} draws"
+    if diagnostics.importance is not None:
+        in_chains = f"in {chains * draws} independent draws"
     with_divergent = ""
     sampler = bayes.posterior_["posterior"].attrs["sampler"]
     if sampler == "nuts":
@@ -173,12 +179,14 @@ def _posterior(context: Context) -> str:
 
 
 _SAMPLED = {
-    "hmc": "by jumps to draws of a normal approximation (Tierney, 1994) or Hamiltonian moves that "
-    "follow its normal part exactly (Shahbaba et al., 2014), and Gibbs sweeps (Diebolt and Robert, "
-    "1994)",
+    "hmc": "by jumps to draws of a mixture of normals, one at each mode (Tierney, 1994), or by "
+    "Hamiltonian moves that follow the normal at the mode exactly (Shahbaba et al., 2014), and by "
+    "Gibbs sweeps (Diebolt and Robert, 1994)",
     "gibbs": "by Gibbs sweeps (Diebolt and Robert, 1994)",
-    "laplace": "by normals at its modes, weighted and resampled,",
-    "vi": "by the normals nearest to it, weighted and resampled,",
+    "laplace": "by importance sampling from a mixture of normals, one at each mode, with smoothed "
+    "weights (Vehtari et al., 2024),",
+    "vi": "by importance sampling from a mixture of normals, at each mode the one nearest to the "
+    "posterior, with smoothed weights (Vehtari et al., 2024),",
     "smc": "by sequential Monte Carlo",
 }
 _CITED = {
@@ -218,6 +226,11 @@ def _choice(context: Context) -> str:
         elif criterion.key == "bic":
             text += f", a difference that Kass and Raftery (1995) would call {_grade(margin)}"
     text += "."
+    if choice.is_undetermined:
+        text += (
+            f" With more parameters ({choice.n_parameters}) than observations ({choice.n_rows}) "
+            "this decides nothing."
+        )
     others = _others(context)
     return f"{text} {joined(others)}." if others else text
 
@@ -226,12 +239,17 @@ def _others(context: Context) -> list[str]:
     """What the other criteria favoured."""
     choice = context.choice
     others = [f"{_CITED[name]} favoured K{NBSP}={NBSP}{k}" for name, k in choice.others.items()]
-    if choice.prediction is not None:
-        prediction = choice.prediction
+    prediction = choice.heard
+    if prediction is not None:
         found = f"{_CITED['LOO']} favoured K{NBSP}={NBSP}{prediction.k}"
+        told = []
         if prediction.k != choice.k:
             gap = f"{signed(prediction.difference, 1)} nats, SE {fixed(prediction.se, 1)}"
-            found += f" (elpd {gap})"
+            told.append(f"elpd {gap}")
+        if prediction.caution:
+            told.append(prediction.caution)
+        if told:
+            found += f" ({'; '.join(told)})"
         others.append(found)
     return others
 

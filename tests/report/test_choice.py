@@ -89,6 +89,19 @@ def test_headline_withholds_what_a_check_forbids():
     assert v.headline(TWO, SURE, has_spike=True).startswith("No answer yet: a cluster has shrunk")
 
 
+def test_headline_tells_that_em_and_posterior_differ():
+    other = "but EM and the posterior find different ones"
+    assert v.headline(TWO, SURE, differs=True) == f"Two clusters, {other}"
+    given = Choice(2, (2,), "BIC")
+    assert v.headline(given, SURE, differs=True) == f"Two clusters, as asked, {other}"
+
+
+def test_headline_of_a_number_that_was_given_has_its_commas():
+    assert v.headline(Choice(2, (2,), "BIC"), Placement(100, 30, 9.0)).replace("\xa0", " ") == (
+        "Two clusters, as asked, that overlap: 30 % of the rows are in doubt"
+    )
+
+
 def test_headline_of_one_cluster():
     one = Choice(1, (1, 2), "BIC", rival=Option(2, 8.0))
     assert v.headline(one, None).startswith("No groups found")
@@ -268,3 +281,98 @@ def test_so_for_several_clusters():
     assert v.headline(four, SURE) == "Two clusters by BIC, but four predict new rows better"
     one = replace(TWO, prediction=Prediction(1, 90.0, 10.0))
     assert v.headline(one, SURE) == "Two clusters by BIC, but one predicts new rows better"
+
+
+def test_columns_that_are_skewed_are_named():
+    assert v.skew_sentence(3, ["income"]) == (
+        "Column income is positive and strongly skewed: some components may describe that rather "
+        "than groups. The logarithm may need fewer."
+    )
+    assert "Columns income and price are positive" in v.skew_sentence(3, ["income", "price"])
+    assert v.skew_sentence(3, []) == ""
+    assert v.skew_sentence(1, ["income"]) == ""
+
+
+def test_more_parameters_than_rows_decide_nothing():
+    few = replace(TWO, n_parameters=11, n_rows=5)
+    headline = v.headline(few, Placement(5, 3, 1.0))
+    assert headline == "Nothing is decided: five rows for a model of eleven parameters"
+    assert v.preference(few).endswith(
+        "With more parameters (11) than rows (5) that decides nothing: take fewer clusters, a "
+        "simpler shape or more rows."
+    )
+    enough = replace(few, n_rows=11)
+    assert v.headline(enough, SURE) == v.headline(TWO, SURE)
+    assert v.preference(enough) == v.preference(TWO)
+
+
+def test_clusters_without_rows_are_in_the_headline():
+    assert v.headline(TWO, replace(SURE, empty=(2,))).endswith("; cluster 3 holds no row")
+    assert v.headline(TWO, replace(SURE, empty=(0, 2))).endswith("; clusters 1 and 3 hold no row")
+
+
+def test_leave_one_out_with_a_flaw_is_no_argument():
+    flaw = v.k_hat_words(2, 1.08, 0.7)
+    for k in (2, 4):
+        flawed = replace(TWO, prediction=Prediction(k, 90.0, 10.0, flaw=flaw))
+        assert v.criteria_sentence(flawed) == (
+            "ICL agrees. Leave-one-out prediction does not count here: k-hat is over 0.70 for two "
+            "rows, up to 1.08."
+        )
+        assert v.headline(flawed, SURE) == v.headline(TWO, SURE)
+        assert v.how_many_heading(flawed) == "BIC and ICL choose two"
+        assert v.disagreement(flawed) is None
+    alone = replace(ALONE, prediction=replace(ALONE.prediction, flaw=flaw))
+    assert "choose by leave-one-out" not in v.disagreement(alone)[1]
+
+
+def test_leave_one_out_with_few_high_k_hats_is_rough_and_not_in_the_headline():
+    caution = v.k_hat_words(1, 0.72, 0.7)
+    rough = replace(TWO, prediction=Prediction(4, 90.0, 10.0, caution=caution))
+    assert v.criteria_sentence(rough).endswith(
+        "to describe the density. Read this as rough: k-hat is over 0.70 for one row, up to 0.72."
+    )
+    assert v.headline(rough, SURE) == v.headline(TWO, SURE)
+    assert "density. Read this as rough: k-hat" in v.disagreement(rough)[1]
+    disagree = replace(rough, prediction=replace(rough.prediction, is_rough=True))
+    assert v.criteria_sentence(disagree).count("rough") == 1
+    same = replace(TWO, prediction=Prediction(2, 0.0, 0.0, caution=caution))
+    assert "at the same number. Read this as rough" in v.criteria_sentence(same)
+    tie = replace(TWO, prediction=Prediction(4, 5.0, 10.0, caution=caution))
+    assert "rough" not in v.criteria_sentence(tie)
+
+
+def test_a_choice_by_a_posterior_that_has_shrunk_is_no_answer():
+    loo = replace(TWO, criterion="leave-one-out prediction", in_nats=True, rival=Option(3, 90.0, 4))
+    flat = replace(loo, flaw=v.flat_flaw(["level"], 2))
+    assert v.headline(flat, SURE) == (
+        "No answer yet: with two, level does not vary in a cluster, and only the priors bound the "
+        "density there"
+    )
+    rough = replace(loo, caution=v.k_hat_words(1, 0.72, 0.7))
+    assert v.preference(rough).endswith(
+        "Read it as rough: k-hat is over 0.70 for one row, up to 0.72."
+    )
+
+
+def test_families_that_collapsed_are_told_and_not_beaten():
+    tied, full = v.shape_words("tied", 2), v.shape_words("full", 2)
+    choice = replace(
+        TWO,
+        shape=tied,
+        rival=Option(3, 17.9, shape=tied),
+        other_family=Option(4, 276.2, shape=full),
+        collapsed={"full": (2, 3), "diag": (2, 3), "spherical": (3,)},
+    )
+    assert v.family_sentence(choice, 4) == (
+        "The EM fits of full and diag with two and three clusters and spherical with three "
+        "clusters collapsed onto a few rows and are left out of BIC. Of the fits of other families "
+        "that did not collapse the best, four clusters of free shape (full), is 276.2 points "
+        "behind (over 10 is very strong)."
+    )
+    flat = replace(choice, flat=("level",), other_family=None)
+    assert "collapsed onto rows in which level does not vary and" in v.family_sentence(flat, 4)
+    nearest = replace(choice, rival=choice.other_family)
+    assert "No fit of another family that did not collapse comes" in v.family_sentence(nearest, 4)
+    alone = replace(choice, collapsed={"full": (3,)}, other_family=None)
+    assert v.family_sentence(alone, 1).startswith("The EM fits of three clusters collapsed")

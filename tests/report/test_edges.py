@@ -11,11 +11,15 @@ import pandas as pd
 import pytest
 from html_reader import read, requests
 
+from bayesgmm.bayes.samplers import Importance
 from bayesgmm.cli.report import _save
 from bayesgmm.cli.screen import Screen
 from bayesgmm.cli.select import _summary
 from bayesgmm.core.mixture import Mixture
+from bayesgmm.report.clusters import Fitted
 from bayesgmm.report.content import build_report
+from bayesgmm.report.context import Context
+from bayesgmm.report.evidence import Evidence, flat_columns
 from bayesgmm.report.html import to_html
 from bayesgmm.report.markdown import to_markdown
 
@@ -148,6 +152,18 @@ def test_checks_name_rows_by_those_numbers(sweep):
     assert "co-clustering of rows 6 and 13." in report.answer.lede[0]
 
 
+def test_a_column_that_only_its_logarithm_makes_symmetric_is_told(em_sweep):
+    rng = np.random.default_rng(0)
+    income, age = np.exp(rng.normal(10, 1, 300)), rng.normal(45, 5, 300)
+    # Neither of these is mended by a logarithm: one reaches zero, one is two far groups.
+    counts = np.floor(rng.exponential(3.0, 300) ** 2)
+    far = np.where(np.arange(300) < 30, 1e6, 1.0) + rng.normal(45, 5, 300) / 1e3
+    frame = pd.DataFrame({"income": income, "age": age, "counts": counts, "far": far})
+    assert Context(Evidence(em_sweep(frame, [1])), "").skewed == ("income",)
+    report, _ = rendered(em_sweep(frame[["income", "age"]], [2]))
+    assert any(text.startswith("Column income is positive") for text in report.answer.lede)
+
+
 def test_a_failed_fit_is_told(em_sweep, blobs):
     result = em_sweep(blobs)
     table = result.table.copy()
@@ -221,6 +237,25 @@ def test_columns_that_make_the_covariance_of_all_rows_singular(em_sweep, blobs):
     assert not report.answer.headline.startswith("No answer")
 
 
+def test_checks_of_the_clusters_do_not_contradict_each_other(sweep):
+    key = ("bayes", "full", 2)
+
+    def checks(**changes):
+        fit = copy.copy(sweep.fits[key])
+        fit.diagnostics_ = dataclasses.replace(fit.diagnostics_, **changes)
+        _, sections = rendered(dataclasses.replace(sweep, fits={**sweep.fits, key: fit}))
+        found = {check.name: check for check in sections["checks"].blocks[0].checks}
+        return found["No label switching"], found["Clusters are separated"]
+
+    switched, separated = checks(switched=0.4)
+    assert (switched.level, separated.level) == ("pass", "pass")
+    assert "by itself" in separated.means
+    switched, separated = checks(switched=0.4, agreement=0.5)
+    assert switched.level == "note"
+    assert "as rough" in switched.means
+    assert "by itself" not in separated.means
+
+
 def test_chains_that_disagree_withhold_the_answer(sweep):
     key = ("bayes", "full", 2)
     fit = copy.copy(sweep.fits[key])
@@ -258,6 +293,31 @@ def test_a_model_that_leads_by_loo_is_named_though_another_is_shown(sweep):
     assert "K = 3 (full, R-hat 1.234)" in text_of(sections["checks"]).replace("\u00a0", " ")
 
 
+def test_independent_draws_are_told_by_where_they_are_drawn_from(sweep):
+    key = ("bayes", "full", 2)
+    fit = copy.copy(sweep.fits[key])
+    fit.posterior_ = {
+        "posterior": SimpleNamespace(attrs={"sampler": "laplace"}),
+        "observed_data": fit.posterior_["observed_data"],
+    }
+    importance = Importance(pareto_k=0.3, ess=1500.0)
+    fit.diagnostics_ = dataclasses.replace(fit.diagnostics_, importance=importance)
+    _, sections = rendered(dataclasses.replace(sweep, fits={**sweep.fits, key: fit}))
+    text = text_of(sections["methods"])
+    assert (
+        "by importance sampling from a mixture of normals, one at each mode, with smoothed weights "
+        "(Vehtari et al., 2024), in 2000 independent draws"
+    ) in text
+    assert "approximation" not in text
+    assert "Pareto smoothed importance sampling." in text
+
+
+def test_jumps_are_told_by_where_they_go(sweep):
+    _, sections = rendered(sweep)
+    text = text_of(sections["methods"])
+    assert "by jumps to draws of a mixture of normals, one at each mode (Tierney, 1994)" in text
+
+
 def test_chains_in_different_modes_withhold_the_answer(sweep):
     key = ("bayes", "full", 2)
     fit = copy.copy(sweep.fits[key])
@@ -288,8 +348,6 @@ def test_overlapping_clusters_have_the_numbers_of_the_report(sweep):
 
 def test_rows_expected_wrong_lie_in_their_own_interval():
     """Each draw is sure of every row, but the draws do not agree."""
-    from bayesgmm.report.clusters import Fitted
-
     X = np.linspace(-1.0, 1.0, 20)[:, None]
     edges = np.linspace(-0.6, 0.6, 200)
     means = edges[:, None, None] + np.array([[-5.0], [5.0]])
@@ -312,15 +370,132 @@ def test_an_em_fit_that_is_not_what_the_posterior_shows_is_told(sweep, tmp_path,
     row = (table["engine"] == "em") & (table["n_components"] == 2)
     table.loc[row, "log_likelihood"] = -1400.0
     changed = dataclasses.replace(sweep, table=table, fits={**sweep.fits, key: fit})
-    _, sections = rendered(changed)
+    report, sections = rendered(changed)
     (share,) = re.findall(
         r"The EM fit puts (\d+)\u00a0% of the rows in another", text_of(sections["clusters"])
     )
     assert int(share) > 5
     checks = {check.name: check for check in sections["checks"].blocks[0].checks}
     assert checks["EM and posterior agree"].level == "fail"
+    assert report.answer.lede[0] == checks["EM and posterior agree"].means
+    assert "the priors decide" not in text_of(sections["priors"]).lower()
+    assert "does not measure the pull of the priors" in text_of(sections["priors"])
     _save(changed, tmp_path / "fit.json", Screen(quiet=True))
     assert f"the EM fit puts {share}\u00a0% of the rows" in capsys.readouterr().err
+
+
+def test_clusters_are_called_by_where_the_report_puts_them(sweep):
+    key = ("em", "full", 2)
+    fit = copy.copy(sweep.fits[key])
+    before = fit.mixture_
+    means = before.means.copy()
+    means[:, 1] = 70.0
+    fit.mixture_ = Mixture.from_covariances(before.weights, means, before.covariances, "full")
+    _, sections = rendered(dataclasses.replace(sweep, fits={**sweep.fits, key: fit}))
+    for card in sections["clusters"].blocks[0].cards:
+        where = "higher" if float(card.table.rows[1][1]) > 65.0 else "lower"
+        assert f"{where} waiting" in card.who
+
+
+def test_rows_that_em_alone_is_sure_of_are_counted():
+    """Each draw is sure of every row, but the draws do not agree, and EM is one of them."""
+    X = np.linspace(-1.0, 1.0, 20)[:, None]
+    edges = np.linspace(-0.6, 0.6, 200)
+    means = edges[:, None, None] + np.array([[-5.0], [5.0]])
+    draws = Mixture(np.full((200, 2), 0.5), means, np.full((200, 2, 1, 1), 3.0), "full")
+    model = SimpleNamespace(em=object(), bayes=None)
+    by_em, by_posterior = Fitted(model, draws[100], draws, 4, X).sure_by_one
+    assert by_em > 8
+    assert by_posterior == 0
+    assert Fitted(model, draws[100], None, 4, X).sure_by_one == (0, 0)
+
+
+def test_too_few_rows_decide_nothing(em_sweep):
+    X = np.array([[0.1, 0.3], [-0.6, 0.4], [1.3, 0.9], [0.9, -0.7], [-0.5, -1.3]])
+    report, sections = rendered(em_sweep(X, (1, 2), covariance_types=("tied",)))
+    assert report.answer.headline.startswith("Nothing is decided: five rows for a model of eight")
+    assert report.answer.level == "fail"
+    (check,) = [c for c in sections["checks"].blocks[0].checks if c.level == "fail"]
+    assert check.found == "5 rows, 8 parameters"
+    assert "With more parameters (8) than observations (5) this decides" in (
+        text_of(sections["methods"])
+    )
+
+
+def test_a_column_of_three_values_collapses_fits(em_sweep):
+    rng = np.random.default_rng(0)
+    level = np.arange(150) % 3
+    places = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]])[level]
+    frame = pd.DataFrame(rng.normal(size=(150, 2)) + places, columns=["x", "y"])
+    frame["level"] = level
+    report, _ = rendered(em_sweep(frame, (1, 2), covariance_types=("full", "spherical")))
+    (told,) = [text for text in report.answer.lede if "collapsed" in text]
+    assert told.startswith(
+        "The EM fits of full with two clusters collapsed onto rows in which level does not vary "
+        "and are left out of BIC."
+    )
+    assert "The best of the other" not in told
+
+
+def test_columns_that_do_not_vary_in_a_component():
+    X = np.array([[0.0, 1], [1, 1], [2, 1], [3, 1], [10, 3], [11, 4], [12, 5], [13, 3]])
+    means, k = np.array([[1.5, 1.0], [11.5, 4.0]]), np.eye(2)
+    full = Mixture(np.full(2, 0.5), means, np.stack([k, k]), "full")
+    assert flat_columns(full, X) == (1,)
+    # One row more than there are columns is not a handful.
+    assert flat_columns(full, X[[0, 1, 4, 5, 6]]) == ()
+    tied = Mixture(np.full(2, 0.5), means, k, "tied")
+    assert flat_columns(tied, X) == ()
+    X[4:, 1] = 3.0
+    assert flat_columns(tied, X) == (1,)
+    round_ones = Mixture(np.full(2, 0.5), means, np.ones(2), "spherical")
+    assert flat_columns(round_ones, X) == ()
+    X[:4, 0] = 1.0
+    assert flat_columns(round_ones, X) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("k_hats", "flaw", "caution"),
+    [
+        ([], "", ""),
+        ([0.72], "", "k-hat is over 0.70 for one row, up to 0.72"),
+        ([1.01], "k-hat is over 0.70 for one row, up to 1.01", ""),
+        ([0.72] * 20, "k-hat is over 0.70 for 20 rows, up to 0.72", ""),
+    ],
+)
+def test_high_k_hats_weaken_leave_one_out(sweep, k_hats, flaw, caution):
+    loo = dict(sweep.loo)
+    lead = Evidence(sweep).loo_lead.model
+    key = (lead.covariance_type, lead.n_components)
+    loo[key] = copy.copy(loo[key])
+    loo[key].pareto_k = np.array(loo[key].pareto_k)
+    loo[key].pareto_k[: len(k_hats)] = k_hats
+    changed = dataclasses.replace(sweep, loo=loo)
+    prediction = Context(Evidence(changed), "").choice.prediction
+    assert (prediction.flaw, prediction.caution) == (flaw, caution)
+    text = text_of(rendered(changed)[1]["methods"])
+    assert ("PSIS-LOO (Vehtari et al., 2017) favoured" in text) is not bool(flaw)
+    assert caution in text
+    by_loo = dataclasses.replace(changed, criterion="loo")
+    first = rendered(by_loo)[0].answer.lede[0]
+    assert first.endswith(f" Read it as rough: {flaw or caution}.") is bool(k_hats)
+
+
+def test_a_cluster_without_rows_is_named(sweep, monkeypatch):
+    monkeypatch.setattr(Fitted, "sizes", np.array([len(sweep.X), 0]))
+    report, _ = rendered(sweep)
+    assert report.answer.headline == (
+        "Two clusters, barely preferred to three; cluster 2 holds no row"
+    )
+
+
+def test_a_posterior_that_has_shrunk_is_no_argument(sweep, monkeypatch):
+    monkeypatch.setattr(Evidence, "flat", lambda self, mixture: ("eruptions",))
+    report, sections = rendered(sweep)
+    told = "Leave-one-out prediction does not count here: with three, eruptions does not vary in a"
+    assert any(told in text for text in report.answer.lede)
+    assert told in text_of(sections["how-many"])
+    assert "PSIS-LOO" not in text_of(sections["methods"])
 
 
 def test_posterior_alone(sweep):

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -57,9 +58,10 @@ def test_chains_in_modes_fail_and_are_weighed():
 
 
 def test_clusters_that_overlap_are_named():
-    apart = trust.separation_check(3, [])
+    apart = trust.separation_check(3, [], False, 4, 100)
     assert (apart.level, apart.found) == ("pass", "3 of 3")
-    check = trust.separation_check(5, [(0, 2), (1, 3)])
+    assert apart.means.endswith("Each can be read by itself.")
+    check = trust.separation_check(5, [(0, 2), (1, 3)], False, 4, 100)
     assert (check.level, check.found) == ("note", "1 of 5")
     assert check.means == (
         "Clusters 1 and 3 overlap; clusters 2 and 4 overlap. Read the numbers of such clusters "
@@ -67,13 +69,41 @@ def test_clusters_that_overlap_are_named():
     )
 
 
+def test_clusters_that_are_apart_but_rough_are_not_to_be_read_by_themselves():
+    rough = trust.separation_check(3, [], True, 4, 100)
+    assert rough.means.endswith("Their numbers are rough all the same.")
+    doubt = trust.separation_check(3, [], False, 11, 100)
+    assert doubt.level == "note"
+    assert "draws differ in where rows belong: 11 of 100 are in doubt" in doubt.means
+    assert "by itself" not in rough.means + doubt.means
+
+
+@pytest.mark.parametrize(
+    ("rhat", "ess", "agreement", "rough"),
+    [
+        (1.002, 800.0, 1.0, False),
+        (math.nan, 800.0, 1.0, False),
+        (1.02, 800.0, 1.0, True),
+        (1.002, 399.0, 1.0, True),
+        (1.002, 800.0, 0.89, True),
+    ],
+)
+def test_numbers_by_cluster_are_rough(rhat, ess, agreement, rough):
+    assert trust.is_rough(rhat, ess, 4, agreement) is rough
+
+
 def test_unstable_clusters_are_a_note():
-    assert trust.stability_check(1.002, "a share", True).level == "pass"
-    found = trust.stability_check(1.05, "a centre in waiting", True)
+    assert trust.stability_check(1.002, "a share", True, 800.0, 4).level == "pass"
+    found = trust.stability_check(1.05, "a centre in waiting", True, 800.0, 4)
     assert found.level == "note"
     assert found.means.startswith("The fit is stable but its clusters are not")
-    assert trust.stability_check(1.05, "a share", False).means.startswith("Clusters are not")
-    assert trust.stability_check(math.nan, "a share", True).level == "note"
+    assert trust.stability_check(1.05, "a share", False, 80.0, 4).means.startswith(
+        "Clusters are not"
+    )
+    assert trust.stability_check(math.nan, "a share", True, 800.0, 1).level == "note"
+    few = trust.stability_check(1.002, "a share", True, 399.0, 4)
+    assert few.level == "note"
+    assert few.means.startswith("Numbers by cluster rest on only 399 independent draws")
 
 
 @pytest.mark.parametrize(("ess", "level"), [(1800, "pass"), (399, "note"), (99, "fail")])
@@ -88,16 +118,45 @@ def test_divergences(n, level):
     assert ("matter little" in check.means) == (level == "note")
 
 
+def switching(
+    switched=0.42, agree=True, rough=False, agreement=1.0, overlap=False, loo_holds=False
+):
+    check = trust.switching_check(switched, agree, rough, agreement, overlap, loo_holds)
+    return dataclasses.replace(check, means=check.means.replace("\xa0", " "))
+
+
+def test_switching_that_is_undone_is_harmless():
+    assert switching(0.0).level == "pass"
+    unsure = switching(0.0, rough=True, agreement=0.5)
+    assert unsure.means == (
+        "Methods of naming clusters agree on only 50 % of draws. Read numbers by cluster as rough."
+    )
+    undone = switching()
+    assert undone.level == "pass"
+    assert undone.means == (
+        "As sampled, labels switch in 42 % of draws; that is undone here, and methods of undoing "
+        "it agree on 100 % of them."
+    )
+
+
 def test_switching():
-    assert trust.switching_check(0.0, True).level == "pass"
-    stable = trust.switching_check(0.42, True)
+    stable = switching(rough=True)
     assert stable.level == "note"
     assert stable.means.startswith("The fit is stable but the names are not: labels switch in 42")
-    assert "Densities hold; read" in stable.means
-    assert "Densities and LOO hold; read" in trust.switching_check(0.42, True, True).means
-    unsettled = trust.switching_check(0.42, False, True).means
+    assert "Densities hold; read numbers by cluster as rough" in stable.means
+    assert "Densities and LOO hold; read" in switching(rough=True, loo_holds=True).means
+    unsettled = switching(agree=False, rough=True, loo_holds=True).means
     assert unsettled.startswith("Labels switch in 42")
     assert "hold" not in unsettled
+    assert "methods of undoing it agree on 50 % of them. Dens" in (
+        switching(rough=True, agreement=0.5).means
+    )
+    overlap = switching(overlap=True)
+    assert overlap.level == "note"
+    assert overlap.means == (
+        "Labels switch in 42 % of draws, because clusters overlap. Densities hold; read the "
+        "numbers of those jointly."
+    )
 
 
 def test_loo_names_its_rows():
@@ -138,6 +197,7 @@ def test_checks_in_one_line():
     [
         (0.2, "EM and the posterior agree"),
         (-0.58, "EM and the posterior differ a little"),
+        (2.0, "EM and the posterior differ a little"),
         (-3.9, "EM and the posterior differ"),
     ],
 )
@@ -157,19 +217,62 @@ def test_shift_sentence():
     assert small.startswith("No estimate differs by as much as a quarter")
 
 
+def agrees(shift=0.3, pull=0.1, sure_by_one=(0, 0), mean=-106.0, pulled="the spread of x"):
+    what = "the share of cluster 1"
+    different = agreement.other_fit(what, shift, -100.0, mean)
+    return agreement.agreement_check((what, shift), (pulled, pull), sure_by_one, 300, different)
+
+
 @pytest.mark.parametrize(
-    ("shift", "mean", "level", "words"),
+    ("shift", "mean", "words"),
     [
-        (0.3, -106.0, "pass", "same fit"),
-        (-4.9, -106.0, "pass", "same fit"),
-        (-5.1, -106.0, "note", "the share of cluster 1 shifts by \N{MINUS SIGN}5.1 posterior sd"),
-        (0.3, -99.0, "fail", "\N{MINUS SIGN}99.0 nats on average against \N{MINUS SIGN}100.0"),
+        (-5.1, -106.0, "the share of cluster 1 shifts by \N{MINUS SIGN}5.1 posterior sd"),
+        (0.3, -99.0, "\N{MINUS SIGN}99.0 nats on average against \N{MINUS SIGN}100.0"),
     ],
 )
-def test_em_and_posterior_that_are_different_fits_do_not_pass(shift, mean, level, words):
-    check = agreement.agreement_check("the share of cluster 1", shift, -100.0, mean)
-    assert check.level == level
+def test_em_and_posterior_that_are_different_fits_fail(shift, mean, words):
+    check = agrees(shift, mean=mean)
+    assert check.level == "fail"
     assert words in check.means
+    assert "the clusters here" in check.means
+
+
+@pytest.mark.parametrize("shift", [0.3, -1.9])
+def test_em_and_posterior_agree_up_to_two_sds(shift):
+    check = agrees(shift, pull=shift)
+    assert (check.level, check.means) == ("pass", "Both describe the same fit.")
+    assert "decide" not in agreement.prior_sentence("the spread of x", shift)
+
+
+def test_priors_that_decide_a_number_are_told_beside_the_agreement():
+    moved = agrees(-4.9)
+    assert moved.level == "note"
+    assert moved.means == (
+        "The same clusters, but the share of cluster 1 moves by +4.90 posterior sd from EM to the "
+        "mean."
+    )
+    pulled = agrees(0.5, pull=2.1)
+    assert pulled.level == "note"
+    assert pulled.found == "0.50 sd apart at worst, 2.10 from EM to MAP"
+    assert "the priors decide the spread of x: it moves by +2.10" in pulled.means
+    both = agrees(-3.7, pull=3.8, pulled="the share of cluster 1")
+    assert both.means.endswith(
+        "the priors decide the share of cluster 1: it moves by +3.80 posterior sd from EM to MAP, "
+        "by +3.70 to the mean."
+    )
+
+
+def test_rows_that_only_one_is_sure_of_are_no_agreement():
+    assert agrees(sure_by_one=(30, 30)).level == "pass"
+    check = agrees(sure_by_one=(94, 3))
+    assert check.level == "note"
+    assert check.means == (
+        "The estimates agree, the memberships do not. EM is sure of 94 of 300 rows that are in "
+        "doubt under the posterior."
+    )
+    assert "The posterior is sure of 94 of 300 rows that are in doubt by EM." in (
+        agrees(3.0, sure_by_one=(0, 94)).means
+    )
 
 
 def test_rows_that_em_puts_elsewhere_are_told_where_they_are_many():
@@ -184,5 +287,7 @@ def test_pull_of_the_priors():
     assert decides.startswith("The priors decide the spread of x in cluster 2")
     assert agreement.prior_heading(0.1) == "The priors hardly move the fit"
     assert agreement.prior_heading(-0.5) == "The priors move the fit a little"
-    assert agreement.prior_heading(-2.0) == "The priors decide part of the fit"
+    assert agreement.prior_heading(-2.0) == "The priors move the fit"
+    assert agreement.prior_sentence("the spread of x", -2.0).startswith("The priors move the")
+    assert agreement.prior_heading(-2.1) == "The priors decide part of the fit"
     assert agreement.prior_heading(None).startswith("Priors")

@@ -26,11 +26,15 @@ def answer(context: Context, date: str) -> Answer:
         kicker.append(f"{counted(len(context.incomplete), 'row')} with gaps left out")
     kicker.append(date)
     families = len(context.evidence.families)
+    # A choice by elpd is of the posterior, as are the clusters.
+    other_fit = "" if context.evidence.criterion.in_nats else context.other_fit
     lede = [
+        other_fit,
         words.preference(choice),
         words.family_sentence(choice, families),
         words.criteria_sentence(choice),
         words.edge_sentence(choice),
+        words.skew_sentence(choice.k, context.skewed),
         _rival_starts(context),
     ]
     spike = has_spike(context.chosen)
@@ -40,14 +44,23 @@ def answer(context: Context, date: str) -> Answer:
         bayes = context.evidence.chosen.bayes
         what = least_agreed(bayes, context.row_numbers)
         lede.insert(0, trust.disagreement_sentence(chains_rhat(bayes), what, modes(bayes)))
+    unanswered = (
+        spike
+        or not context.chains_agree
+        or choice.uncompared
+        or choice.flaw
+        or choice.is_undetermined
+    )
     if context.placement is not None and context.placement.overlaps:
         lede.append("Use memberships, not labels.")
     return Answer(
         kicker=" · ".join(part for part in kicker if part),
-        headline=words.headline(choice, context.placement, context.chains_agree, spike),
+        headline=words.headline(
+            choice, context.placement, context.chains_agree, spike, bool(other_fit)
+        ),
         lede=tuple(sentence for sentence in lede if sentence),
         facts=tuple(_facts(context)),
-        level="fail" if spike or not context.chains_agree or choice.uncompared else "pass",
+        level="fail" if unanswered else "pass",
     )
 
 

@@ -123,7 +123,7 @@ def _who(context: Context, k: int) -> str:
     fitted = context.chosen
     if fitted.k == 1:
         return ""
-    means, weights = fitted.point.means, fitted.point.weights
+    means, weights = fitted.centres, fitted.point.weights
     variances = np.diagonal(fitted.point.covariances, axis1=-2, axis2=-1)
     if fitted.k == 2:
         away = (means[k] - means[1 - k]) / np.sqrt(weights @ variances)

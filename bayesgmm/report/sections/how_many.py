@@ -24,6 +24,8 @@ def how_many(context: Context) -> Section:
         blocks.append(Verdict(*disagreement))
     family = words.family_sentence(choice, len(evidence.families))
     lines = [words.preference(choice), family, words.edge_sentence(choice)]
+    if choice.prediction is not None and choice.prediction.flaw and not choice.uncompared:
+        lines.append(words.flaw_sentence(choice.prediction))
     blocks.append(Text(" ".join(line for line in lines if line)))
     if len(evidence.models) > 1:
         blocks.append(figures.criteria(context))

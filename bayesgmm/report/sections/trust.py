@@ -59,7 +59,10 @@ def priors(context: Context) -> Section | None:
         return None
     blocks: list[Block] = []
     strongest = max(context.estimates, key=lambda row: abs(row.pull), default=None)
-    if strongest is not None:
+    if context.other_fit:
+        blocks.append(Text(agreement.NO_PULL))
+        strongest = None
+    elif strongest is not None:
         name = context.full_name(strongest)
         blocks.append(Text(agreement.prior_sentence(name, strongest.pull)))
     describe = getattr(bayes.priors_, "describe", None)

@@ -1,13 +1,20 @@
 """EM against the posterior, and what the priors do."""
 
 from bayesgmm.report.blocks import Check
-from bayesgmm.report.wording import fixed, in_words, percent, signed
+from bayesgmm.report.wording import fixed, in_words, joined, percent, signed
 
 _SMALL = 0.25
-# Posterior sds beyond which EM and posterior do not describe the same fit.
+# Posterior sds up to which EM and posterior describe the same fit, and from which they do not.
+_SAME = 2.0
 _GROSS = 5.0
 # Share of rows that the two put in different clusters from which it is said.
 _MOVED = 0.05
+# Share of rows that only one of the two is sure of from which it is said.
+_UNSURE = 0.1
+NO_PULL = (
+    "EM and MAP are different fits, so their distance does not measure the pull of the priors: "
+    "these may favour another mode, or EM may have missed one."
+)
 
 
 def shift_heading(largest: float) -> str:
@@ -15,7 +22,7 @@ def shift_heading(largest: float) -> str:
     size = abs(largest)
     if size < _SMALL:
         return "EM and the posterior agree"
-    if size <= 1.0:
+    if size <= _SAME:
         return "EM and the posterior differ a little"
     return "EM and the posterior differ"
 
@@ -50,8 +57,8 @@ def shift_sentence(what: str, em: str, mean: str, shift: float, n_over: int, n_t
     return f"{text} The intervals are those of the posterior."
 
 
-def agreement_check(what: str, shift: float, em: float | None, mean: float) -> Check:
-    """Whether the EM fit and the posterior describe the same fit.
+def other_fit(what: str, shift: float, em: float | None, mean: float) -> str:
+    """What it means that EM and posterior describe different fits; nothing where they do not.
 
     Parameters
     ----------
@@ -62,22 +69,77 @@ def agreement_check(what: str, shift: float, em: float | None, mean: float) -> C
     em, mean : float
         Log-likelihood of the EM fit, if known, and its mean over the posterior.
     """
-    name, wanted = "EM and posterior agree", f"up to {fixed(_GROSS, 0)} sd"
-    found = f"{fixed(abs(shift), 2)} sd apart at worst"
     if em is not None and mean > em:
-        means = (
+        return (
             f"The draws fit the rows better than the optimum of EM: {fixed(mean, 1)} nats on "
             f"average against {fixed(em, 1)}. EM did not find the mode that was sampled, so "
-            "BIC and ICL are of another fit. Raise n_init."
+            "BIC and ICL are of another fit than the clusters here. Raise n_init."
         )
-        return Check(name, found, wanted, means, "fail")
     if abs(shift) > _GROSS:
-        means = (
-            f"They describe different fits: {what} shifts by {signed(shift, 1)} posterior sd. BIC "
-            "and ICL are of the EM fit, the clusters here of the posterior."
+        return (
+            f"EM and the posterior describe different fits: {what} shifts by {signed(shift, 1)} "
+            "posterior sd. BIC and ICL are of the EM fit, the clusters here of the posterior."
         )
-        return Check(name, found, wanted, means, "note")
-    return Check(name, found, wanted, "Both describe the same fit.", "pass")
+    return ""
+
+
+def agreement_check(
+    shift: tuple[str, float],
+    pull: tuple[str, float],
+    sure_by_one: tuple[int, int],
+    n_rows: int,
+    different: str = "",
+) -> Check:
+    """Whether the EM fit and the posterior describe the same fit.
+
+    Parameters
+    ----------
+    shift : tuple of str and float
+        The parameter with the largest shift, and that: (EM - mean) / sd.
+    pull : tuple of str and float
+        The same of (MAP - EM) / sd.
+    sure_by_one : tuple of int
+        Rows that are sure by EM and in doubt under the posterior, and the other way round.
+    n_rows : int
+    different : str
+        As `other_fit`.
+    """
+    found = f"{fixed(abs(shift[1]), 2)} sd apart at worst"
+    if abs(pull[1]) > _SAME:
+        found = f"{found}, {fixed(abs(pull[1]), 2)} from EM to MAP"
+    name, wanted = "EM and posterior agree", f"up to {fixed(_SAME, 0)} sd"
+    if different:
+        return Check(name, found, wanted, different, "fail")
+    moves, unsure = _moves(shift, pull), _unsure(sure_by_one, n_rows)
+    if moves:
+        means = " ".join([f"The same clusters, but {joined(moves)}.", *unsure])
+    elif unsure:
+        means = " ".join(["The estimates agree, the memberships do not.", *unsure])
+    else:
+        return Check(name, found, wanted, "Both describe the same fit.", "pass")
+    return Check(name, found, wanted, means, "note")
+
+
+def _unsure(sure_by_one: tuple[int, int], n_rows: int) -> list[str]:
+    names = (("EM", "under the posterior"), ("The posterior", "by EM"))
+    return [
+        f"{who} is sure of {n} of {n_rows} rows that are in doubt {where}."
+        for n, (who, where) in zip(sure_by_one, names, strict=True)
+        if n > _UNSURE * n_rows
+    ]
+
+
+def _moves(shift: tuple[str, float], pull: tuple[str, float]) -> list[str]:
+    (what, size), (pulled, by) = shift, pull
+    from_em = f"by {signed(by, 2)} posterior sd from EM to MAP"
+    if abs(size) > _SAME and abs(by) > _SAME and what == pulled:
+        return [f"the priors decide {what}: it moves {from_em}, by {signed(-size, 2)} to the mean"]
+    moves = []
+    if abs(size) > _SAME:
+        moves.append(f"{what} moves by {signed(-size, 2)} posterior sd from EM to the mean")
+    if abs(by) > _SAME:
+        moves.append(f"the priors decide {pulled}: it moves {from_em}")
+    return moves
 
 
 def moved_sentence(share: float) -> str:
@@ -94,9 +156,9 @@ def prior_heading(pull: float | None) -> str:
     size = abs(pull)
     if size < _SMALL:
         return "The priors hardly move the fit"
-    return (
-        "The priors move the fit a little" if size <= 1.0 else "The priors decide part of the fit"
-    )
+    if size <= 1.0:
+        return "The priors move the fit a little"
+    return "The priors move the fit" if size <= _SAME else "The priors decide part of the fit"
 
 
 def prior_sentence(what: str, pull: float) -> str:
@@ -112,8 +174,9 @@ def prior_sentence(what: str, pull: float) -> str:
             f"The pull of the priors is mild: from EM to MAP they move {what} by "
             f"{signed(pull, 2)} posterior sd, and every other estimate by less."
         )
+    do = "move" if size <= _SAME else "decide"
     return (
-        f"The priors decide {what}: from EM to MAP it moves by {signed(pull, 2)} posterior sd. Run "
+        f"The priors {do} {what}: from EM to MAP it moves by {signed(pull, 2)} posterior sd. Run "
         "again with a prior half and twice as wide, and compare."
     )
 

@@ -1,5 +1,6 @@
 """How many clusters, by what margin, and what speaks against it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bayesgmm.report.verdicts import uncompared
@@ -45,7 +46,8 @@ class Prediction:
     """What leave-one-out says: the K it likes best and its lead over the chosen one.
 
     ``shape`` is that of the clusters, empty if only one family was tried; ``is_rough`` if the
-    chains of that model disagree; ``is_shown`` if it is the model that the report shows at its K.
+    chains of that model disagree; ``is_shown`` if it is the model that the report shows at its K;
+    ``flaw`` is why the comparison says nothing, empty if it does; ``caution`` why it is rough.
     """
 
     k: int
@@ -54,6 +56,8 @@ class Prediction:
     shape: str = ""
     is_rough: bool = False
     is_shown: bool = True
+    flaw: str = ""
+    caution: str = ""
 
     @property
     def is_tie(self) -> bool:
@@ -63,7 +67,8 @@ class Prediction:
     @property
     def is_decisive(self) -> bool:
         """Whether the lead leaves no doubt."""
-        return not (self.is_tie or self.is_rough) and self.difference > _DECISIVE * self.se
+        doubtful = self.is_tie or self.is_rough or bool(self.flaw or self.caution)
+        return not doubtful and self.difference > _DECISIVE * self.se
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,14 @@ class Choice:
         Whether margins are differences of elpd rather than points.
     uncompared : mapping of int to str
         Where the criterion is known for the chosen K only: every other K -> what its fits did.
+    n_parameters, n_rows : int
+        Of the chosen model, and of the data.
+    collapsed : mapping of str to tuple of int
+        Covariance family -> the K whose EM fits collapsed and are left out of the criterion.
+    flat : tuple of str
+        Columns that do not vary in a cluster of those.
+    flaw, caution : str
+        Where the criterion is of posteriors: why it says nothing of the chosen one, or too little.
     """
 
     k: int
@@ -99,6 +112,22 @@ class Choice:
     prediction: Prediction | None = None
     in_nats: bool = False
     uncompared: dict[int, str] = field(default_factory=dict)
+    n_parameters: int = 0
+    n_rows: int = 0
+    collapsed: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    flat: tuple[str, ...] = ()
+    flaw: str = ""
+    caution: str = ""
+
+    @property
+    def heard(self) -> Prediction | None:
+        """What leave-one-out says, where it says anything."""
+        return None if self.prediction is None or self.prediction.flaw else self.prediction
+
+    @property
+    def is_undetermined(self) -> bool:
+        """Whether the chosen model has more parameters than there are rows."""
+        return self.n_parameters > self.n_rows > 0
 
     @property
     def is_given(self) -> bool:
@@ -124,11 +153,15 @@ class Choice:
 
 @dataclass(frozen=True)
 class Placement:
-    """How surely the rows are placed: rows, rows in doubt, rows expected in the wrong cluster."""
+    """How surely the rows are placed: rows, rows in doubt, rows expected in the wrong cluster.
+
+    ``empty`` are clusters (from 0) that are the likeliest of no row.
+    """
 
     n_rows: int
     n_doubt: int
     expected_wrong: float
+    empty: tuple[int, ...] = ()
 
     @property
     def overlaps(self) -> bool:
@@ -180,8 +213,27 @@ def headline(
     placement: Placement | None,
     chains_agree: bool = True,
     has_spike: bool = False,
+    differs: bool = False,
 ) -> str:
-    """The one line that answers: as sure as the checks and the margin allow, no surer."""
+    """The one line that answers: as sure as the checks and the margin allow, no surer.
+
+    ``differs`` is whether the clusters of the posterior are not those of EM.
+    """
+    text = _headline(choice, placement, chains_agree, has_spike, differs)
+    if placement is None or not placement.empty:
+        return text
+    one = len(placement.empty) == 1
+    which = f"cluster{'' if one else 's'} {joined(j + 1 for j in placement.empty)}"
+    return f"{text}; {which} {'holds' if one else 'hold'} no row"
+
+
+def _headline(
+    choice: Choice,
+    placement: Placement | None,
+    chains_agree: bool,
+    has_spike: bool,
+    differs: bool,
+) -> str:
     many = capital(clusters(choice.k))
     if has_spike:
         return "No answer yet: a cluster has shrunk onto a handful of rows"
@@ -189,6 +241,13 @@ def headline(
         return "No answer yet: the chains disagree"
     if choice.uncompared:
         return uncompared.headline(choice.uncompared, choice.in_nats)
+    if choice.flaw:
+        return f"No answer yet: {choice.flaw}"
+    if choice.is_undetermined:
+        return (
+            f"Nothing is decided: {in_words(choice.n_rows)} rows for a model of "
+            f"{in_words(choice.n_parameters)} parameters"
+        )
     if choice.k == 1:
         if choice.is_given:
             return "One Gaussian for all rows: no other number was tried"
@@ -209,8 +268,11 @@ def headline(
         return _contradicted(choice, many)
     if placement is None:
         return many
+    if differs:
+        return f"{many}, but EM and the posterior find different ones"
     if placement.overlaps:
-        return f"{many} that overlap: {_overlap_share(placement)}"
+        comma = "," if "," in many else ""
+        return f"{many}{comma} that overlap: {_overlap_share(placement)}"
     joint = ": " if "," in many else ", and "
     return f"{many}{joint}{placed_rows(placement)} placed with confidence"
 
@@ -248,24 +310,60 @@ def preference(choice: Choice) -> str:
         return f"K = {choice.k} was given: no other number was tried, so nothing supports it yet."
     ours = f"{clusters(choice.k)}{_of(choice.shape)}"
     theirs = f"{in_words(rival.k)}{_of(rival.shape if rival.shape != choice.shape else '')}"
-    return capital(_prefers(choice, rival, ours, theirs))
+    text = capital(_prefers(choice, rival, ours, theirs))
+    if choice.is_undetermined:
+        text = (
+            f"{text} With more parameters ({choice.n_parameters}) than rows ({choice.n_rows}) that "
+            "decides nothing: take fewer clusters, a simpler shape or more rows."
+        )
+    if choice.caution:
+        text = f"{text} Read it as rough: {choice.caution}."
+    return text
 
 
 def family_sentence(choice: Choice, n_families: int) -> str:
-    """How the chosen family compares with the best of the others; empty for a single family."""
+    """Which fits collapsed, and how the chosen family compares with the best of the others."""
+    return " ".join(
+        text for text in (_collapse(choice, n_families), _families(choice, n_families)) if text
+    )
+
+
+def _collapse(choice: Choice, n_families: int) -> str:
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for family, numbers in choice.collapsed.items():
+        groups.setdefault(numbers, []).append(family)
+    if not groups:
+        return ""
+    which = joined(
+        f"{joined(families)} with {uncompared.clusters_of(numbers)}"
+        if n_families > 1
+        else uncompared.clusters_of(numbers)
+        for numbers, families in groups.items()
+    )
+    onto = "a few rows"
+    if choice.flat:
+        vary = "does" if len(choice.flat) == 1 else "do"
+        onto = f"rows in which {joined(choice.flat)} {vary} not vary"
+    return f"The EM fits of {which} collapsed onto {onto} and are left out of {choice.criterion}."
+
+
+def _families(choice: Choice, n_families: int) -> str:
     other = choice.other_family
     if other is None or n_families < 2:
         return ""
     if choice.rival is not None and (other.k, other.shape) == (choice.rival.k, choice.rival.shape):
         if n_families == 2:
             return ""
+        if choice.collapsed:
+            return "No fit of another family that did not collapse comes closer."
         return f"None of the other {in_words(n_families - 1)} covariance families comes closer."
+    best = f"{clusters(other.k)}{_of(other.shape)}, is {_behind(choice, other)}."
+    if choice.collapsed:
+        return f"Of the fits of other families that did not collapse the best, {best}"
     others = (
         "the other family" if n_families == 2 else f"the other {in_words(n_families - 1)} families"
     )
-    return (
-        f"The best of {others}, {clusters(other.k)}{_of(other.shape)}, is {_behind(choice, other)}."
-    )
+    return f"The best of {others}, {best}"
 
 
 def _prefers(choice: Choice, option: Option, ours: str, theirs: str) -> str:
@@ -308,9 +406,12 @@ def criteria_sentence(choice: Choice) -> str:
     prediction = choice.prediction
     if prediction is None:
         return f"{text}." if text else ""
+    if prediction.flaw:
+        return f"{text}. {flaw_sentence(prediction)}" if text else flaw_sentence(prediction)
     if prediction.k == choice.k:
         agrees = "Leave-one-out prediction is best at the same number"
         agrees += f", with {prediction.shape}." if prediction.shape != choice.shape else "."
+        agrees += _caution(prediction)
         return f"{text}. {agrees}" if text else agrees
     lead = f"{fixed(prediction.difference, 1)}"
     which = _predicted(choice, prediction)
@@ -330,7 +431,33 @@ def criteria_sentence(choice: Choice) -> str:
         )
     if prediction.is_rough:
         loo = f"{loo} The chains of that model disagree, so read this as rough."
+    elif not prediction.is_tie:
+        loo += _caution(prediction)
     return f"{text}. {loo}" if text else loo
+
+
+def flaw_sentence(prediction: Prediction) -> str:
+    """Why leave-one-out says nothing."""
+    return f"Leave-one-out prediction does not count here: {prediction.flaw}."
+
+
+def flat_flaw(columns: Sequence[str], k: int) -> str:
+    """Why predictions of a posterior say nothing where a cluster has shrunk onto single values."""
+    vary = "does" if len(columns) == 1 else "do"
+    return (
+        f"with {in_words(k)}, {joined(columns)} {vary} not vary in a cluster, and only the priors "
+        "bound the density there"
+    )
+
+
+def k_hat_words(n_high: int, max_k: float, good_k: float) -> str:
+    """Of how many rows leave-one-out is unreliable, and how much so."""
+    rows = f"{in_words(n_high)} row{'' if n_high == 1 else 's'}"
+    return f"k-hat is over {fixed(good_k, 2)} for {rows}, up to {fixed(max_k, 2)}"
+
+
+def _caution(prediction: Prediction) -> str:
+    return f" Read this as rough: {prediction.caution}." if prediction.caution else ""
 
 
 def _predicted(choice: Choice, prediction: Prediction) -> str:
@@ -349,6 +476,21 @@ def edge_sentence(choice: Choice) -> str:
     )
 
 
+def skew_sentence(k: int, columns: Sequence[str]) -> str:
+    """That components may stand for the skewness of some columns; empty without such columns."""
+    if k == 1 or not columns:
+        return ""
+    names = joined(columns)
+    if len(columns) == 1:
+        which, logarithms = f"Column {names} is", "logarithm"
+    else:
+        which, logarithms = f"Columns {names} are", "logarithms"
+    return (
+        f"{which} positive and strongly skewed: some components may describe that rather than "
+        f"groups. The {logarithms} may need fewer."
+    )
+
+
 def how_many_heading(choice: Choice) -> str:
     """Which criteria choose what, in one line."""
     if choice.is_given:
@@ -358,18 +500,19 @@ def how_many_heading(choice: Choice) -> str:
     for name, k in choice.others.items():
         votes.setdefault(k, []).append(name)
     tail = ""
-    if choice.prediction is not None and not choice.in_nats:
-        if choice.prediction.k != choice.k and choice.prediction.is_tie:
-            tail = f"; LOO cannot tell {in_words(choice.k)} from {in_words(choice.prediction.k)}"
+    prediction = choice.heard
+    if prediction is not None and not choice.in_nats:
+        if prediction.k != choice.k and prediction.is_tie:
+            tail = f"; LOO cannot tell {in_words(choice.k)} from {in_words(prediction.k)}"
         else:
-            votes.setdefault(choice.prediction.k, []).append("LOO")
+            votes.setdefault(prediction.k, []).append("LOO")
     parts = [
         f"{joined(names)} {'chooses' if len(names) == 1 else 'choose'} {in_words(k)}"
         for k, names in votes.items()
     ]
     if choice.uncompared:
         parts[0] = f"{ours} is known for {in_words(choice.k)} only"
-        if choice.prediction is not None and choice.prediction.k == choice.k:
+        if prediction is not None and prediction.k == choice.k:
             parts.append(f"LOO chooses {in_words(choice.k)}")
     return f"{', '.join(parts)}{tail}"
 
@@ -380,10 +523,11 @@ def disagreement(choice: Choice, pair: tuple[int, int] | None = None) -> tuple[s
     ``pair`` are the two clusters (from 0) that are mistaken for each other most.
     """
     if choice.uncompared:
-        found = f"{criteria_sentence(choice)} {uncompared.advice(choice.in_nats)}"
+        unfit = choice.in_nats or (choice.heard is None and choice.prediction is not None)
+        found = f"{criteria_sentence(choice)} {uncompared.advice(unfit)}"
         return f"{capital(choice.criterion)} compared nothing.", found.strip()
     icl = choice.others.get("ICL")
-    prediction = choice.prediction
+    prediction = choice.heard
     leans = prediction is not None and prediction.k != choice.k
     differing = [name for name, k in choice.others.items() if k != choice.k]
     if not differing and not leans:
@@ -411,7 +555,7 @@ def disagreement(choice: Choice, pair: tuple[int, int] | None = None) -> tuple[s
             advice.append(
                 f"Prediction is better with {which}, by {lead} with a standard "
                 f"error of {error}. Take {in_words(choice.k)} to name groups, "
-                f"{in_words(prediction.k)} to describe the density."
+                f"{in_words(prediction.k)} to describe the density.{_caution(prediction)}"
             )
         if not prediction.is_shown:
             advice.append(

@@ -3,7 +3,12 @@
 import math
 from collections.abc import Sequence
 
-from bayesgmm.bayes.verdicts import FEW_DIVERGENCES, MAX_RHAT, MIN_ESS_PER_CHAIN
+from bayesgmm.bayes.verdicts import (
+    FEW_DIVERGENCES,
+    MAX_RHAT,
+    MIN_AGREEMENT,
+    MIN_ESS_PER_CHAIN,
+)
 from bayesgmm.report.blocks import Check, Level
 from bayesgmm.report.wording import (
     NBSP,
@@ -15,6 +20,9 @@ from bayesgmm.report.wording import (
     percent,
     row_list,
 )
+
+# Share of rows in doubt from which clusters cannot be spoken of one by one.
+_DOUBT = 0.1
 
 
 def chains_agree(rhat: float) -> bool:
@@ -89,6 +97,16 @@ def spike_check(
     return Check(name, found, wanted, means, "pass")
 
 
+def parameters_check(n_parameters: int, n_rows: int) -> Check:
+    """The check that there are rows enough for the parameters, which there are not."""
+    found = f"{counted(n_rows, 'row')}, {counted(n_parameters, 'parameter')}"
+    means = (
+        "Fewer rows than parameters can be fitted in many ways: which model is best by a criterion "
+        "is chance."
+    )
+    return Check("Rows for the parameters", found, "more rows than parameters", means, "fail")
+
+
 def convergence_check(converged: bool, n_iter: int) -> Check:
     """Whether EM came to rest."""
     found = f"{'yes' if converged else 'no'}, after {counted(n_iter, 'pass', 'passes')}"
@@ -134,7 +152,13 @@ def disagreement_sentence(rhat: float, worst: str, modes: Sequence[tuple[int, fl
     )
 
 
-def stability_check(rhat: float, worst: str, agree: bool) -> Check:
+def is_rough(rhat: float, ess: float, chains: int, agreement: float) -> bool:
+    """Whether numbers by cluster are, after relabelling: by R-hat, by ESS, or by the method."""
+    few = ess < MIN_ESS_PER_CHAIN * chains
+    return few or not chains_agree(rhat) or agreement < MIN_AGREEMENT
+
+
+def stability_check(rhat: float, worst: str, agree: bool, ess: float, chains: int) -> Check:
     """Whether numbers by cluster are the same in every chain.
 
     Parameters
@@ -145,30 +169,58 @@ def stability_check(rhat: float, worst: str, agree: bool) -> Check:
         What it belongs to.
     agree : bool
         Whether the chains agree on everything else.
+    ess : float
+        Smallest over the same.
+    chains : int
     """
     name, wanted = "Clusters are stable (R-hat)", f"up to {fixed(MAX_RHAT, 2)}"
     if math.isnan(rhat):
         means = "One chain cannot show whether others would find the same clusters."
         return Check(name, "unknown", wanted, means, "note")
     found = f"{fixed(rhat, 3)} at worst"
-    if chains_agree(rhat):
-        means = "Every chain finds the same clusters."
-        return Check(name, found, wanted, means, "pass")
-    start = "The fit is stable but its clusters are not" if agree else "Clusters are not stable"
-    means = f"{start}: R-hat is {fixed(rhat, 3)} for {worst}. Read numbers by cluster as rough."
-    return Check(name, found, wanted, means, "note")
+    if not chains_agree(rhat):
+        start = "The fit is stable but its clusters are not" if agree else "Clusters are not stable"
+        means = f"{start}: R-hat is {fixed(rhat, 3)} for {worst}. Read numbers by cluster as rough."
+        return Check(name, found, wanted, means, "note")
+    if ess < MIN_ESS_PER_CHAIN * chains:
+        means = (
+            f"Numbers by cluster rest on only {ess:.0f} independent draws at worst. Read them as "
+            "rough."
+        )
+        return Check(name, found, wanted, means, "note")
+    return Check(name, found, wanted, "Every chain finds the same clusters.", "pass")
 
 
-def separation_check(k: int, groups: Sequence[Sequence[int]]) -> Check:
-    """Whether clusters can be spoken of one by one; ``groups`` are of clusters that overlap."""
+def separation_check(
+    k: int, groups: Sequence[Sequence[int]], rough: bool, n_doubt: int, n_rows: int
+) -> Check:
+    """Whether clusters can be spoken of one by one.
+
+    Parameters
+    ----------
+    k : int
+    groups : sequence of sequences of int
+        Of clusters (from 0) that overlap.
+    rough : bool
+        As `is_rough`.
+    n_doubt, n_rows : int
+        Rows in doubt over all draws, and all rows.
+    """
     n_apart = k - sum(map(len, groups))
     name, found, wanted = "Clusters are separated", f"{n_apart} of {k}", "all"
-    if not groups:
-        means = "No two clusters share a tenth of their rows. Each can be read by itself."
-        return Check(name, found, wanted, means, "pass")
-    told = "; ".join(f"clusters {joined(j + 1 for j in group)} overlap" for group in groups)
-    means = f"{capital(told)}. Read the numbers of such clusters jointly."
-    return Check(name, found, wanted, means, "note")
+    if groups:
+        told = "; ".join(f"clusters {joined(j + 1 for j in group)} overlap" for group in groups)
+        means = f"{capital(told)}. Read the numbers of such clusters jointly."
+        return Check(name, found, wanted, means, "note")
+    if n_doubt > _DOUBT * n_rows:
+        means = (
+            "No two clusters share a tenth of their rows in a draw, but draws differ in where rows "
+            f"belong: {n_doubt} of {n_rows} are in doubt. Read numbers by cluster as rough."
+        )
+        return Check(name, f"{found} in each draw", wanted, means, "note")
+    means = "No two clusters share a tenth of their rows."
+    means += " Their numbers are rough all the same." if rough else " Each can be read by itself."
+    return Check(name, found, wanted, means, "pass")
 
 
 def ess_check(ess: float, total: int, chains: int) -> Check:
@@ -198,21 +250,46 @@ def divergence_check(n_divergent: int, total: int) -> Check:
     return Check(name, found, "0", means, "fail")
 
 
-def switching_check(switched: float, agree: bool, loo_holds: bool = False) -> Check:
-    """Whether cluster 1 is the same cluster in every draw.
+def switching_check(
+    switched: float, agree: bool, rough: bool, agreement: float, overlap: bool, loo_holds: bool
+) -> Check:
+    """Whether cluster 1 is the same cluster in every draw, or could be made so.
 
-    ``agree`` is whether the chains do on everything else, ``loo_holds`` whether LOO is known and
-    no row has a high k-hat.
+    Parameters
+    ----------
+    switched : float
+        Share of the draws.
+    agree : bool
+        Whether the chains do on everything that no naming changes.
+    rough : bool
+        As `is_rough`.
+    agreement : float
+        Share of the draws that methods of relabelling order in the same way.
+    overlap : bool
+        Whether clusters do.
+    loo_holds : bool
+        Whether LOO is known and no row has a high k-hat.
     """
-    name, found, wanted = "No label switching", f"{percent(switched)} of draws", "0 %"
+    name, found, wanted = "No label switching", f"{percent(switched)} of draws", "0 %, or undone"
+    if switched == 0 and agreement < MIN_AGREEMENT:
+        means = f"Methods of naming clusters agree on only {percent(agreement)} of draws."
+        return Check(name, found, wanted, f"{means} Read numbers by cluster as rough.", "note")
     if switched == 0:
         means = "“Cluster 1” means the same cluster in every draw."
         return Check(name, found, wanted, means, "pass")
-    stable = "The fit is stable but the names are not: labels" if agree else "Labels"
-    held = "Densities and LOO hold" if loo_holds else "Densities hold"
-    read = f"{held}; read" if agree else "Read"
-    means = f"{stable} switch in {percent(switched)} of draws. {read} numbers by cluster as rough."
-    return Check(name, found, wanted, means, "note")
+    switch = f"labels switch in {percent(switched)} of draws"
+    methods = f"methods of undoing it agree on {percent(agreement)} of them"
+    if not (rough or overlap):
+        means = f"As sampled, {switch}; that is undone here, and {methods}."
+        return Check(name, f"{found}, undone", wanted, means, "pass")
+    held = f"Densities{' and LOO' if loo_holds else ''} hold; read" if agree else "Read"
+    if not rough:
+        means = f"{capital(switch)}, because clusters overlap. {held} the numbers of those jointly."
+        return Check(name, found, wanted, means, "note")
+    means = f"The fit is stable but the names are not: {switch}" if agree else capital(switch)
+    if agreement < MIN_AGREEMENT:
+        means = f"{means}, and {methods}"
+    return Check(name, found, wanted, f"{means}. {held} numbers by cluster as rough.", "note")
 
 
 def loo_check(max_k: float, threshold: float, high: Sequence[int]) -> Check:

@@ -22,7 +22,7 @@ def headline(happened: Mapping[int, str], in_nats: bool) -> str:
 def known_sentence(criterion: str, k: int, happened: Mapping[int, str], in_nats: bool) -> str:
     """For which K the criterion is known, and why for no other."""
     return (
-        f"{capital(criterion)} is known for {_clusters((k,))} only: {reasons(happened, in_nats)}."
+        f"{capital(criterion)} is known for {clusters_of((k,))} only: {reasons(happened, in_nats)}."
     )
 
 
@@ -34,7 +34,7 @@ def reasons(happened: Mapping[int, str], in_nats: bool) -> str:
     parts = []
     for what, numbers in groups.items():
         which = "those" if parts else "the posteriors" if in_nats else "the fits"
-        parts.append(f"{which} of {_clusters(numbers)} {what}")
+        parts.append(f"{which} of {clusters_of(numbers)} {what}")
     return joined(parts)
 
 
@@ -54,7 +54,8 @@ def comparison_check(criterion: str, k: int, happened: Mapping[int, str], in_nat
     return Check("Numbers of clusters compared", found, "2 or more", means, "fail")
 
 
-def _clusters(numbers: Sequence[int]) -> str:
+def clusters_of(numbers: Sequence[int]) -> str:
+    """``two and three clusters``, ``two to four clusters``."""
     first, last = numbers[0], numbers[-1]
     if len(numbers) > 2 and last - first == len(numbers) - 1:
         words = f"{in_words(first)} to {in_words(last)}"
