@@ -206,7 +206,7 @@ class Context:
             in_nats=criterion.in_nats,
             uncompared=evidence.uncompared,
             n_parameters=int(evidence.chosen.value("n_parameters") or 0),
-            n_rows=len(self.X),
+            n_values=self.X.size,
             collapsed=collapsed,
             flat=tuple(flat),
             flaw=self._flat(evidence.chosen) if criterion.in_nats else "",
@@ -291,7 +291,7 @@ class Context:
             found += (self._agreement_check(),)
         choice = self.choice
         if choice.is_undetermined:
-            found += (parameters_check(choice.n_parameters, choice.n_rows),)
+            found += (parameters_check(choice.n_parameters, choice.n_values),)
         if choice.uncompared:
             found += (
                 comparison_check(choice.criterion, choice.k, choice.uncompared, choice.in_nats),

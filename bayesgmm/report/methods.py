@@ -228,7 +228,7 @@ def _choice(context: Context) -> str:
     text += "."
     if choice.is_undetermined:
         text += (
-            f" With more parameters ({choice.n_parameters}) than observations ({choice.n_rows}) "
+            f" With {choice.n_values} values for {choice.n_parameters} parameters "
             "this decides nothing."
         )
     others = _others(context)

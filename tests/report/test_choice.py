@@ -293,15 +293,15 @@ def test_columns_that_are_skewed_are_named():
     assert v.skew_sentence(1, ["income"]) == ""
 
 
-def test_more_parameters_than_rows_decide_nothing():
-    few = replace(TWO, n_parameters=11, n_rows=5)
+def test_few_values_for_many_parameters_decide_nothing():
+    few = replace(TWO, n_parameters=11, n_values=10)
     headline = v.headline(few, Placement(5, 3, 1.0))
-    assert headline == "Nothing is decided: five rows for a model of eleven parameters"
+    assert headline == "Nothing is decided: ten values for a model of eleven parameters"
     assert v.preference(few).endswith(
-        "With more parameters (11) than rows (5) that decides nothing: take fewer clusters, a "
+        "With 10 values for 11 parameters that decides nothing: take fewer clusters, a "
         "simpler shape or more rows."
     )
-    enough = replace(few, n_rows=11)
+    enough = replace(few, n_values=22)
     assert v.headline(enough, SURE) == v.headline(TWO, SURE)
     assert v.preference(enough) == v.preference(TWO)
 

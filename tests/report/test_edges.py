@@ -413,13 +413,11 @@ def test_rows_that_em_alone_is_sure_of_are_counted():
 def test_too_few_rows_decide_nothing(em_sweep):
     X = np.array([[0.1, 0.3], [-0.6, 0.4], [1.3, 0.9], [0.9, -0.7], [-0.5, -1.3]])
     report, sections = rendered(em_sweep(X, (1, 2), covariance_types=("tied",)))
-    assert report.answer.headline.startswith("Nothing is decided: five rows for a model of eight")
+    assert report.answer.headline.startswith("Nothing is decided: ten values for a model of eight")
     assert report.answer.level == "fail"
     (check,) = [c for c in sections["checks"].blocks[0].checks if c.level == "fail"]
-    assert check.found == "5 rows, 8 parameters"
-    assert "With more parameters (8) than observations (5) this decides" in (
-        text_of(sections["methods"])
-    )
+    assert check.found == "10 values, 8 parameters"
+    assert "With 10 values for 8 parameters this decides" in (text_of(sections["methods"]))
 
 
 def test_a_column_of_three_values_collapses_fits(em_sweep):

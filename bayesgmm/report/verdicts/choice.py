@@ -92,7 +92,7 @@ class Choice:
         Whether margins are differences of elpd rather than points.
     uncompared : mapping of int to str
         Where the criterion is known for the chosen K only: every other K -> what its fits did.
-    n_parameters, n_rows : int
+    n_parameters, n_values : int
         Of the chosen model, and of the data.
     collapsed : mapping of str to tuple of int
         Covariance family -> the K whose EM fits collapsed and are left out of the criterion.
@@ -113,7 +113,7 @@ class Choice:
     in_nats: bool = False
     uncompared: dict[int, str] = field(default_factory=dict)
     n_parameters: int = 0
-    n_rows: int = 0
+    n_values: int = 0
     collapsed: dict[str, tuple[int, ...]] = field(default_factory=dict)
     flat: tuple[str, ...] = ()
     flaw: str = ""
@@ -126,8 +126,8 @@ class Choice:
 
     @property
     def is_undetermined(self) -> bool:
-        """Whether the chosen model has more parameters than there are rows."""
-        return self.n_parameters > self.n_rows > 0
+        """Whether there are fewer than two values in the data for each parameter."""
+        return 2 * self.n_parameters > self.n_values > 0
 
     @property
     def is_given(self) -> bool:
@@ -245,7 +245,7 @@ def _headline(
         return f"No answer yet: {choice.flaw}"
     if choice.is_undetermined:
         return (
-            f"Nothing is decided: {in_words(choice.n_rows)} rows for a model of "
+            f"Nothing is decided: {in_words(choice.n_values)} values for a model of "
             f"{in_words(choice.n_parameters)} parameters"
         )
     if choice.k == 1:
@@ -313,7 +313,7 @@ def preference(choice: Choice) -> str:
     text = capital(_prefers(choice, rival, ours, theirs))
     if choice.is_undetermined:
         text = (
-            f"{text} With more parameters ({choice.n_parameters}) than rows ({choice.n_rows}) that "
+            f"{text} With {choice.n_values} values for {choice.n_parameters} parameters that "
             "decides nothing: take fewer clusters, a simpler shape or more rows."
         )
     if choice.caution:

@@ -97,14 +97,13 @@ def spike_check(
     return Check(name, found, wanted, means, "pass")
 
 
-def parameters_check(n_parameters: int, n_rows: int) -> Check:
-    """The check that there are rows enough for the parameters, which there are not."""
-    found = f"{counted(n_rows, 'row')}, {counted(n_parameters, 'parameter')}"
+def parameters_check(n_parameters: int, n_values: int) -> Check:
+    """The check that there are values enough for the parameters, which there are not."""
+    found = f"{counted(n_values, 'value')}, {counted(n_parameters, 'parameter')}"
     means = (
-        "Fewer rows than parameters can be fitted in many ways: which model is best by a criterion "
-        "is chance."
+        "So few values can be fitted in many ways: which model is best by a criterion is chance."
     )
-    return Check("Rows for the parameters", found, "more rows than parameters", means, "fail")
+    return Check("Values for the parameters", found, "two for each", means, "fail")
 
 
 def convergence_check(converged: bool, n_iter: int) -> Check:
