@@ -18,8 +18,8 @@ TUNE = 100
 # normal the posterior is. Near a normal posterior jumps alone would do, and sweeps, twice as dear,
 # are a safeguard; further from it they bring a chain back from tails that jumps seldom leave.
 JUMPING = [(0.7, (2, 10)), (0.5, (4, 1))]
-# Between modes nothing else goes, so that fewer do.
-JUMPING_BETWEEN = [(0.05, (4, 1))]
+# Between modes that are far apart nothing else goes, so that fewer do; sweeps go between others.
+JUMPING_BETWEEN = [(0.05, (1, 1))]
 # The same of moves: far from a normal posterior they are not worth their time either.
 MOVING = [(0.7, (3, 10)), (0.2, (2, 1)), (0.0, (0, 1))]
 
@@ -60,8 +60,8 @@ def sample_hmc(
     -----
     First come cycles of a jump and a sweep. The share of jumps taken in their second half, in the
     chain that takes fewest, decides whether a draw is two jumps, with a sweep one time in ten,
-    where the posterior is close to normal, or four jumps and a sweep; the latter does with few of
-    them taken where there are several modes. Otherwise, and where the mode has a component of fewer
+    where the posterior is close to normal, or four jumps and a sweep. One jump and a sweep it is
+    where there are several modes and fewer are taken. Otherwise, and where the mode has a component of fewer
     than ten rows, whose tails are the prior's, cycles of two moves and a sweep follow, and the
     share of moves taken decides between three moves and a sweep one time in ten; two moves and a
     sweep; and a sweep alone. From there on nothing is adapted. Chains start as those of NUTS do,

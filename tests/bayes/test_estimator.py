@@ -267,7 +267,7 @@ def test_modes_without_a_draw_are_told(sampler, tmp_path):
     assert any(message.startswith(told) for message in found.messages)
     save(fit, tmp_path / "fit.nc")
     assert load(tmp_path / "fit.nc").diagnostics_.unvisited == found.unvisited
-    more = fitted(galaxies, 2, draws=20, tune=20, sampler=sampler, chains=12)
+    more = fitted(galaxies, 2, draws=40, tune=20, sampler=sampler, chains=36)
     assert more.diagnostics_.unvisited == 0.0
     assert not any(message.startswith("No draw") for message in more.diagnostics_.messages)
 

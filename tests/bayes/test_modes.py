@@ -73,12 +73,9 @@ def test_chains_jump_between_modes_as_often_as_the_posterior_says():
     assert standard_errors_away(evenness, first) < 4.5
     assert standard_errors_away(evenness**2, second) < 4.5
     assert found.visits().missing == 0.0
-    places = found.visits().places
-    assert len(places) == 2
     # Every chain has been in both: the lower group alone, and the upper one.
     upper = found.draws.means.max(axis=-2)[..., 0] > 25.0
     assert np.all(upper.any(axis=1) & ~upper.all(axis=1))
-    assert sorted(places) == pytest.approx(sorted([upper.mean(), 1 - upper.mean()]), abs=0.08)
 
 
 def test_densities_alike_are_two_places_where_other_rows_go_together():
