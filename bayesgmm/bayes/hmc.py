@@ -61,10 +61,10 @@ def sample_hmc(
     First come cycles of a jump and a sweep. The share of jumps taken in their second half, in the
     chain that takes fewest, decides whether a draw is two jumps, with a sweep one time in ten,
     where the posterior is close to normal, or four jumps and a sweep. One jump and a sweep it is
-    where there are several modes and fewer are taken. Otherwise, and where the mode has a component of fewer
-    than ten rows, whose tails are the prior's, cycles of two moves and a sweep follow, and the
-    share of moves taken decides between three moves and a sweep one time in ten; two moves and a
-    sweep; and a sweep alone. From there on nothing is adapted. Chains start as those of NUTS do,
+    where there are several modes and fewer are taken. Otherwise, and where the mode has a component
+    of fewer than ten rows, whose tails are the prior's, cycles of two moves and a sweep follow, and
+    the share of moves taken decides between three moves and a sweep one time in ten; two moves and
+    a sweep; and a sweep alone. From there on nothing is adapted. Chains start as those of NUTS do,
     and are run longer as those of Gibbs sampling are.
 
     An interrupt (Ctrl-C) ends sampling, and the draws so far are returned.
