@@ -44,8 +44,9 @@ fi
 echo "Installing the package${groups:+ and}$groups; the first time this takes a few minutes"
 # An environment made by uv has no pip, and uv can serve one that has.
 if [ $has_uv = yes ]; then
+    # As pip does: else each process compiles all that it imports until one may write it down.
     # shellcheck disable=SC2086
-    uv pip install --quiet --python .venv/bin/python -c constraints.txt -e . $groups
+    uv pip install --quiet --compile-bytecode --python .venv/bin/python -c constraints.txt -e . $groups
 else
     if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
         .venv/bin/python -m ensurepip --upgrade >/dev/null
