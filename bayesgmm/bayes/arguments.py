@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from bayesgmm.data.arguments import refuse_keywords
-from bayesgmm.data.wording import did_you_mean
+from bayesgmm.data.arguments import refuse_unknown
 from bayesgmm.prediction import INSTEAD
 
 _POINT = "each draw has its own: mixture_.{0} has them, map_.{0} the mode's, and "
@@ -74,7 +73,4 @@ def refuse(other: dict[str, Any], known: Iterable[str]) -> None:
                 f"{name}= belongs to scikit-learn's variational class; this one samples the "
                 f"posterior: use {_OURS[name]}."
             )
-        if name in _OF_SAMPLERS:
-            refuse_keywords("BayesianGaussianMixture", [name], _OF_SAMPLERS)
-        near = did_you_mean(name, known)
-        raise TypeError(f"BayesianGaussianMixture has no argument {name!r}{near}.")
+        refuse_unknown("BayesianGaussianMixture", [name], known, _OF_SAMPLERS)

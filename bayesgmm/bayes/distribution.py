@@ -25,7 +25,7 @@ from pytensor.tensor.variable import TensorVariable
 from bayesgmm.bayes import rewrites  # noqa: F401 (registers the rewrites)
 from bayesgmm.bayes.numba_kernels import scale_ndim
 from bayesgmm.bayes.ops import MixtureLogDensity, log_density_graph
-from bayesgmm.data.wording import did_you_mean
+from bayesgmm.data.arguments import refuse_unknown
 
 __all__ = ["MvNormalMixture", "component_index"]
 
@@ -260,9 +260,8 @@ class MvNormalMixture(Continuous):
         **kwargs: Any,
     ) -> TensorVariable:
         """Return a variable with this distribution that belongs to no model."""
-        for unknown in sorted(kwargs.keys() - _OF_PYMC):
-            near = did_you_mean(unknown, [*_OURS, *_ELSEWHERE], _ELSEWHERE)
-            raise TypeError(f"MvNormalMixture has no argument {unknown!r}{near}.")
+        unknown, known = sorted(kwargs.keys() - _OF_PYMC), [*_OURS, *_ELSEWHERE]
+        refuse_unknown("MvNormalMixture", unknown, known, {}, _ELSEWHERE)
         given = {
             name: pt.as_tensor(value).astype("float64")
             for name, value in [

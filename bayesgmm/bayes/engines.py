@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesgmm.bayes.checkpoint import Checkpoint, fingerprint
 from bayesgmm.bayes.coordinates import LogPosterior
-from bayesgmm.bayes.modes import Visits, find_modes, modes_with, visits
+from bayesgmm.bayes.modes import find_modes
 from bayesgmm.bayes.polish import polished
 from bayesgmm.bayes.samplers import (
     SAMPLERS,
@@ -19,6 +19,7 @@ from bayesgmm.bayes.samplers import (
     function_at,
     has_conditionals,
 )
+from bayesgmm.bayes.visits import Visits, modes_with, visits
 from bayesgmm.core import threads
 from bayesgmm.core.mixture import Mixture
 from bayesgmm.em.estimator import MAX_PASSES

@@ -139,7 +139,7 @@ def messages(found: "Diagnostics", n_wanted: int | None = None) -> tuple[str, ..
             "longer (draws=)."
         )
     name, rhat, ess = found.worst("component")
-    is_rough, unsure = rhat > MAX_RHAT or ess < enough, found.agreement < MIN_AGREEMENT
+    is_rough, unsure = _is_rough(found), found.agreement < MIN_AGREEMENT
     if is_rough:
         # One chain has no R-hat.
         worst = f"R-hat {rhat:.3f} for {name}, " if np.isfinite(rhat) else ""
@@ -195,6 +195,12 @@ def _modes_message(found: "Diagnostics") -> str:
 def _above(rhat: float) -> str:
     """An R-hat above the limit, with as many digits as show that it is."""
     return next(text for n in range(3, 17) if float(text := f"{rhat:.{n}f}") > MAX_RHAT)
+
+
+def _is_rough(found: "Diagnostics") -> bool:
+    """Whether relabelled numbers by component are not stable from draw to draw."""
+    _, rhat, ess = found.worst("component")
+    return rhat > MAX_RHAT or ess < MIN_ESS_PER_CHAIN * len(found.chains)
 
 
 def _many_diverged(found: "Diagnostics") -> bool:
@@ -259,8 +265,6 @@ def _components(found: "Diagnostics") -> list[str]:
         else:
             which, whose = f"components overlap: {'; '.join(names)}", "the parameters of each group"
         parts.append(f"{which}, read {whose} jointly")
-    else:
-        _, rhat, ess = found.worst("component")
-        if rhat > MAX_RHAT or ess < MIN_ESS_PER_CHAIN * len(found.chains):
-            parts.append("but read component-wise numbers as rough")
+    elif _is_rough(found):
+        parts.append("but read component-wise numbers as rough")
     return parts

@@ -13,9 +13,8 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
 
 from bayesgmm.core.random_state import as_generator
-from bayesgmm.data.arguments import refuse_keywords
+from bayesgmm.data.arguments import refuse_unknown
 from bayesgmm.data.validate import as_data
-from bayesgmm.data.wording import did_you_mean
 from bayesgmm.em.estimator import GaussianMixture
 from bayesgmm.exceptions import DataError, DegeneracyWarning
 from bayesgmm.prediction import MixturePredictor
@@ -52,18 +51,16 @@ class _Ours(HasMethods):
 
 
 def _refusing_others[Init: Callable[..., None]](init: Init) -> Init:
-    """Refuse arguments that ``init`` does not have, and leave it the signature that it has."""
+    """Refuse arguments that ``init`` does not have, and leave it the signature that it has.
+
+    scikit-learn's checks would give a value to ``**other``.
+    """
     known = [name for name in signature(init).parameters if name != "self"]
 
     @wraps(init)
     def checked(self: Any, *arguments: Any, **named: Any) -> None:
-        for name in named:
-            if name in known:
-                continue
-            if name in _OF_ESTIMATORS:
-                refuse_keywords("GaussianMixtureOutlierDetector", [name], _OF_ESTIMATORS)
-            near = did_you_mean(name, known)
-            raise TypeError(f"GaussianMixtureOutlierDetector has no argument {name!r}{near}.")
+        others = [name for name in named if name not in known]
+        refuse_unknown("GaussianMixtureOutlierDetector", others, known, _OF_ESTIMATORS)
         init(self, *arguments, **named)
 
     return cast(Init, checked)

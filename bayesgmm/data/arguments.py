@@ -54,3 +54,34 @@ def refuse_keywords(where: str, given: Iterable[str], why: Mapping[str, str]) ->
     for name in given:
         reason = f": {why[name]}" if name in why else ""
         raise TypeError(f"{where} takes no {name}={reason}.")
+
+
+def refuse_unknown(
+    where: str,
+    given: Iterable[str],
+    known: Iterable[str],
+    why: Mapping[str, str],
+    elsewhere: Mapping[str, str] | None = None,
+) -> None:
+    """Refuse arguments that something does not have, with what to do instead, or a near name.
+
+    Parameters
+    ----------
+    where : str
+        What they were given to.
+    given, known : iterable of str
+        Those that it does not have, and those that it has.
+    why : mapping of str to str
+        What to do instead.
+    elsewhere : mapping of str to str, optional
+        Names that others have for known ones.
+
+    Raises
+    ------
+    TypeError
+    """
+    for name in given:
+        if name in why:
+            refuse_keywords(where, [name], why)
+        near = did_you_mean(name, known, elsewhere)
+        raise TypeError(f"{where} has no argument {name!r}{near}.")

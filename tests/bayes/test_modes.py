@@ -10,8 +10,9 @@ from scipy.special import betaln, gammaln, logsumexp
 
 from bayesgmm import GaussianMixture as EM
 from bayesgmm.bayes.coordinates import LogPosterior
-from bayesgmm.bayes.modes import Mode, Visits, find_modes, modes_with, proposal_of, shares, visits
+from bayesgmm.bayes.modes import Mode, find_modes, proposal_of, shares
 from bayesgmm.bayes.proposals import log_probability, mixture_of
+from bayesgmm.bayes.visits import Visits, modes_with, visits
 from bayesgmm.em.problem import Problem
 from bayesgmm.priors import ConjugateMeans, Dirichlet, InverseWishart, Priors, resolve
 
